@@ -1,0 +1,317 @@
+//! The clock seam: one [`Clock`] per node or client, which a test can move.
+//!
+//! It runs on tokio's time, so that a paused runtime pauses it, plus an offset that only grows.
+
+use core::fmt;
+use core::future::Future;
+use core::ops::{Add, Sub};
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// A moment on one [`Clock`]: the time since that clock was made. Never goes back.
+#[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Instant(Duration);
+
+impl Instant {
+    /// When the clock was made.
+    pub const ZERO: Self = Self(Duration::ZERO);
+    /// Later than anything that happens.
+    pub const MAX: Self = Self(Duration::MAX);
+
+    /// The moment `ms` milliseconds after the clock was made; for tests of machines.
+    #[must_use]
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(Duration::from_millis(ms))
+    }
+
+    /// Time since the clock was made.
+    #[must_use]
+    pub const fn since_start(self) -> Duration {
+        self.0
+    }
+
+    /// Time from `earlier` to this moment, zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+    /// Stops at [`Instant::MAX`], so that an endless wait can be written as one.
+    fn add(self, wait: Duration) -> Self {
+        Self(self.0.saturating_add(wait))
+    }
+}
+
+impl Sub for Instant {
+    type Output = Duration;
+    fn sub(self, earlier: Self) -> Duration {
+        self.since(earlier)
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "+{:?}", self.0)
+    }
+}
+
+/// The wait was longer than allowed; see [`Clock::timeout`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("timed out")]
+pub struct Elapsed;
+
+/// Monotonic and wall time of one node or client. Clones share it.
+#[derive(Clone)]
+pub struct Clock(Arc<Shared>);
+
+struct Shared {
+    started: tokio::time::Instant,
+    /// Wall time at `started` in milliseconds since 1970, or `None` to ask the system each time.
+    wall_base_ms: Option<i64>,
+    moved: Mutex<Moved>,
+}
+
+#[derive(Default)]
+struct Moved {
+    /// How far this clock is ahead of tokio's.
+    offset: Duration,
+    sleeping: BTreeMap<(Instant, u64), Option<Waker>>,
+    next_id: u64,
+}
+
+impl Clock {
+    /// A clock that starts now and whose wall time is the system's.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::new(None)
+    }
+
+    /// A clock that starts now and whose wall time starts at `wall_ms` milliseconds since 1970.
+    #[must_use]
+    pub fn starting_at(wall_ms: i64) -> Self {
+        Self::new(Some(wall_ms))
+    }
+
+    fn new(wall_base_ms: Option<i64>) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
+        let started = tokio::time::Instant::now();
+        Self(Arc::new(Shared { started, wall_base_ms, moved: Mutex::default() }))
+    }
+
+    /// The current moment.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.at_offset(self.moved().offset)
+    }
+
+    fn at_offset(&self, offset: Duration) -> Instant {
+        Instant(self.0.started.elapsed().saturating_add(offset))
+    }
+
+    /// Milliseconds since 1970-01-01T00:00:00Z, moved as far as the clock was moved.
+    #[must_use]
+    pub fn wall_ms(&self) -> i64 {
+        let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        if let Some(base) = self.0.wall_base_ms {
+            return base.saturating_add(ms(self.now().0));
+        }
+        #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
+        let system = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        ms(system.saturating_add(self.moved().offset))
+    }
+
+    /// Waits until `deadline`. Cancel safe.
+    pub fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep { clock: self.clone(), deadline, key: None, timer: None }
+    }
+
+    /// Waits for `wait`. Cancel safe.
+    pub fn sleep(&self, wait: Duration) -> Sleep {
+        self.sleep_until(self.now() + wait)
+    }
+
+    /// Runs `work` for at most `wait`. Cancel safe if `work` is.
+    ///
+    /// # Errors
+    ///
+    /// [`Elapsed`] if `work` was not done in time; it is dropped then.
+    pub async fn timeout<F: Future>(&self, wait: Duration, work: F) -> Result<F::Output, Elapsed> {
+        tokio::select! {
+            biased;
+            done = work => Ok(done),
+            () = self.sleep(wait) => Err(Elapsed),
+        }
+    }
+
+    /// Moves the clock forward by `step`. Sleeps that fall due end in the order of their deadlines,
+    /// and each gets to run before the next.
+    pub async fn advance(&self, step: Duration) {
+        let target = self.now() + step;
+        loop {
+            let due = {
+                let mut moved = self.moved();
+                let now = self.at_offset(moved.offset);
+                let next = moved.sleeping.range(..=(target, u64::MAX)).next().map(|(k, _)| *k);
+                match next {
+                    Some(key) => {
+                        moved.offset += key.0.since(now);
+                        moved.sleeping.remove(&key).flatten()
+                    }
+                    None => {
+                        moved.offset += target.since(now);
+                        break;
+                    }
+                }
+            };
+            if let Some(waker) = due {
+                waker.wake();
+                for _ in 0..TURNS_AFTER_WAKE {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    fn moved(&self) -> MutexGuard<'_, Moved> {
+        // nothing panics while holding it
+        self.0.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many times other tasks run between two timers of [`Clock::advance`]: a woken task, the task
+/// it wakes, and some slack.
+const TURNS_AFTER_WAKE: u32 = 8;
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Clock({:?})", self.now())
+    }
+}
+
+/// The future of [`Clock::sleep_until`].
+pub struct Sleep {
+    clock: Clock,
+    deadline: Instant,
+    key: Option<(Instant, u64)>,
+    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Sleep {
+    /// When it ends.
+    #[must_use]
+    pub const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn forget(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.clock.moved().sleeping.remove(&key);
+        }
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let now = {
+            let mut moved = this.clock.moved();
+            let now = this.clock.at_offset(moved.offset);
+            if now < this.deadline {
+                let key = *this.key.get_or_insert_with(|| {
+                    moved.next_id += 1;
+                    (this.deadline, moved.next_id)
+                });
+                moved.sleeping.insert(key, Some(cx.waker().clone()));
+            }
+            now
+        };
+        if now >= this.deadline {
+            this.forget();
+            return Poll::Ready(());
+        }
+        if this.deadline == Instant::MAX {
+            return Poll::Pending; // an endless wait needs no timer
+        }
+        let left = this.deadline.since(now);
+        #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
+        let timer = {
+            let real = tokio::time::Instant::now() + left.min(REAL_SLEEP_MAX);
+            let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(real)));
+            if timer.deadline() != real {
+                timer.as_mut().reset(real);
+            }
+            timer
+        };
+        if timer.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref(); // look at the clock again
+        }
+        Poll::Pending
+    }
+}
+
+/// tokio's timer takes no more than about two years.
+const REAL_SLEEP_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.forget();
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sleep(until {:?})", self.deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn sleeping_ends_at_the_deadline_of_a_paused_runtime() {
+        let clock = Clock::starting_at(1_000);
+        clock.sleep(Duration::from_secs(3)).await;
+        assert_eq!(clock.now(), Instant::from_millis(3_000));
+        assert_eq!(clock.wall_ms(), 4_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn advancing_ends_sleeps_in_the_order_of_their_deadlines() {
+        let clock = Clock::starting_at(0);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = Vec::new();
+        for seconds in [30, 10, 20] {
+            let (clock, order) = (clock.clone(), Arc::clone(&order));
+            #[expect(clippy::disallowed_methods, reason = "a test needs no scope")]
+            tasks.push(tokio::spawn(async move {
+                clock.sleep(Duration::from_secs(seconds)).await;
+                order.lock().unwrap().push((seconds, clock.now()));
+            }));
+        }
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(45)).await;
+        let at = |s| (s, Instant::from_millis(s * 1_000));
+        assert_eq!(*order.lock().unwrap(), vec![at(10), at(20), at(30)]);
+        assert_eq!(clock.now(), Instant::from_millis(45_000));
+        assert!(clock.moved().sleeping.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_drops_what_takes_too_long() {
+        let clock = Clock::system();
+        let slow = clock.timeout(Duration::from_millis(5), core::future::pending::<()>()).await;
+        assert_eq!(slow, Err(Elapsed));
+        assert_eq!(clock.timeout(Duration::from_millis(5), async { 7 }).await, Ok(7));
+        assert!(clock.moved().sleeping.is_empty());
+    }
+}
