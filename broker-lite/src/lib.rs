@@ -1,1 +1,13 @@
-//! Skeleton.
+//! A Kafka broker small enough to start inside a test and real enough to run beside a service.
+//!
+//! [`Cluster::builder`] starts one in this process; the `broker-lite` binary is a thin shell
+//! around the same.
+
+pub mod cluster;
+pub mod config;
+pub mod error;
+mod replica;
+
+pub use cluster::{Cluster, ClusterBuilder, ClusterConnector, Storage};
+pub use config::ConfigError;
+pub use error::{StartError, StopError};

@@ -1,0 +1,215 @@
+//! Embedding: a whole cluster in this process, started and stopped like a value.
+
+use core::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use futures::future::BoxFuture;
+use ottla_runtime::Clock;
+use ottla_runtime::net::memory::MemoryNetwork;
+use ottla_runtime::net::tcp::Tcp;
+use ottla_runtime::net::{Connector, Halves};
+
+use crate::error::{StartError, StopError};
+
+/// Where a cluster keeps its data. Clones share it; one cluster at a time may use it.
+///
+/// [`Cluster::stop`] and [`Cluster::kill`] return it, so that a test can start again on it.
+#[derive(Clone, Debug)]
+pub struct Storage(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Memory,
+    Directory(PathBuf),
+}
+
+impl Storage {
+    /// Empty storage that lives as long as its last clone.
+    #[must_use]
+    pub fn memory() -> Self {
+        Self(Kind::Memory)
+    }
+
+    /// A directory, made if it does not exist (Kafka: `log.dirs`).
+    #[must_use]
+    pub fn directory(path: impl Into<PathBuf>) -> Self {
+        Self(Kind::Directory(path.into()))
+    }
+}
+
+/// What a cluster starts from. Every setting has a default: one node, in memory, on a free port of
+/// 127.0.0.1.
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `start`"]
+pub struct ClusterBuilder {
+    storage: Storage,
+    host: String,
+    port: u16,
+    advertised: Option<(String, u16)>,
+    network: Option<MemoryNetwork>,
+    clock: Option<Clock>,
+    seed: Option<u64>,
+    topics: Vec<(String, i32)>,
+    settings: Vec<(String, String)>,
+}
+
+impl ClusterBuilder {
+    fn new() -> Self {
+        Self {
+            storage: Storage::memory(),
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            advertised: None,
+            network: None,
+            clock: None,
+            seed: None,
+            topics: Vec::new(),
+            settings: Vec::new(),
+        }
+    }
+
+    /// Makes sure that a topic of this name exists when [`ClusterBuilder::start`] returns; one that
+    /// already exists is left as it is.
+    pub fn topic(mut self, name: impl Into<String>, partitions: i32) -> Self {
+        self.topics.push((name.into(), partitions));
+        self
+    }
+
+    /// Keeps everything in memory (the default).
+    pub fn memory(self) -> Self {
+        self.storage(Storage::memory())
+    }
+
+    /// Keeps everything in this directory, in Kafka's format (Kafka: `log.dirs`).
+    pub fn data_dir(self, path: impl Into<PathBuf>) -> Self {
+        self.storage(Storage::directory(path))
+    }
+
+    /// Keeps everything where an earlier cluster did.
+    pub fn storage(mut self, storage: Storage) -> Self {
+        self.storage = storage;
+        self
+    }
+
+    /// Listens on this address; port 0 takes a free one. Default: 127.0.0.1, port 0.
+    pub fn listen(mut self, host: impl Into<String>, port: u16) -> Self {
+        (self.host, self.port) = (host.into(), port);
+        self
+    }
+
+    /// The address clients are told to use (Kafka: `advertised.listeners`); port 0 stands for the
+    /// port listened on. Default: the address listened on, `localhost` for an unspecified one.
+    pub fn advertised(mut self, host: impl Into<String>, port: u16) -> Self {
+        self.advertised = Some((host.into(), port));
+        self
+    }
+
+    /// Listens on this network inside the process instead of TCP.
+    pub fn memory_network(mut self, network: &MemoryNetwork) -> Self {
+        self.network = Some(network.clone());
+        self
+    }
+
+    /// The clock the nodes go by. Default: the system's.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// What ids are drawn from, so that a run can be repeated. Default: random.
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Sets a broker setting by Kafka's name, such as `num.partitions`. Checked by `start`.
+    pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// Starts the cluster. It is ready when this returns: metadata is served with live leaders.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`]. Not cancel safe: a dropped start leaves its data directory as a crash
+    /// would.
+    pub async fn start(self) -> Result<Cluster, StartError> {
+        Err(StartError::Metadata("not there yet".to_owned()))
+    }
+}
+
+/// A running cluster. Dropping it kills it.
+#[derive(Debug)]
+pub struct Cluster {
+    storage: Storage,
+    connector: ClusterConnector,
+    advertised: (String, u16),
+    port: u16,
+    clock: Clock,
+}
+
+impl Cluster {
+    /// A cluster yet to be started.
+    pub fn builder() -> ClusterBuilder {
+        ClusterBuilder::new()
+    }
+
+    /// What a client's `bootstrap.servers` should be: the advertised addresses.
+    #[must_use]
+    pub fn bootstrap(&self) -> String {
+        format!("{}:{}", self.advertised.0, self.advertised.1)
+    }
+
+    /// The port listened on.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Reaches the cluster over the network it listens on, TCP or memory.
+    #[must_use]
+    pub fn connector(&self) -> ClusterConnector {
+        self.connector.clone()
+    }
+
+    /// The clock the nodes go by.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Stops in order: no more requests, logs synced, clean-shutdown markers written.
+    ///
+    /// # Errors
+    ///
+    /// See [`StopError`].
+    pub async fn stop(self) -> Result<Storage, StopError> {
+        Ok(self.storage)
+    }
+
+    /// Ends every task where it stands and writes nothing more: what SIGKILL does to a process.
+    pub async fn kill(self) -> Storage {
+        self.storage
+    }
+}
+
+/// Opens connections to a [`Cluster`].
+#[derive(Clone, Debug)]
+pub struct ClusterConnector(Option<MemoryNetwork>);
+
+impl Connector for ClusterConnector {
+    fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<Halves>> {
+        match &self.0 {
+            Some(network) => network.connect(host, port),
+            None => Tcp.connect(host, port),
+        }
+    }
+}
+
+impl fmt::Display for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.bootstrap())
+    }
+}

@@ -1,0 +1,3 @@
+//! Replicas of partitions and who waits for them.
+
+pub(crate) mod waiters;
