@@ -1,0 +1,173 @@
+//! What stands in front of a message, and whole frames.
+//!
+//! A request of a flexible version has header version 2 (with tagged fields), else 1; a response
+//! has 1 or 0 likewise. Only ApiVersions always answers with header version 0, because the client
+//! does not know yet what the broker speaks. The client id never has a compact length.
+
+use bytes::Bytes;
+
+use crate::Str;
+use crate::api_key::ApiKey;
+use crate::error::{DecodeError, DecodeReason, EncodeError};
+use crate::ids::CorrelationId;
+use crate::schema::{Message, Request, taken, written};
+use crate::wire::{EncodedFrame, FrameWriter, Reader, UnknownTags, Version, Wire, read_tags};
+
+const REQUEST: &str = "RequestHeader";
+const RESPONSE: &str = "ResponseHeader";
+
+/// What a request starts with. Nothing is judged yet: key and version may be unknown.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RequestHeader {
+    /// Which API; see [`ApiKey`].
+    pub api_key: i16,
+    /// Which version of it.
+    pub api_version: i16,
+    /// Comes back in the response.
+    pub correlation_id: CorrelationId,
+    /// What the client calls itself (Kafka: `client.id`).
+    pub client_id: Option<Str>,
+}
+
+/// Reads the header of a request; `reader` then stands at its body.
+///
+/// The header of an unknown version of a known API is read as that of the newest version. The
+/// header of an unknown API is read as version 1.
+///
+/// # Errors
+///
+/// If the bytes are not a request header.
+pub fn decode_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
+    let header = read_request_header(reader);
+    header.map_err(|error| error.in_message(REQUEST, -1))
+}
+
+fn read_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
+    let plain = Version { number: 1, flexible: false };
+    let api_key = taken(i16::read(reader, plain), "request_api_key")?;
+    let api_version = taken(i16::read(reader, plain), "request_api_version")?;
+    let correlation_id = taken(CorrelationId::read(reader, plain), "correlation_id")?;
+    let client_id = taken(Option::read(reader, plain), "client_id")?;
+    if ApiKey(api_key).is_flexible(api_version) {
+        taken(skip_tags(reader), "unknown_tags")?;
+    }
+    Ok(RequestHeader { api_key, api_version, correlation_id, client_id })
+}
+
+fn skip_tags(reader: &mut Reader) -> Result<(), DecodeError> {
+    read_tags(reader, |_, reader| {
+        drop(reader.take_rest());
+        Ok(true)
+    })
+    .map(|_: UnknownTags| ())
+}
+
+/// A whole request frame: length prefix, header, body.
+///
+/// # Errors
+///
+/// If `version` is not declared or cannot carry what is set, or a length does not fit.
+pub fn encode_request<R: Request>(
+    request: &R,
+    version: i16,
+    correlation_id: CorrelationId,
+    client_id: Option<&str>,
+) -> Result<EncodedFrame, EncodeError> {
+    let mut out = FrameWriter::new();
+    out.begin_frame();
+    let flexible = is_flexible::<R>(version);
+    let header = write_request_header(&mut out, R::KEY, version, correlation_id, client_id);
+    header.map_err(|error| error.in_message(REQUEST, if flexible { 2 } else { 1 }))?;
+    if flexible {
+        out.put_uvarint(0); // no tagged fields
+    }
+    request.encode(version, &mut out)?;
+    out.end_frame().map_err(|error| error.in_message(R::NAME, version))
+}
+
+fn write_request_header(
+    out: &mut FrameWriter,
+    key: ApiKey,
+    version: i16,
+    correlation_id: CorrelationId,
+    client_id: Option<&str>,
+) -> Result<(), EncodeError> {
+    let plain = Version { number: 1, flexible: false };
+    key.0.write(out, plain)?;
+    version.write(out, plain)?;
+    correlation_id.write(out, plain)?;
+    written(out.put_length(plain, false, client_id.map(str::len)), "client_id")?;
+    out.put_slice(client_id.unwrap_or_default().as_bytes());
+    Ok(())
+}
+
+/// A whole response frame: length prefix, header, body. `key` is that of the request.
+///
+/// # Errors
+///
+/// If `version` is not declared or cannot carry what is set, or a length does not fit.
+pub fn encode_response<M: Message>(
+    response: &M,
+    version: i16,
+    key: ApiKey,
+    correlation_id: CorrelationId,
+) -> Result<EncodedFrame, EncodeError> {
+    let mut out = FrameWriter::new();
+    out.begin_frame();
+    out.put_slice(&correlation_id.0.to_be_bytes());
+    if has_response_tags::<M>(key, version) {
+        out.put_uvarint(0); // no tagged fields
+    }
+    response.encode(version, &mut out)?;
+    out.end_frame().map_err(|error| error.in_message(M::NAME, version))
+}
+
+/// Reads a whole response: `frame` is what follows the length prefix.
+///
+/// # Errors
+///
+/// If the bytes are not such a response of that version, or bytes follow it.
+pub fn decode_response<R: Request>(
+    frame: Bytes,
+    version: i16,
+) -> Result<(CorrelationId, R::Response), DecodeError> {
+    let mut reader = Reader::new(frame);
+    let tags = has_response_tags::<R::Response>(R::KEY, version);
+    let header = read_response_header(&mut reader, tags);
+    let correlation_id = header.map_err(|error| error.in_message(RESPONSE, i16::from(tags)))?;
+    let response = R::Response::decode(&mut reader, version)?;
+    let end = reader.finish();
+    end.map_err(|error| error.in_message(R::Response::NAME, version))?;
+    Ok((correlation_id, response))
+}
+
+fn read_response_header(reader: &mut Reader, tags: bool) -> Result<CorrelationId, DecodeError> {
+    let plain = Version { number: 0, flexible: false };
+    let correlation_id = taken(CorrelationId::read(reader, plain), "correlation_id")?;
+    if tags {
+        taken(skip_tags(reader), "unknown_tags")?;
+    }
+    Ok(correlation_id)
+}
+
+/// Which request a response answers; `frame` is what follows the length prefix.
+///
+/// # Errors
+///
+/// If there are fewer than 4 bytes.
+pub fn response_correlation_id(frame: &[u8]) -> Result<CorrelationId, DecodeError> {
+    match frame.first_chunk::<4>() {
+        Some(bytes) => Ok(CorrelationId(i32::from_be_bytes(*bytes))),
+        None => Err(DecodeError::new(DecodeReason::Truncated { missing: 4 - frame.len() })
+            .in_field("correlation_id")
+            .in_message(RESPONSE, -1)),
+    }
+}
+
+fn is_flexible<M: Message>(version: i16) -> bool {
+    M::FLEXIBLE_FROM.is_some_and(|from| version >= from)
+}
+
+fn has_response_tags<M: Message>(key: ApiKey, version: i16) -> bool {
+    key != ApiKey::API_VERSIONS && is_flexible::<M>(version)
+}

@@ -1,0 +1,340 @@
+//! [`Wire`] for Kafka's primitive types, for arrays of anything, and for the newtypes.
+
+use bytes::Bytes;
+
+use super::{FrameWriter, Reader, Version, Wire};
+use crate::Str;
+use crate::error::{DecodeError, DecodeReason, EncodeError};
+use crate::error_code::ErrorCode;
+use crate::ids::{
+    CorrelationId, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId,
+    Timestamp, Uuid,
+};
+use crate::schema::Type;
+
+/// Numbers: big-endian, the same at every version.
+macro_rules! numbers {
+    ($($number:ty: $kind:ident;)*) => {$(
+        impl Wire for $number {
+            const TYPE: Type = Type::$kind;
+
+            #[inline]
+            fn size_min(_: Version) -> usize {
+                size_of::<Self>()
+            }
+
+            #[inline]
+            fn write(&self, out: &mut FrameWriter, _: Version) -> Result<(), EncodeError> {
+                out.put_slice(&self.to_be_bytes());
+                Ok(())
+            }
+
+            #[inline]
+            fn read(reader: &mut Reader, _: Version) -> Result<Self, DecodeError> {
+                Ok(Self::from_be_bytes(reader.fixed()?))
+            }
+        }
+    )*};
+}
+
+numbers! {
+    i8: Int8;
+    i16: Int16;
+    i32: Int32;
+    i64: Int64;
+    u16: Uint16;
+    u32: Uint32;
+    f64: Float64;
+}
+
+/// Newtypes of numbers; those of the second list are -1 on the wire where they are `None`.
+macro_rules! newtypes {
+    ($($newtype:ident($number:ty);)*) => {$(
+        impl Wire for $newtype {
+            const TYPE: Type = <$number as Wire>::TYPE;
+
+            #[inline]
+            fn size_min(version: Version) -> usize {
+                <$number>::size_min(version)
+            }
+
+            #[inline]
+            fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+                self.0.write(out, version)
+            }
+
+            #[inline]
+            fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+                Ok(Self(<$number>::read(reader, version)?))
+            }
+        }
+    )*};
+}
+
+macro_rules! sentinels {
+    ($($newtype:ident($number:ty);)*) => {$(
+        impl Wire for Option<$newtype> {
+            const TYPE: Type = <$number as Wire>::TYPE;
+
+            #[inline]
+            fn size_min(version: Version) -> usize {
+                <$number>::size_min(version)
+            }
+
+            #[inline]
+            fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+                self.map_or(-1, |value| value.0).write(out, version)
+            }
+
+            #[inline]
+            fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+                let number = <$number>::read(reader, version)?;
+                Ok((number != -1).then_some($newtype(number)))
+            }
+        }
+    )*};
+}
+
+newtypes! {
+    CorrelationId(i32);
+    ErrorCode(i16);
+    LeaderEpoch(i32);
+    NodeId(i32);
+    PartitionIndex(i32);
+    ProducerEpoch(i16);
+    ProducerId(i64);
+    Timestamp(i64);
+}
+
+sentinels! {
+    LeaderEpoch(i32);
+    NodeId(i32);
+    ProducerEpoch(i16);
+    ProducerId(i64);
+    Timestamp(i64);
+}
+
+impl Wire for bool {
+    const TYPE: Type = Type::Bool;
+
+    fn size_min(_: Version) -> usize {
+        1
+    }
+
+    fn write(&self, out: &mut FrameWriter, _: Version) -> Result<(), EncodeError> {
+        out.put_slice(&[u8::from(*self)]);
+        Ok(())
+    }
+
+    fn read(reader: &mut Reader, _: Version) -> Result<Self, DecodeError> {
+        let [byte] = reader.fixed()?;
+        Ok(byte != 0) // as Kafka reads it
+    }
+}
+
+impl Wire for Uuid {
+    const TYPE: Type = Type::Uuid;
+
+    fn size_min(_: Version) -> usize {
+        16
+    }
+
+    fn write(&self, out: &mut FrameWriter, _: Version) -> Result<(), EncodeError> {
+        out.put_slice(&self.0);
+        Ok(())
+    }
+
+    fn read(reader: &mut Reader, _: Version) -> Result<Self, DecodeError> {
+        Ok(Self(reader.fixed()?))
+    }
+}
+
+impl Wire for Option<Offset> {
+    const TYPE: Type = Type::Int64;
+
+    fn size_min(_: Version) -> usize {
+        8
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        self.map_or(-1, Offset::get).write(out, version)
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        let number = i64::read(reader, version)?;
+        match Offset::new(number) {
+            None if number != -1 => Err(DecodeError::new(DecodeReason::OutOfRange(number))),
+            offset => Ok(offset),
+        }
+    }
+}
+
+impl Wire for Offset {
+    const TYPE: Type = Type::Int64;
+
+    fn size_min(_: Version) -> usize {
+        8
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        self.get().write(out, version)
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        let number = i64::read(reader, version)?;
+        Self::new(number).ok_or_else(|| DecodeError::new(DecodeReason::OutOfRange(number)))
+    }
+}
+
+/// The fewest bytes of a length in front of something.
+fn length_size(version: Version, wide: bool) -> usize {
+    match (version.flexible, wide) {
+        (true, _) => 1,
+        (false, true) => 4,
+        (false, false) => 2,
+    }
+}
+
+fn not_null<T>(value: Option<T>) -> Result<T, DecodeError> {
+    value.ok_or_else(|| DecodeError::new(DecodeReason::Null))
+}
+
+impl Wire for Option<Str> {
+    const TYPE: Type = Type::String;
+    const NULLABLE: bool = true;
+
+    fn size_min(version: Version) -> usize {
+        length_size(version, false)
+    }
+
+    fn is_null(&self) -> bool {
+        self.is_none()
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        match self {
+            Some(text) => text.write(out, version),
+            None => out.put_length(version, false, None),
+        }
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        reader.string(version)
+    }
+}
+
+impl Wire for Str {
+    const TYPE: Type = Type::String;
+
+    fn size_min(version: Version) -> usize {
+        length_size(version, false)
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        out.put_length(version, false, Some(self.len()))?;
+        out.put_bytes(self.as_bytes());
+        Ok(())
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        not_null(reader.string(version)?)
+    }
+}
+
+impl Wire for Option<Bytes> {
+    const TYPE: Type = Type::Bytes;
+    const NULLABLE: bool = true;
+
+    fn size_min(version: Version) -> usize {
+        length_size(version, true)
+    }
+
+    fn is_null(&self) -> bool {
+        self.is_none()
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        match self {
+            Some(bytes) => bytes.write(out, version),
+            None => out.put_length(version, true, None),
+        }
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        reader.bytes(version)
+    }
+}
+
+impl Wire for Bytes {
+    const TYPE: Type = Type::Bytes;
+
+    fn size_min(version: Version) -> usize {
+        length_size(version, true)
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        out.put_length(version, true, Some(self.len()))?;
+        out.put_bytes(self);
+        Ok(())
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        not_null(reader.bytes(version)?)
+    }
+}
+
+impl<T: Wire> Wire for Option<Vec<T>> {
+    const TYPE: Type = Type::Array(&T::TYPE);
+    const NULLABLE: bool = true;
+
+    fn size_min(version: Version) -> usize {
+        length_size(version, true)
+    }
+
+    fn is_null(&self) -> bool {
+        self.is_none()
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        match self {
+            Some(items) => items.write(out, version),
+            None => out.put_length(version, true, None),
+        }
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        let Some(count) = reader.count(version, T::size_min(version), size_of::<T>())? else {
+            return Ok(None);
+        };
+        let mut items = Vec::with_capacity(count);
+        for index in 0..count {
+            match T::read(reader, version) {
+                Ok(item) => items.push(item),
+                Err(error) => return Err(error.in_item(index)),
+            }
+        }
+        Ok(Some(items))
+    }
+}
+
+impl<T: Wire> Wire for Vec<T> {
+    const TYPE: Type = Type::Array(&T::TYPE);
+
+    fn size_min(version: Version) -> usize {
+        length_size(version, true)
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        out.put_length(version, true, Some(self.len()))?;
+        for (index, item) in self.iter().enumerate() {
+            if let Err(error) = item.write(out, version) {
+                return Err(error.in_item(index));
+            }
+        }
+        Ok(())
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        not_null(Option::<Self>::read(reader, version)?)
+    }
+}
