@@ -5,6 +5,7 @@
 pub mod api_key;
 pub mod error;
 pub mod error_code;
+pub mod frame;
 pub mod header;
 pub mod ids;
 pub mod limits;
