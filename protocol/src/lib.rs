@@ -10,6 +10,7 @@ pub mod header;
 pub mod ids;
 pub mod limits;
 pub mod messages;
+pub mod metadata_records;
 pub mod schema;
 pub mod version;
 pub mod wire;

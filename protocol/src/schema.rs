@@ -317,7 +317,9 @@ macro_rules! messages {
                 version: $crate::wire::Version,
             ) -> Result<(), $crate::error::EncodeError> {
                 $(
-                    if ($crate::schema::Versions::from($min) $(.to($max))?).contains(version.number) {
+                    if ($crate::schema::Versions::from($min) $(.to($max))?)
+                        .contains(version.number)
+                    {
                         $( if $null_min > version.number
                             && $crate::wire::Wire::is_null(&self.$field)
                         {

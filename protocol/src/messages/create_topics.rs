@@ -1,7 +1,7 @@
 //! CreateTopics (19).
 //!
-//! v4: -1 takes the broker's defaults (KIP-464). v5 is flexible and answers configurations (KIP-525).
-//! v6: may be throttled (KIP-599). v7 answers the topic's id (KIP-516).
+//! v4: -1 takes the broker's defaults (KIP-464). v5 is flexible and answers
+//! configurations (KIP-525). v6: may be throttled (KIP-599). v7 answers the topic's id (KIP-516).
 
 use crate::Str;
 use crate::error_code::ErrorCode;

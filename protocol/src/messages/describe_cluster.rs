@@ -15,7 +15,9 @@ pub const ENDPOINT_TYPE_CONTROLLER: i8 = 2;
 
 messages! {
     /// Asks who makes up the cluster. `DescribeClusterRequest.json`.
-    struct DescribeClusterRequest(DESCRIBE_CLUSTER -> DescribeClusterResponse, 0..=2, flexible 0..) {
+    struct DescribeClusterRequest(
+        DESCRIBE_CLUSTER -> DescribeClusterResponse, 0..=2, flexible 0..
+    ) {
         /// Whether to say what the caller may do to the cluster.
         include_cluster_authorized_operations: bool = 0..;
         /// Whom to name: brokers (1) or controllers (2).

@@ -20,7 +20,9 @@ pub const RESOURCE_TYPE_GROUP: i8 = 32;
 
 messages! {
     /// Asks for configurations. `DescribeConfigsRequest.json`.
-    struct DescribeConfigsRequest(DESCRIBE_CONFIGS -> DescribeConfigsResponse, 1..=4, flexible 4..) {
+    struct DescribeConfigsRequest(
+        DESCRIBE_CONFIGS -> DescribeConfigsResponse, 1..=4, flexible 4..
+    ) {
         /// Each resource.
         resources: Vec<DescribeConfigsResource> = 0..;
         /// Whether to say what a value would be if it were not set.
@@ -76,8 +78,8 @@ messages! {
         is_sensitive: bool = 0..;
         /// What the value would be, in order, if it were not set here.
         synonyms: Vec<DescribeConfigsSynonym> = 1.. ignorable;
-        /// 1 boolean, 2 string, 3 int, 4 short, 5 long, 6 double, 7 list, 8 class, 9 password; 0 not
-        /// known.
+        /// 1 boolean, 2 string, 3 int, 4 short, 5 long, 6 double, 7 list, 8 class, 9 password; 0
+        /// not known.
         config_type: i8 = 3.. ignorable, or 0;
         /// What it is for.
         documentation: Option<Str> = 3.. ignorable;

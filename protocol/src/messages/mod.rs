@@ -8,9 +8,12 @@ pub mod describe_cluster;
 pub mod describe_configs;
 pub mod fetch;
 pub mod init_producer_id;
+pub mod leader_change;
 pub mod list_offsets;
 pub mod metadata;
 pub mod produce;
+pub mod snapshot;
+pub mod voters;
 
 #[cfg(test)]
 mod tests;
