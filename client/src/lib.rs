@@ -1,1 +1,15 @@
-//! Skeleton.
+//! An async Kafka client: producer, consumer, admin.
+
+mod backoff;
+mod client;
+mod cluster;
+mod config;
+pub mod error;
+mod net;
+
+pub use client::{Client, ClientBuilder};
+pub use config::ConfigError;
+pub use error::{BoxError, CallError};
+pub use net::connect_error::{ConnectCause, ConnectError};
+pub use net::layers::{RawRequest, RawResponse, RequestService};
+pub use ottla_protocol::{ApiKey, ErrorCode, ids};

@@ -1,0 +1,104 @@
+//! The task that keeps the metadata fresh.
+
+use std::sync::Arc;
+
+use ottla_protocol::ErrorCode;
+use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use ottla_runtime::Instant;
+
+use super::refresh::Ask;
+use super::{Attempts, Inner, Purpose};
+use crate::error::CallError;
+
+/// Version 0 cannot ask for no topics: an empty list means all of them there.
+const VERSION_MIN: i16 = 1;
+/// The first version that says whether topics may be created; before it they always were.
+const AUTO_CREATE_SINCE: i16 = 4;
+
+/// Runs until the client ends.
+pub(super) async fn run(inner: Arc<Inner>) {
+    loop {
+        let now = inner.env.clock.now();
+        let (ask, due) = {
+            let mut refresh = inner.refresh();
+            (refresh.poll(now), refresh.next_deadline().unwrap_or(Instant::MAX))
+        };
+        match ask {
+            Some(ask) => refresh(&inner, ask).await,
+            None => {
+                tokio::select! {
+                    biased;
+                    () = inner.refresh_changed.notified() => {}
+                    () = inner.env.clock.sleep_until(due), if due < Instant::MAX => {}
+                }
+            }
+        }
+    }
+}
+
+async fn refresh(inner: &Inner, ask: Ask) {
+    let metadata = Arc::clone(&inner.metadata.borrow());
+    let connection = inner.pool.get(ask.target, Purpose::General, &metadata);
+    let auto_create = inner.env.config.auto_create_topics;
+    let names = ask.topics;
+    let last = *<MetadataRequest as ottla_protocol::Message>::VERSIONS.end();
+    let timeout = inner.env.config.request_timeout;
+    let answer = connection.call_versioned(VERSION_MIN..=last, timeout, move |version| {
+        let topic = |name| MetadataRequestTopic { name: Some(name), ..Default::default() };
+        MetadataRequest {
+            topics: Some(names.into_iter().map(topic).collect()),
+            allow_auto_topic_creation: auto_create || version < AUTO_CREATE_SINCE,
+            ..MetadataRequest::default()
+        }
+    });
+    match answer.await {
+        Ok(answer) => on_answer(inner, answer),
+        Err(error) => {
+            tracing::debug!(%error, target = ?ask.target, "metadata refresh failed");
+            on_failure(inner, error);
+        }
+    }
+}
+
+fn on_failure(inner: &Inner, error: CallError) {
+    let now = inner.env.clock.now();
+    inner.refresh().on_failure(now);
+    inner.attempts.send_modify(|attempts| {
+        attempts.failed += 1;
+        attempts.error = Some(error);
+    });
+}
+
+fn on_answer(inner: &Inner, answer: MetadataResponse) {
+    let now = inner.env.clock.now();
+    if answer.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
+        tracing::warn!("the broker asks us to start again from the bootstrap list");
+        inner.refresh().on_rebootstrap(now);
+        return;
+    }
+    // a broker that knows no broker, itself included, has just started: it cannot be asked yet
+    if answer.error_code != ErrorCode::NONE || answer.brokers.is_empty() {
+        tracing::debug!(error = %answer.error_code, "the broker has no metadata");
+        inner.refresh().on_failure(now);
+        return;
+    }
+    let before = Arc::clone(&inner.metadata.borrow());
+    if let (Some(before), Some(after)) = (&before.cluster_id, &answer.cluster_id)
+        && before != after
+    {
+        tracing::warn!(%before, %after, "the brokers now belong to another cluster");
+    }
+    let mut refresh = inner.refresh();
+    // inside, so that a leader hint that arrives meanwhile is not overwritten
+    inner.metadata.send_modify(|metadata| {
+        let next = metadata.updated(answer, |topic| refresh.is_wanted(topic));
+        refresh.on_answer(now, next.nodes.keys().copied().collect(), next.is_unsettled());
+        inner.pool.on_metadata(&next); // who is told of the change finds the new addresses
+        *metadata = Arc::new(next);
+    });
+    drop(refresh);
+    inner.attempts.send_modify(|attempts| {
+        let answered = attempts.answered + 1;
+        *attempts = Attempts { answered, ..Attempts::default() };
+    });
+}

@@ -1,0 +1,198 @@
+//! When to ask for metadata, whom, and for what: at most one question at a time.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ottla_protocol::Str;
+use ottla_protocol::ids::NodeId;
+use ottla_runtime::Instant;
+
+use crate::backoff::Backoff;
+
+/// Whom to ask.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Target {
+    /// A broker that the metadata names.
+    Node(NodeId),
+    /// An entry of the bootstrap list.
+    Bootstrap(usize),
+}
+
+/// Ask `target` for `topics`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Ask {
+    pub(crate) target: Target,
+    pub(crate) topics: Vec<Str>,
+}
+
+/// Decides about refreshes.
+#[derive(Debug)]
+pub(crate) struct Refresh {
+    bootstrap: usize,
+    max_age: Duration,
+    backoff: Backoff,
+    rng: fastrand::Rng,
+    /// How many handles want each topic.
+    interests: BTreeMap<Str, u64>,
+    nodes: Vec<NodeId>,
+    /// Who did not answer since somebody last did.
+    silent: BTreeSet<Target>,
+    /// Use the bootstrap list although brokers are known (KIP-899, KIP-1102).
+    rebootstrap: bool,
+    asked: Option<Target>,
+    /// Somebody wants to know, and what is being asked does not cover it.
+    wanted: bool,
+    /// Not before this, unless a new topic is wanted.
+    not_before: Instant,
+    /// A topic that nobody has asked for yet.
+    new_topic: bool,
+    refreshed_at: Option<Instant>,
+    /// Whether the last question, if there was one, was answered.
+    answering: bool,
+}
+
+impl Refresh {
+    /// For a list of `bootstrap` entries, at least one.
+    pub(crate) fn new(bootstrap: usize, max_age: Duration, backoff: Backoff, seed: u64) -> Self {
+        assert!(bootstrap > 0); // the configuration was checked
+        Self {
+            bootstrap,
+            max_age,
+            backoff,
+            rng: fastrand::Rng::with_seed(seed),
+            interests: BTreeMap::new(),
+            nodes: Vec::new(),
+            silent: BTreeSet::new(),
+            rebootstrap: false,
+            asked: None,
+            wanted: false,
+            not_before: Instant::ZERO,
+            new_topic: false,
+            refreshed_at: None,
+            answering: true,
+        }
+    }
+
+    /// One more handle wants `topic`. Gives whether it is a new one.
+    pub(crate) fn on_interest(&mut self, topic: &Str) -> bool {
+        let handles = self.interests.entry(topic.clone()).or_insert(0);
+        *handles += 1;
+        let new = *handles == 1;
+        self.wanted |= new;
+        self.new_topic |= new;
+        new
+    }
+
+    /// One handle less wants `topic`.
+    pub(crate) fn on_disinterest(&mut self, topic: &str) {
+        if let Some(handles) = self.interests.get_mut(topic) {
+            *handles -= 1;
+            if *handles == 0 {
+                self.interests.remove(topic);
+            }
+        }
+    }
+
+    /// Whether a handle wants `topic`.
+    pub(crate) fn is_wanted(&self, topic: &str) -> bool {
+        self.interests.contains_key(topic)
+    }
+
+    /// Somebody found the metadata stale.
+    pub(crate) const fn on_request(&mut self) {
+        self.wanted = true;
+    }
+
+    /// The answer came. `unsettled`: it describes a state that passes, so ask again soon.
+    pub(crate) fn on_answer(&mut self, now: Instant, nodes: Vec<NodeId>, unsettled: bool) {
+        self.asked = None;
+        self.answering = true;
+        self.silent.clear();
+        self.rebootstrap = false;
+        self.nodes = nodes;
+        self.refreshed_at = Some(now);
+        if !unsettled {
+            self.backoff.reset();
+        }
+        // even a settled cluster is not asked in a loop by handles that disagree with it
+        self.not_before = now + self.backoff.next_wait();
+        if !unsettled {
+            self.backoff.reset();
+        }
+        self.wanted |= unsettled;
+    }
+
+    /// No answer came. The next in line is asked at once, unless all have failed.
+    pub(crate) fn on_failure(&mut self, now: Instant) {
+        if let Some(target) = self.asked.take() {
+            self.silent.insert(target);
+        }
+        self.wanted = true;
+        self.answering = false;
+        if self.candidates().is_empty() {
+            // brokers first, then the bootstrap list, then all over again
+            let brokers_failed = !self.rebootstrap && !self.nodes.is_empty();
+            self.rebootstrap = brokers_failed;
+            self.silent.clear();
+            if !brokers_failed {
+                self.not_before = now + self.backoff.next_wait();
+            }
+        }
+    }
+
+    /// The broker says that the brokers we know are not the cluster's any more (KIP-1102).
+    pub(crate) fn on_rebootstrap(&mut self, now: Instant) {
+        self.asked = None;
+        self.silent.clear();
+        self.rebootstrap = true;
+        self.wanted = true;
+        self.not_before = now + self.backoff.next_wait();
+    }
+
+    /// What to ask now, if anything.
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Ask> {
+        if self.asked.is_some() || self.next_deadline().is_none_or(|due| due > now) {
+            return None;
+        }
+        let target = self.choose();
+        self.asked = Some(target);
+        self.wanted = false;
+        self.new_topic = false;
+        Some(Ask { target, topics: self.interests.keys().cloned().collect() })
+    }
+
+    /// When [`poll`](Self::poll) has something to ask, if nothing else happens.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        if self.asked.is_some() {
+            return None;
+        }
+        let aged = self.refreshed_at.map(|at| at + self.max_age);
+        let aged = aged.filter(|_| !self.interests.is_empty());
+        let wanted = self.wanted.then_some(self.not_before);
+        // one question about a new topic does not wait behind the backoff of the old ones, but a
+        // cluster that does not answer is left alone
+        let new = (self.new_topic && self.answering).then_some(Instant::ZERO);
+        [aged, wanted, new].into_iter().flatten().min()
+    }
+
+    /// Whom a request that any broker can answer goes to.
+    pub(crate) fn choose(&mut self) -> Target {
+        let candidates = self.candidates();
+        let picked = self.rng.usize(0..candidates.len().max(1));
+        candidates.get(picked).copied().unwrap_or(Target::Bootstrap(0))
+    }
+
+    fn candidates(&self) -> Vec<Target> {
+        let nodes = self.nodes.iter().copied().map(Target::Node);
+        let bootstrap = (0..self.bootstrap).map(Target::Bootstrap);
+        let all: Vec<_> = if self.rebootstrap || self.nodes.is_empty() {
+            bootstrap.collect()
+        } else {
+            nodes.collect()
+        };
+        all.into_iter().filter(|target| !self.silent.contains(target)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
