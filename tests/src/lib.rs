@@ -1,1 +1,6 @@
-//! Skeleton.
+//! What tests across crates share. One promise, one file in `tests/`.
+//!
+//! [`history`] holds what a client was told, [`checkers`] judge it: nothing else is believed.
+
+pub mod checkers;
+pub mod history;
