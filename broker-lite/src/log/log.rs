@@ -1,0 +1,329 @@
+//! The segments of one partition, in order, with what is derived from them: where leader epochs
+//! start and which producers wrote last.
+//!
+//! Synchronous and not thread-safe: it lives under its partition's lock. After an error of a
+//! method that writes, what is on disk is unknown, and the log must not be used any more; opening
+//! it again finds out.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ottla_protocol::ids::{LeaderEpoch, Offset};
+
+use super::batch::BatchView;
+use super::config::LogConfig;
+use super::disk::{Disk, File};
+use super::epochs::Epochs;
+use super::producers::Producers;
+use super::segment::{self, Segment};
+use super::snapshot;
+
+/// The log of one partition.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) dir: String,
+    pub(super) config: Arc<LogConfig>,
+    /// Never empty; bases ascend. The last is written to.
+    pub(super) segments: Vec<Segment>,
+    pub(super) start: Offset,
+    pub(super) next: Offset,
+    pub(super) epochs: Epochs,
+    pub(super) producers: Producers,
+    pub(super) synced: Arc<Synced>,
+}
+
+/// How far a log is known to be on the device; written by syncs as they end.
+#[derive(Debug)]
+pub(crate) struct Synced(Mutex<SyncedState>);
+
+#[derive(Debug, Default)]
+struct SyncedState {
+    end: Offset,
+    failed: bool,
+    /// Segments that are on the device while one before them is not yet.
+    ahead: BTreeMap<Offset, Offset>,
+}
+
+impl Synced {
+    pub(super) fn up_to(end: Offset) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(SyncedState { end, ..SyncedState::default() })))
+    }
+
+    /// A sync of what lies from `from` to `to` has ended.
+    fn ended(&self, from: Offset, to: Offset, result: &io::Result<()>) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if result.is_err() {
+            state.failed = true;
+            return;
+        }
+        state.ahead.insert(from, to);
+        while let Some((from, to)) = state.ahead.pop_first() {
+            if from > state.end {
+                state.ahead.insert(from, to);
+                break;
+            }
+            state.end = state.end.max(to);
+        }
+    }
+
+    fn end(&self) -> io::Result<Offset> {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.failed {
+            return Err(io::Error::other("a sync of the log has failed"));
+        }
+        Ok(state.end)
+    }
+}
+
+/// Bytes of a log that are to be read: whole batches, but for the last.
+#[derive(Debug)]
+pub(crate) struct ReadPlan {
+    pub(crate) file: Arc<dyn File>,
+    pub(crate) position: u32,
+    pub(crate) bytes: u32,
+}
+
+/// How much to read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReadLimit {
+    /// No batch that begins here or later.
+    pub(crate) below: Offset,
+    /// Bytes at most.
+    pub(crate) bytes_max: u32,
+    /// The first batch whole, however large.
+    pub(crate) at_least_one: bool,
+}
+
+impl Log {
+    /// The first offset it holds.
+    pub(crate) const fn start(&self) -> Offset {
+        self.start
+    }
+
+    /// The offset the next record gets (Kafka: log end offset).
+    pub(crate) const fn end(&self) -> Offset {
+        self.next
+    }
+
+    /// Where leader epochs start.
+    pub(crate) const fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// Who wrote last.
+    pub(crate) const fn producers(&self) -> &Producers {
+        &self.producers
+    }
+
+    /// Size of the data files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| u64::from(segment.bytes())).sum()
+    }
+
+    /// Below this offset everything is on the device.
+    ///
+    /// # Errors
+    ///
+    /// A sync has failed: nobody knows what of the log is on the device.
+    pub(crate) fn synced(&self) -> io::Result<Offset> {
+        self.synced.end()
+    }
+
+    /// Takes other settings; they hold from the next append on.
+    pub(crate) fn set_config(&mut self, config: Arc<LogConfig>) {
+        self.config = config;
+    }
+
+    /// Appends `bytes`, a batch whose place is in `batch`: its base offset must be the log's end.
+    pub(crate) fn append(
+        &mut self,
+        batch: &BatchView,
+        bytes: &[u8],
+        now_ms: i64,
+    ) -> io::Result<()> {
+        assert_eq!(batch.base, self.next);
+        if last(&mut self.segments).must_roll(batch, &self.config, now_ms)? {
+            self.roll(now_ms)?;
+        }
+        last(&mut self.segments).append(&*self.disk, batch, bytes, &self.config)?;
+        self.next = batch.last.next();
+        self.producers.apply(batch, now_ms);
+        if let Some(epoch) = batch.leader_epoch {
+            self.assign_epoch(epoch, batch.base)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that `epoch` starts at `start`, unless it is known.
+    pub(crate) fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset) -> io::Result<()> {
+        if self.epochs.assign(epoch, start) {
+            self.epochs.save(&*self.disk, &self.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Where the bytes from `from` on lie; `None` if there are none. All are of one segment.
+    pub(crate) fn plan(&mut self, from: Offset, limit: ReadLimit) -> io::Result<Option<ReadPlan>> {
+        if from >= limit.below || (limit.bytes_max == 0 && !limit.at_least_one) {
+            return Ok(None);
+        }
+        let disk = Arc::clone(&self.disk);
+        let mut i = self.segments.partition_point(|segment| segment.base() <= from);
+        i = i.saturating_sub(1);
+        while let Some(segment) = self.segments.get_mut(i) {
+            i += 1;
+            let Some((position, batch)) = segment.find(&*disk, from)? else { continue };
+            if batch.base >= limit.below {
+                return Ok(None);
+            }
+            let end = if limit.below >= self.next {
+                segment.bytes()
+            } else {
+                segment.position_of(&*disk, limit.below)?
+            };
+            let mut bytes = (end - position).min(limit.bytes_max);
+            if limit.at_least_one {
+                bytes = bytes.max(batch.bytes);
+            }
+            return Ok(Some(ReadPlan { file: Arc::clone(segment.file()), position, bytes }));
+        }
+        Ok(None)
+    }
+
+    /// Bytes that lie between two offsets, batches counted whole; at most `enough` is looked for.
+    pub(crate) fn bytes_between(&mut self, from: Offset, below: Offset) -> io::Result<u64> {
+        let disk = Arc::clone(&self.disk);
+        let mut sum = 0;
+        let first = self.segments.partition_point(|segment| segment.base() <= from);
+        for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
+            if segment.base() >= below {
+                break;
+            }
+            let start = segment.find(&*disk, from)?.map_or(segment.bytes(), |(at, _)| at);
+            let end = if below >= self.next {
+                segment.bytes()
+            } else {
+                segment.position_of(&*disk, below)?
+            };
+            sum += u64::from(end.saturating_sub(start));
+        }
+        Ok(sum)
+    }
+
+    /// The first batch with a record as young as `timestamp`, and its bytes' place.
+    pub(crate) fn find_time(
+        &mut self,
+        timestamp: i64,
+    ) -> io::Result<Option<(ReadPlan, BatchView)>> {
+        let disk = Arc::clone(&self.disk);
+        for segment in &mut self.segments {
+            if let Some((position, batch)) = segment.find_time(&*disk, timestamp)? {
+                let file = Arc::clone(segment.file());
+                return Ok(Some((ReadPlan { file, position, bytes: batch.bytes }, batch)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The largest timestamp and the first batch that holds it.
+    pub(crate) fn newest(&mut self) -> io::Result<Option<(ReadPlan, BatchView)>> {
+        let newest = self.segments.iter().filter_map(Segment::newest).map(|(time, _)| time).max();
+        newest.map_or(Ok(None), |newest| self.find_time(newest))
+    }
+
+    /// Starts the next segment. The one before gets its indexes and is synced in the background.
+    pub(crate) fn roll(&mut self, now_ms: i64) -> io::Result<()> {
+        let (disk, next) = (Arc::clone(&self.disk), self.next);
+        let old = last(&mut self.segments);
+        if old.bytes() == 0 {
+            // its base is too far back, or it would get the name of the new one
+            old.remove(&*disk)?;
+            self.segments.pop();
+        } else {
+            old.close(&*disk)?;
+            let (synced, base) = (Arc::clone(&self.synced), old.base());
+            old.file().start_sync(Box::new(move |result| synced.ended(base, next, &result)));
+            snapshot::write(&*disk, &self.dir, next, &self.producers)?;
+        }
+        self.segments.push(Segment::create(&*disk, &self.dir, next, now_ms)?);
+        Ok(())
+    }
+
+    /// Forgets producers that have been silent for too long.
+    pub(crate) fn expire_producers(&mut self, now_ms: i64) {
+        self.producers.expire(now_ms, self.config.producer_expiration_ms);
+    }
+
+    /// Cuts off `offset` and everything behind it. A batch that holds `offset` goes as a whole.
+    pub(crate) fn truncate_to(&mut self, offset: Offset, now_ms: i64) -> io::Result<()> {
+        if offset >= self.next {
+            return Ok(());
+        }
+        let disk = Arc::clone(&self.disk);
+        while self.segments.last().is_some_and(|s| s.base() >= offset && s.base() > self.start) {
+            if let Some(segment) = self.segments.pop() {
+                segment.remove(&*disk)?;
+            }
+        }
+        let base = self.segments.last().map_or(offset, Segment::base);
+        let kept = self.segments.pop().map_or_else(
+            || Segment::create(&*disk, &self.dir, offset, now_ms).map(|new| (new, offset)),
+            |segment| {
+                let cut = segment.truncate_to(&*disk, offset, &self.config, now_ms);
+                cut.map(|(segment, scanned)| (segment, scanned.next))
+            },
+        )?;
+        self.segments.push(kept.0);
+        self.next = kept.1.max(base);
+        // the next sync starts from here again
+        self.synced = Synced::up_to(self.synced()?.min(self.next));
+        if self.epochs.truncate_from_end(self.next) {
+            self.epochs.save(&*disk, &self.dir)?;
+        }
+        self.reload_producers(now_ms)
+    }
+
+    /// Brings everything to the device and says so in the files that a clean start reads: indexes,
+    /// snapshot, synced data. The log is not to be appended to any more.
+    pub(crate) fn close(&mut self) -> io::Result<()> {
+        let disk = Arc::clone(&self.disk);
+        last(&mut self.segments).close(&*disk)?;
+        snapshot::write(&*disk, &self.dir, self.next, &self.producers)?;
+        self.drop_old_snapshots()?;
+        self.sync()
+    }
+
+    /// Syncs what was written since the last time; blocks.
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
+        if self.synced()? < self.next {
+            // segments before the last were handed to a sync when they were rolled; whether that
+            // has ended is not known
+            let unsynced = self.synced()?;
+            let first = self.segments.partition_point(|segment| segment.base() <= unsynced);
+            for segment in self.segments.iter().skip(first.saturating_sub(1)) {
+                segment.file().sync()?;
+            }
+            self.disk.sync_dir(&self.dir)?;
+            self.synced.ended(Offset::ZERO, self.next, &Ok(()));
+        }
+        Ok(())
+    }
+
+    /// Keeps the snapshots that a recovery could start from: one at each segment's base, and the
+    /// newest.
+    pub(super) fn drop_old_snapshots(&self) -> io::Result<()> {
+        for entry in self.disk.list(&self.dir)? {
+            let Some((at, "snapshot")) = segment::parse_name(&entry.name) else { continue };
+            if at != self.next && self.segments.iter().all(|segment| segment.base() != at) {
+                segment::remove_if_there(&*self.disk, &segment::path(&self.dir, at, "snapshot"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn last(segments: &mut [Segment]) -> &mut Segment {
+    segments.last_mut().expect("a log has at least one segment: each of its methods leaves one")
+}

@@ -1,0 +1,18 @@
+//! What a partition keeps on disk, in Kafka's format, so that Kafka's own tools read it.
+
+pub(crate) mod batch;
+pub(crate) mod checkpoints;
+pub mod config;
+pub mod disk;
+pub(crate) mod epochs;
+#[expect(clippy::module_inception, reason = "a log is what it is")]
+pub(crate) mod log;
+mod offset_index;
+pub(crate) mod producers;
+pub(crate) mod recovery;
+mod scan;
+mod segment;
+mod snapshot;
+mod time_index;
+
+pub use config::LogConfig;

@@ -1,0 +1,295 @@
+//! Opens a log: after a clean stop by its files' names, after a crash by reading what the last
+//! sync may not have covered.
+
+use std::io;
+use std::sync::Arc;
+
+use ottla_protocol::ids::Offset;
+
+use super::batch::BadBatch;
+use super::checkpoints::CheckpointError;
+use super::config::LogConfig;
+use super::disk::{Disk, join};
+use super::epochs::Epochs;
+use super::log::{Log, Synced};
+use super::producers::Producers;
+use super::segment::{self, Segment};
+use super::snapshot;
+
+/// Index entries before a snapshot from which on batches are read to find those before the last
+/// of each producer. As many batches if they are large, 4 MiB if they are small.
+const WINDOW_ENTRIES: usize = 1024;
+
+/// What is known before a log is opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenArgs {
+    /// The broker that wrote it stopped in order.
+    pub(crate) clean: bool,
+    /// Everything below is known to be on the device.
+    pub(crate) recovery_point: Offset,
+    /// The first offset of the log, if later than that of its first segment.
+    pub(crate) log_start: Offset,
+    /// Wall time in milliseconds since 1970.
+    pub(crate) now_ms: i64,
+}
+
+/// What a start had to repair.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Repaired {
+    /// Segments that were read batch by batch.
+    pub(crate) segments_scanned: usize,
+    /// Bytes cut off behind the last whole batch, whole segments included.
+    pub(crate) bytes_cut: u64,
+    /// Why.
+    pub(crate) reason: Option<BadBatch>,
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A checkpoint is damaged.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A file could not be read or written.
+    #[error("{dir}: {source}")]
+    Io {
+        /// Directory of the partition.
+        dir: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+impl Log {
+    /// Opens the log in `dir`, or makes a new one that starts at `args.log_start`.
+    ///
+    /// # Errors
+    ///
+    /// A torn tail is cut, not an error; see [`OpenError`] for those.
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &str,
+        config: Arc<LogConfig>,
+        args: &OpenArgs,
+    ) -> Result<(Self, Repaired), OpenError> {
+        let failed = |source| OpenError::Io { dir: dir.to_owned(), source };
+        disk.create_dir(dir).map_err(failed)?;
+        let epochs = match Epochs::load(&*disk, dir) {
+            Err(CheckpointError::Malformed { .. }) if !args.clean => Epochs::default(),
+            loaded => loaded?,
+        };
+        let mut log = Self {
+            disk,
+            dir: dir.to_owned(),
+            config,
+            segments: Vec::new(),
+            start: args.log_start,
+            next: args.log_start,
+            epochs,
+            producers: Producers::default(),
+            synced: Synced::up_to(Offset::ZERO),
+        };
+        let repaired = log.load(args).map_err(failed)?;
+        Ok((log, repaired))
+    }
+
+    fn load(&mut self, args: &OpenArgs) -> io::Result<Repaired> {
+        let bases = tidy(&*self.disk, &self.dir)?;
+        let mut repaired = Repaired::default();
+        // the segment that holds the recovery point, and those behind it
+        let certain = bases.partition_point(|base| *base <= args.recovery_point);
+        let certain = if args.clean { bases.len() } else { certain.saturating_sub(1) };
+        let epochs_before = self.epochs.clone();
+        for (i, base) in bases.iter().enumerate() {
+            if repaired.reason.is_some() || (i > 0 && *base < self.next) {
+                repaired.bytes_cut += remove_segment(&*self.disk, &self.dir, *base)?;
+                continue;
+            }
+            self.load_segment(*base, i < certain, i + 1 == bases.len(), args, &mut repaired)?;
+        }
+        if self.segments.is_empty() {
+            let first = Segment::create(&*self.disk, &self.dir, self.start, args.now_ms)?;
+            self.segments.push(first);
+        }
+        let first = self.segments.first().map_or(self.start, Segment::base);
+        self.start = self.start.max(first).min(self.next.max(first));
+        self.next = self.next.max(self.start);
+        self.epochs.truncate_from_end(self.next);
+        self.epochs.truncate_from_start(self.start);
+        if self.epochs != epochs_before {
+            self.epochs.save(&*self.disk, &self.dir)?;
+        }
+        let on_device = if args.clean { self.next } else { args.recovery_point.min(self.next) };
+        self.synced = Synced::up_to(on_device);
+        self.reload_producers(args.now_ms)?;
+        Ok(repaired)
+    }
+
+    /// Opens one segment: by its indexes if it is `certain`, else, or if they do not fit, batch by
+    /// batch.
+    fn load_segment(
+        &mut self,
+        base: Offset,
+        certain: bool,
+        last: bool,
+        args: &OpenArgs,
+        repaired: &mut Repaired,
+    ) -> io::Result<()> {
+        let disk = Arc::clone(&self.disk);
+        if certain {
+            if let Ok(mut segment) = Segment::open(&*disk, &self.dir, base, args.now_ms) {
+                // the next segment's base says where this one ends, but for the last
+                let next = if last { segment.next_offset(&*disk).ok() } else { Some(base) };
+                if let Some(next) = next {
+                    self.next = next;
+                    self.segments.push(segment);
+                    return Ok(());
+                }
+            }
+        }
+        repaired.segments_scanned += 1;
+        let epochs = &mut self.epochs;
+        let mut each = |batch: &super::batch::BatchView| {
+            if let Some(epoch) = batch.leader_epoch {
+                epochs.assign(epoch, batch.base);
+            }
+        };
+        let before = disk.open(&segment::path(&self.dir, base, "log"), false)?.len()?;
+        let (mut segment, scanned) =
+            Segment::rebuild(&*disk, &self.dir, base, &self.config, args.now_ms, &mut each)?;
+        segment.close(&*disk)?; // its indexes are new
+        repaired.bytes_cut += before - u64::from(segment.bytes());
+        repaired.reason = repaired.reason.or(scanned.bad);
+        self.next = scanned.next;
+        self.segments.push(segment);
+        Ok(())
+    }
+
+    /// Finds out who wrote last: from the newest snapshot that is whole and not ahead of the log,
+    /// and the batches behind it. The batches of each producer before its last, which the snapshot
+    /// leaves out, come from the log in front of it.
+    pub(super) fn reload_producers(&mut self, now_ms: i64) -> io::Result<()> {
+        let disk = Arc::clone(&self.disk);
+        let mut snapshots = Vec::new();
+        for entry in disk.list(&self.dir)? {
+            match segment::parse_name(&entry.name) {
+                Some((at, "snapshot")) if at <= self.next => snapshots.push(at),
+                Some((_, "snapshot")) => disk.remove(&join(&self.dir, &entry.name))?,
+                _ => {}
+            }
+        }
+        let newest = snapshots.into_iter().rev().find_map(|at| {
+            let producers = snapshot::read(&*disk, &self.dir, at, now_ms).ok()?;
+            Some((at, producers))
+        });
+        let (at, mut producers) = newest.unwrap_or_default();
+        if !producers.is_empty() {
+            let earlier = self.window_before(at, now_ms)?;
+            producers.complete_from(&earlier);
+        }
+        if at == self.next {
+            self.producers = producers; // a clean start needs no index for this
+            return Ok(());
+        }
+        let first = self.segments.partition_point(|segment| segment.base() <= at);
+        for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
+            let from = segment.position_of(&*disk, at)?;
+            segment.headers(from, &mut |batch| producers.apply(batch, now_ms))?;
+        }
+        self.producers = producers;
+        Ok(())
+    }
+
+    /// Who wrote the last batches before `at`.
+    fn window_before(&mut self, at: Offset, now_ms: i64) -> io::Result<Producers> {
+        let mut seen = Producers::default();
+        let mut entries = WINDOW_ENTRIES;
+        let end = self.segments.partition_point(|segment| segment.base() < at);
+        let mut first = end;
+        while first > 0 && entries > 0 {
+            first -= 1;
+            entries = entries.saturating_sub(self.segments[first].index_entries().max(1));
+        }
+        for (i, segment) in self.segments[first..end].iter_mut().enumerate() {
+            let mut each = |batch: &super::batch::BatchView| {
+                if batch.last < at {
+                    seen.apply(batch, now_ms);
+                }
+            };
+            let back = if i == 0 { WINDOW_ENTRIES } else { usize::MAX - 1 };
+            segment.tail(&*self.disk, back, &mut each)?;
+        }
+        Ok(seen)
+    }
+}
+
+/// Ends what a crash has interrupted and says which segments there are: `.deleted` and `.cleaned`
+/// go, `.swap` takes the place of what it replaces, indexes without a log go.
+fn tidy(disk: &dyn Disk, dir: &str) -> io::Result<Vec<Offset>> {
+    let mut swaps = Vec::new();
+    for entry in disk.list(dir)? {
+        let (name, path) = (&entry.name, join(dir, &entry.name));
+        if entry.directory {
+            continue;
+        }
+        if let Some(name) = name.strip_suffix(".swap") {
+            swaps.push(name.to_owned());
+        } else if [".deleted", ".cleaned", ".tmp"].iter().any(|suffix| name.ends_with(suffix)) {
+            disk.remove(&path)?;
+        }
+    }
+    for name in swaps {
+        complete_swap(disk, dir, &name)?;
+    }
+    let mut bases = Vec::new();
+    let names = disk.list(dir)?;
+    for entry in &names {
+        if let Some((base, "log")) = segment::parse_name(&entry.name) {
+            bases.push(base);
+        }
+    }
+    for entry in &names {
+        if let Some((base, "index" | "timeindex" | "txnindex")) = segment::parse_name(&entry.name) {
+            if !bases.contains(&base) {
+                disk.remove(&join(dir, &entry.name))?;
+            }
+        }
+    }
+    Ok(bases) // the names are sorted and their numbers padded
+}
+
+/// Puts `NAME.swap`, a file of a segment that was cleaned or joined from several, into its place.
+fn complete_swap(disk: &dyn Disk, dir: &str, name: &str) -> io::Result<()> {
+    let (from, to) = (join(dir, &format!("{name}.swap")), join(dir, name));
+    if let Some((base, "log")) = segment::parse_name(name) {
+        let file = disk.open(&from, false)?;
+        let bytes = u32::try_from(file.len()?).map_err(io::Error::other)?;
+        let mut last = base;
+        let mut scan = super::scan::Scanner::new(file, 0, bytes, 64 * 1024);
+        while let super::scan::Step::Batch(_, batch) = scan.step()? {
+            last = batch.last;
+        }
+        for entry in disk.list(dir)? {
+            if let Some((other, "log")) = segment::parse_name(&entry.name) {
+                if other > base && other <= last {
+                    remove_segment(disk, dir, other)?;
+                }
+            }
+        }
+        // they describe the file that is replaced
+        for suffix in ["index", "timeindex"] {
+            segment::remove_if_there(disk, &segment::path(dir, base, suffix))?;
+        }
+    }
+    disk.rename(&from, &to)
+}
+
+/// Removes the files of a segment; says how large its data was.
+fn remove_segment(disk: &dyn Disk, dir: &str, base: Offset) -> io::Result<u64> {
+    let bytes = disk.open(&segment::path(dir, base, "log"), false)?.len()?;
+    for suffix in segment::SUFFIXES {
+        segment::remove_if_there(disk, &segment::path(dir, base, suffix))?;
+    }
+    Ok(bytes)
+}

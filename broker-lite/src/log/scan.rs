@@ -1,0 +1,75 @@
+//! Walks the batches of a log file by their headers.
+
+use std::io;
+use std::sync::Arc;
+
+use super::batch::{BadBatch, BatchView, HEADER_BYTES};
+use super::disk::File;
+
+/// What lies at a position of a log file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    /// A batch whose bytes all lie before the end of the scan, and where it begins.
+    Batch(u32, BatchView),
+    /// Nothing more.
+    End,
+    /// Bytes that are no whole batch.
+    Bad(u32, BadBatch),
+}
+
+/// Reads headers through a window of the file, so that small batches share one read and large ones
+/// are stepped over.
+pub(crate) struct Scanner {
+    file: Arc<dyn File>,
+    position: u32,
+    end: u32,
+    window: Vec<u8>,
+    window_at: u32,
+    window_bytes: usize,
+}
+
+impl Scanner {
+    /// Walks from `position`, where a batch begins, to `end`, through a window of `window_bytes`.
+    pub(crate) fn new(file: Arc<dyn File>, position: u32, end: u32, window_bytes: usize) -> Self {
+        Self { file, position, end, window: Vec::new(), window_at: position, window_bytes }
+    }
+
+    /// The next batch. After [`Step::Bad`] it stays where it is.
+    pub(crate) fn step(&mut self) -> io::Result<Step> {
+        let at = self.position;
+        if at >= self.end {
+            return Ok(Step::End);
+        }
+        let left = self.end - at;
+        let header = match BatchView::read(self.bytes(at, HEADER_BYTES)?) {
+            Ok(header) if header.bytes <= left => header,
+            Ok(_) => return Ok(Step::Bad(at, BadBatch::Torn)),
+            Err(bad) => return Ok(Step::Bad(at, bad)),
+        };
+        self.position = at + header.bytes;
+        Ok(Step::Batch(at, header))
+    }
+
+    /// All bytes of the batch that [`Scanner::step`] has just found at `at`.
+    pub(crate) fn whole(&mut self, at: u32, batch: &BatchView) -> io::Result<&[u8]> {
+        self.bytes(at, batch.bytes as usize)
+    }
+
+    /// Up to `len` bytes from `at`; fewer where the scan ends.
+    fn bytes(&mut self, at: u32, len: usize) -> io::Result<&[u8]> {
+        let left = (self.end - at) as usize;
+        let len = len.min(left);
+        let inside = at.checked_sub(self.window_at).map(|skip| skip as usize);
+        let start = match inside {
+            Some(start) if start + len <= self.window.len() => start,
+            _ => {
+                self.window.resize(self.window_bytes.max(len).min(left), 0);
+                let read = self.file.read_at(u64::from(at), &mut self.window)?;
+                self.window.truncate(read);
+                self.window_at = at;
+                0
+            }
+        };
+        Ok(&self.window[start..self.window.len().min(start + len)])
+    }
+}

@@ -1,0 +1,438 @@
+//! One data file of a partition with its two indexes.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+
+use ottla_protocol::ids::Offset;
+
+use super::batch::{BatchView, HEAD_BYTES};
+use super::config::LogConfig;
+use super::disk::{Disk, File, join};
+use super::offset_index::{self, IndexError, OffsetIndex};
+use super::scan::{Scanner, Step};
+use super::time_index::{self, TimeEntry, TimeIndex};
+
+/// Bytes of a data file read at once to find a batch; about as much as lies between index entries.
+const FIND_WINDOW_BYTES: usize = 4096;
+
+/// Bytes of a data file read at once to look at all of it.
+const SCAN_WINDOW_BYTES: usize = 256 * 1024;
+
+/// Batches whose place is remembered because somebody is about to read them.
+const RECENT_MAX: usize = 16;
+
+/// Batches from offset `base` to the base of the next segment.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    dir: String,
+    base: Offset,
+    file: Arc<dyn File>,
+    bytes: u32,
+    offsets: OffsetIndex,
+    times: TimeIndex,
+    bytes_since_entry: u32,
+    /// The youngest record so far.
+    newest: Option<TimeEntry>,
+    /// Largest timestamp of the first batch, once known; rolling by time counts from it.
+    first_timestamp: Option<i64>,
+    opened_ms: i64,
+    recent: VecDeque<(Offset, u32, BatchView)>,
+}
+
+/// A batch of a segment: where it begins, and its header.
+pub(crate) type Found = (u32, BatchView);
+
+/// What a look at all batches of a segment found.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// The offset behind the last whole batch.
+    pub(crate) next: Offset,
+    /// Why the scan ended before the file did.
+    pub(crate) bad: Option<super::batch::BadBatch>,
+}
+
+impl Segment {
+    /// A new and empty segment; what is left of an older one with this base is emptied.
+    pub(crate) fn create(
+        disk: &dyn Disk,
+        dir: &str,
+        base: Offset,
+        now_ms: i64,
+    ) -> io::Result<Self> {
+        let file = disk.open(&path(dir, base, "log"), true)?;
+        if !file.is_empty()? {
+            file.truncate(0)?;
+        }
+        Self::with_new_indexes(disk, dir, base, file, 0, now_ms)
+    }
+
+    /// The segment in `dir` that starts at `base`, as its indexes describe it.
+    ///
+    /// # Errors
+    ///
+    /// An index is missing or does not fit: [`Segment::rebuild`] makes it anew.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        dir: &str,
+        base: Offset,
+        now_ms: i64,
+    ) -> Result<Self, IndexError> {
+        let file = disk.open(&path(dir, base, "log"), false)?;
+        let bytes = file_bytes(&*file)?;
+        let offsets = OffsetIndex::open(disk, path(dir, base, "index"), bytes)?;
+        let times = TimeIndex::open(disk, path(dir, base, "timeindex"))?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            base,
+            file,
+            bytes,
+            offsets,
+            newest: times.last(),
+            times,
+            bytes_since_entry: 0,
+            first_timestamp: None,
+            opened_ms: now_ms,
+            recent: VecDeque::new(),
+        })
+    }
+
+    /// Opens the segment, reads every batch, cuts the file at the first one that is not whole and
+    /// makes the indexes anew. `each` sees every batch that stays.
+    pub(crate) fn rebuild(
+        disk: &dyn Disk,
+        dir: &str,
+        base: Offset,
+        config: &LogConfig,
+        now_ms: i64,
+        each: &mut dyn FnMut(&BatchView),
+    ) -> io::Result<(Self, Scanned)> {
+        let file = disk.open(&path(dir, base, "log"), false)?;
+        let end = file_bytes(&*file)?;
+        let mut this = Self::with_new_indexes(disk, dir, base, Arc::clone(&file), 0, now_ms)?;
+        let mut scan = Scanner::new(Arc::clone(&file), 0, end, SCAN_WINDOW_BYTES);
+        let mut next = base;
+        let bad = loop {
+            match scan.step()? {
+                Step::End => break None,
+                Step::Bad(_, bad) => break Some(bad),
+                Step::Batch(_, batch) if batch.base < next => {
+                    break Some(super::batch::BadBatch::Order(batch.base, next));
+                }
+                Step::Batch(at, batch) => {
+                    if !batch.checksum_fits(scan.whole(at, &batch)?) {
+                        break Some(super::batch::BadBatch::Checksum);
+                    }
+                    if this.delta(batch.last).is_none() {
+                        break Some(super::batch::BadBatch::Offset);
+                    }
+                    this.note(disk, &batch, config)?;
+                    next = batch.last.next();
+                    each(&batch);
+                }
+            }
+        };
+        if this.bytes < end {
+            file.truncate(u64::from(this.bytes))?;
+        }
+        Ok((this, Scanned { next, bad }))
+    }
+
+    fn with_new_indexes(
+        disk: &dyn Disk,
+        dir: &str,
+        base: Offset,
+        file: Arc<dyn File>,
+        bytes: u32,
+        now_ms: i64,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            dir: dir.to_owned(),
+            base,
+            file,
+            bytes,
+            offsets: OffsetIndex::create(disk, path(dir, base, "index"))?,
+            times: TimeIndex::create(disk, path(dir, base, "timeindex"))?,
+            bytes_since_entry: 0,
+            newest: None,
+            first_timestamp: None,
+            opened_ms: now_ms,
+            recent: VecDeque::new(),
+        })
+    }
+
+    /// The offset it starts at.
+    pub(crate) const fn base(&self) -> Offset {
+        self.base
+    }
+
+    /// Size of the data file.
+    pub(crate) const fn bytes(&self) -> u32 {
+        self.bytes
+    }
+
+    /// The data file.
+    pub(crate) const fn file(&self) -> &Arc<dyn File> {
+        &self.file
+    }
+
+    /// The youngest record so far: its timestamp, and the last offset of its batch.
+    pub(crate) fn newest(&self) -> Option<(i64, Offset)> {
+        self.newest.map(|entry| (entry.timestamp, self.base.after(entry.last_delta)))
+    }
+
+    /// Whether `batch` belongs into a new segment.
+    pub(crate) fn must_roll(
+        &mut self,
+        batch: &BatchView,
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> io::Result<bool> {
+        if self.delta(batch.last).is_none() {
+            return Ok(true); // even an empty one: its base is too far back
+        }
+        if self.bytes == 0 {
+            return Ok(false);
+        }
+        let full = self.bytes.saturating_add(batch.bytes) > config.segment_bytes;
+        let entries = |bytes: u32| (config.segment_index_bytes / bytes) as usize;
+        let indexes_full = self.offsets.len() >= entries(offset_index::ENTRY_BYTES)
+            || self.times.len() >= entries(time_index::ENTRY_BYTES);
+        if full || indexes_full {
+            return Ok(true);
+        }
+        let first = match self.first_timestamp {
+            Some(first) => first,
+            None => self.first_batch()?.map_or(-1, |(_, first)| first.max_timestamp),
+        };
+        self.first_timestamp = Some(first);
+        let age = if first >= 0 && batch.max_timestamp >= 0 {
+            batch.max_timestamp.saturating_sub(first)
+        } else {
+            now_ms.saturating_sub(self.opened_ms)
+        };
+        Ok(age > config.segment_ms)
+    }
+
+    /// Writes `batch`, whose bytes are `bytes` but for the head, which is taken from the view.
+    pub(crate) fn append(
+        &mut self,
+        disk: &dyn Disk,
+        batch: &BatchView,
+        bytes: &[u8],
+        config: &LogConfig,
+    ) -> io::Result<()> {
+        assert_eq!(bytes.len(), batch.bytes as usize);
+        self.file.append(&[&batch.head(), &bytes[HEAD_BYTES..]])?;
+        if self.recent.len() == RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((batch.base, self.bytes, *batch));
+        self.note(disk, batch, config)
+    }
+
+    /// Counts a batch that lies at the end of the file, and indexes it if it is time.
+    fn note(&mut self, disk: &dyn Disk, batch: &BatchView, config: &LogConfig) -> io::Result<()> {
+        let position = self.bytes;
+        let last_delta = self.delta(batch.last).ok_or_else(offset_too_far)?;
+        if self.newest.map_or(-1, |newest| newest.timestamp) < batch.max_timestamp {
+            self.newest = Some(TimeEntry { timestamp: batch.max_timestamp, last_delta });
+        }
+        if position == 0 {
+            self.first_timestamp = Some(batch.max_timestamp);
+        }
+        if self.bytes_since_entry > config.index_interval_bytes {
+            self.offsets.append(disk, last_delta, position)?;
+            self.index_newest(disk)?;
+            self.bytes_since_entry = 0;
+        }
+        self.bytes_since_entry = self.bytes_since_entry.saturating_add(batch.bytes);
+        self.bytes = position.checked_add(batch.bytes).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::FileTooLarge, "a segment of more than 4 GiB")
+        })?;
+        Ok(())
+    }
+
+    fn index_newest(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        self.newest.map_or(Ok(()), |newest| self.times.append(disk, newest))
+    }
+
+    /// The first batch that holds `offset` or lies behind it.
+    pub(crate) fn find(&mut self, disk: &dyn Disk, offset: Offset) -> io::Result<Option<Found>> {
+        if self.recent.front().is_some_and(|(base, ..)| *base <= offset) {
+            let i = self.recent.partition_point(|(.., batch)| batch.last < offset);
+            return Ok(self.recent.get(i).map(|(_, at, batch)| (*at, *batch)));
+        }
+        let floor = self.delta(offset.max(self.base)).unwrap_or(u32::MAX);
+        let from = self.offsets.floor(disk, floor)?;
+        let mut scan = self.scan_from(from, FIND_WINDOW_BYTES);
+        loop {
+            match scan.step()? {
+                Step::Batch(at, batch) if batch.last >= offset => return Ok(Some((at, batch))),
+                Step::Batch(..) => {}
+                Step::End => return Ok(None),
+                Step::Bad(at, bad) => return Err(self.damaged(at, bad)),
+            }
+        }
+    }
+
+    /// Position of the first batch that begins at `offset` or later; the end if there is none.
+    pub(crate) fn position_of(&mut self, disk: &dyn Disk, offset: Offset) -> io::Result<u32> {
+        Ok(match self.find(disk, offset)? {
+            Some((at, batch)) if batch.base >= offset => at,
+            Some((at, batch)) => at + batch.bytes,
+            None => self.bytes,
+        })
+    }
+
+    /// The first batch with a record as young as `timestamp`.
+    pub(crate) fn find_time(
+        &mut self,
+        disk: &dyn Disk,
+        timestamp: i64,
+    ) -> io::Result<Option<Found>> {
+        if self.newest.is_none_or(|newest| newest.timestamp < timestamp) {
+            return Ok(None);
+        }
+        let before = self.times.before(disk, timestamp)?;
+        let from = match before {
+            Some(entry) => self.offsets.floor(disk, entry.last_delta)?,
+            None => 0,
+        };
+        let mut scan = self.scan_from(from, FIND_WINDOW_BYTES);
+        loop {
+            match scan.step()? {
+                Step::Batch(at, batch) if batch.max_timestamp >= timestamp => {
+                    return Ok(Some((at, batch)));
+                }
+                Step::Batch(..) => {}
+                Step::End => return Ok(None),
+                Step::Bad(at, bad) => return Err(self.damaged(at, bad)),
+            }
+        }
+    }
+
+    /// The headers from the last but `entries` index entry on, or of all of it.
+    pub(crate) fn tail(
+        &mut self,
+        disk: &dyn Disk,
+        entries: usize,
+        each: &mut dyn FnMut(&BatchView),
+    ) -> io::Result<()> {
+        let from = self.offsets.from_end(disk, entries)?.unwrap_or(0);
+        self.headers(from, each)
+    }
+
+    /// The headers of all batches from the position `from`, where one begins.
+    pub(crate) fn headers(&self, from: u32, each: &mut dyn FnMut(&BatchView)) -> io::Result<()> {
+        let mut scan = self.scan_from(from, FIND_WINDOW_BYTES);
+        loop {
+            match scan.step()? {
+                Step::Batch(_, batch) => each(&batch),
+                Step::End => return Ok(()),
+                Step::Bad(at, bad) => return Err(self.damaged(at, bad)),
+            }
+        }
+    }
+
+    /// The offset behind the last batch of a segment that was closed in order.
+    pub(crate) fn next_offset(&mut self, disk: &dyn Disk) -> io::Result<Offset> {
+        let mut next = self.base;
+        self.tail(disk, 0, &mut |batch| next = batch.last.next())?;
+        Ok(next)
+    }
+
+    /// Number of entries of the offset index.
+    pub(crate) fn index_entries(&self) -> usize {
+        self.offsets.len()
+    }
+
+    /// Brings the indexes to their files. The last entry of the time index of a segment that is
+    /// done is its youngest record, as Kafka has it.
+    pub(crate) fn close(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        self.index_newest(disk)?;
+        self.offsets.flush(disk)?;
+        self.times.flush(disk)?;
+        self.recent.clear();
+        Ok(())
+    }
+
+    /// Cuts off the batches that hold `offset` or lie behind it.
+    pub(crate) fn truncate_to(
+        self,
+        disk: &dyn Disk,
+        offset: Offset,
+        config: &LogConfig,
+        now_ms: i64,
+    ) -> io::Result<(Self, Scanned)> {
+        let mut this = self;
+        let at = this.find(disk, offset)?.map_or(this.bytes, |(at, _)| at);
+        this.file.truncate(u64::from(at))?;
+        Self::rebuild(disk, &this.dir, this.base, config, now_ms, &mut |_| ())
+    }
+
+    /// Removes its files.
+    pub(crate) fn remove(&self, disk: &dyn Disk) -> io::Result<()> {
+        for suffix in SUFFIXES {
+            remove_if_there(disk, &path(&self.dir, self.base, suffix))?;
+        }
+        Ok(())
+    }
+
+    fn first_batch(&self) -> io::Result<Option<Found>> {
+        match self.scan_from(0, super::batch::HEADER_BYTES).step()? {
+            Step::Batch(at, batch) => Ok(Some((at, batch))),
+            Step::End => Ok(None),
+            Step::Bad(at, bad) => Err(self.damaged(at, bad)),
+        }
+    }
+
+    fn scan_from(&self, position: u32, window_bytes: usize) -> Scanner {
+        Scanner::new(Arc::clone(&self.file), position, self.bytes, window_bytes)
+    }
+
+    /// How far `offset` lies behind the base; `None` if an index entry could not say it.
+    fn delta(&self, offset: Offset) -> Option<u32> {
+        let delta = offset.distance_from(self.base)?;
+        u32::try_from(delta).ok().filter(|delta| i32::try_from(*delta).is_ok())
+    }
+
+    fn damaged(&self, at: u32, bad: super::batch::BadBatch) -> io::Error {
+        let name = path(&self.dir, self.base, "log");
+        io::Error::new(io::ErrorKind::InvalidData, format!("{name}: byte {at}: {bad}"))
+    }
+}
+
+/// Of the files that belong to a segment and share its name. A snapshot with its name is not of it:
+/// it says what came before.
+pub(crate) const SUFFIXES: [&str; 4] = ["log", "index", "timeindex", "txnindex"];
+
+/// Path of the file with this suffix that belongs to the segment with this base.
+pub(crate) fn path(dir: &str, base: Offset, suffix: &str) -> String {
+    join(dir, &format!("{:020}.{suffix}", base.get()))
+}
+
+/// Base offset and suffix in a file name that [`path`] makes.
+pub(crate) fn parse_name(name: &str) -> Option<(Offset, &str)> {
+    let (digits, suffix) = name.split_once('.')?;
+    let well_formed = digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit());
+    let base = Offset::new(digits.parse().ok()?)?;
+    well_formed.then_some((base, suffix))
+}
+
+/// Removes a file unless it is absent.
+pub(crate) fn remove_if_there(disk: &dyn Disk, path: &str) -> io::Result<()> {
+    match disk.remove(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+fn file_bytes(file: &dyn File) -> io::Result<u32> {
+    let bytes = u32::try_from(file.len()?).ok().filter(|bytes| i32::try_from(*bytes).is_ok());
+    bytes.ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "a segment of 2 GiB or more"))
+}
+
+fn offset_too_far() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "an offset more than 2^31 behind its segment's base")
+}

@@ -1,0 +1,118 @@
+//! `.snapshot`: the producers of a log as of the offset in the file's name, in Kafka's format.
+//!
+//! A version, a CRC-32C of what follows, a count, and for each producer its last batch only. The
+//! batches before that come back from the log (see `recovery`).
+
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::{Buf, BufMut};
+use ottla_protocol::ids::{Offset, ProducerEpoch, ProducerId, Sequence};
+
+use super::disk::{self, Disk};
+use super::producers::{ProducerEntry, Producers, Remembered};
+use super::segment;
+
+const VERSION: i16 = 1;
+
+/// Version and checksum.
+const HEADING_BYTES: usize = 6;
+
+const ENTRY_BYTES: usize = 46;
+
+/// No transaction coordinator has written a marker for the producer.
+const NO_COORDINATOR: i32 = -1;
+
+/// The producer has no transaction open.
+const NO_TRANSACTION: i64 = -1;
+
+/// Why a snapshot is not used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SnapshotError {
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Writes the snapshot of the producers as of `end`. It is not synced: one that did not reach the
+/// device fails its checksum, and an older one serves.
+pub(crate) fn write(
+    disk: &dyn Disk,
+    dir: &str,
+    end: Offset,
+    producers: &Producers,
+) -> io::Result<()> {
+    let file = disk.open(&segment::path(dir, end, "snapshot"), true)?;
+    file.truncate(0)?;
+    file.append(&[&encode(producers)?])
+}
+
+/// Reads the snapshot as of `end`. Its producers count as seen at `now_ms`.
+pub(crate) fn read(
+    disk: &dyn Disk,
+    dir: &str,
+    end: Offset,
+    now_ms: i64,
+) -> Result<Producers, SnapshotError> {
+    decode(&disk::read_all(disk, &segment::path(dir, end, "snapshot"))?, now_ms)
+}
+
+fn encode(producers: &Producers) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    body.put_i32(i32::try_from(producers.iter().count()).map_err(io::Error::other)?);
+    for (id, entry) in producers.iter() {
+        let Some(last) = entry.batches.back() else { continue };
+        let delta = last.last_offset.distance_from(last.base_offset).unwrap_or(0);
+        body.put_i64(id.0);
+        body.put_i16(entry.epoch.0);
+        body.put_i32(last.last.get());
+        body.put_i64(last.last_offset.get());
+        body.put_i32(i32::try_from(delta).map_err(io::Error::other)?);
+        body.put_i64(last.max_timestamp);
+        body.put_i32(NO_COORDINATOR);
+        body.put_i64(NO_TRANSACTION);
+    }
+    let mut bytes = Vec::with_capacity(HEADING_BYTES + body.len());
+    bytes.put_i16(VERSION);
+    bytes.put_u32(crc32c::crc32c(&body));
+    bytes.extend_from_slice(&body);
+    Ok(bytes)
+}
+
+fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
+    let malformed = SnapshotError::Malformed;
+    let mut heading = bytes.get(..HEADING_BYTES).ok_or(malformed("it is cut short"))?;
+    bytes.advance(HEADING_BYTES);
+    if heading.get_i16() != VERSION {
+        return Err(malformed("it is not of version 1"));
+    }
+    if heading.get_u32() != crc32c::crc32c(bytes) {
+        return Err(malformed("its checksum does not fit"));
+    }
+    let count = bytes.try_get_i32().map_err(|_| malformed("it has no count"))?;
+    let expected = usize::try_from(count).ok().and_then(|n| n.checked_mul(ENTRY_BYTES));
+    if expected != Some(bytes.len()) {
+        return Err(malformed("its count does not fit its size"));
+    }
+    let mut producers = Producers::default();
+    while bytes.has_remaining() {
+        let (id, epoch) = (ProducerId(bytes.get_i64()), ProducerEpoch(bytes.get_i16()));
+        let last = Sequence::new(bytes.get_i32());
+        let (last_offset, delta) = (Offset::new(bytes.get_i64()), bytes.get_i32());
+        let max_timestamp = bytes.get_i64();
+        bytes.advance(12); // coordinator epoch and transaction: none yet
+        // a producer that has only opened a transaction has no batch
+        let (Some(last), Some(last_offset)) = (last, last_offset) else { continue };
+        let base_offset = Offset::new(last_offset.get() - i64::from(delta));
+        let (Some(base_offset), true) = (base_offset, delta >= 0) else {
+            return Err(malformed("an offset below zero"));
+        };
+        let first = (i64::from(last.get()) - i64::from(delta)) & i64::from(i32::MAX);
+        let first = i32::try_from(first).ok().and_then(Sequence::new).unwrap_or_default();
+        let newest = Remembered { first, last, base_offset, last_offset, max_timestamp };
+        let batches = VecDeque::from([newest]);
+        producers.insert(id, ProducerEntry { epoch, batches, last_seen_ms: now_ms });
+    }
+    Ok(producers)
+}
