@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod config;
 pub mod error;
+pub mod log;
 mod replica;
 
 pub use cluster::{Cluster, ClusterBuilder, ClusterConnector, Storage};

@@ -19,7 +19,7 @@ const VERSION: &str = "0";
 
 /// Why a checkpoint could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
+pub(crate) enum CheckpointError {
     /// It is not in Kafka's format.
     #[error("{path}: {what}")]
     Malformed {
@@ -90,7 +90,11 @@ pub(crate) fn read<T>(
     let count = count.ok_or_else(|| malformed("its second line is no number"))?;
     let entries: Option<Vec<T>> = lines.map(parse).collect();
     let entries = entries.ok_or_else(|| malformed("a line that is no entry"))?;
-    if entries.len() == count { Ok(entries) } else { Err(malformed("not as many lines as it says")) }
+    if entries.len() == count {
+        Ok(entries)
+    } else {
+        Err(malformed("not as many lines as it says"))
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! The topic settings that the log acts on, by Kafka's names.
 
-use ottla_protocol::record::Compression;
-
 use crate::config::ConfigError;
 
 /// Settings of one topic's log. Made from Kafka's names and values by [`LogConfig::set`].
@@ -26,8 +24,8 @@ pub struct LogConfig {
     pub timestamp_after_max_ms: i64,
     /// `cleanup.policy`: what becomes of old records. Default `delete`.
     pub cleanup: Cleanup,
-    /// `compression.type`: codec in the log; `None` keeps the producer's. Default `producer`.
-    pub compression: Option<Compression>,
+    /// `compression.type`: codec of what is in the log. Default `producer`.
+    pub compression: CompressionType,
     /// `min.insync.replicas`: with fewer, writes with acks=all are refused. Default 1.
     pub replicas_in_sync_min: u32,
     /// `producer.id.expiration.ms`, of the broker: after so long without a batch a producer is
@@ -37,12 +35,45 @@ pub struct LogConfig {
 
 /// Whose clock stamps the records of a topic.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "Kafka has had these two since 0.10")]
 pub enum TimestampType {
     /// The producer's.
     CreateTime,
     /// The broker's, when it appends.
     LogAppendTime,
+}
+
+/// Codec of the batches in a log.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum CompressionType {
+    /// `producer`: as the producer sent them.
+    Producer,
+    /// `uncompressed`.
+    Uncompressed,
+    /// `gzip`.
+    Gzip,
+    /// `snappy`.
+    Snappy,
+    /// `lz4`.
+    Lz4,
+    /// `zstd`.
+    Zstd,
+}
+
+impl CompressionType {
+    const ALL: [Self; 6] =
+        [Self::Producer, Self::Uncompressed, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Producer => "producer",
+            Self::Uncompressed => "uncompressed",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
 }
 
 /// What becomes of old records.
@@ -66,7 +97,7 @@ impl Default for LogConfig {
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             cleanup: Cleanup { delete: true, compact: false },
-            compression: None,
+            compression: CompressionType::Producer,
             replicas_in_sync_min: 1,
             producer_expiration_ms: 24 * 3_600_000,
         }
@@ -126,11 +157,7 @@ impl LogConfig {
                 (true, false) => "compact".to_owned(),
                 (false, _) => "delete".to_owned(),
             },
-            "compression.type" => match &self.compression {
-                None => "producer".to_owned(),
-                Some(Compression::None) => "uncompressed".to_owned(),
-                Some(codec) => codec.to_string(),
-            },
+            "compression.type" => self.compression.name().to_owned(),
             "index.interval.bytes" => self.index_interval_bytes.to_string(),
             "max.message.bytes" => self.message_bytes_max.to_string(),
             "message.timestamp.after.max.ms" => self.timestamp_after_max_ms.to_string(),
@@ -182,15 +209,9 @@ fn timestamp_type(name: &'static str, value: &str) -> Result<TimestampType, Conf
     }
 }
 
-fn compression(name: &'static str, value: &str) -> Result<Option<Compression>, ConfigError> {
-    match value.trim() {
-        "producer" => Ok(None),
-        "uncompressed" => Ok(Some(Compression::None)),
-        codec => match codec.parse() {
-            Ok(codec) if codec != Compression::None => Ok(Some(codec)),
-            _ => Err(invalid(name, value, "producer, uncompressed, gzip, snappy, lz4 or zstd")),
-        },
-    }
+fn compression(name: &'static str, value: &str) -> Result<CompressionType, ConfigError> {
+    let found = CompressionType::ALL.into_iter().find(|known| known.name() == value.trim());
+    found.ok_or_else(|| invalid(name, value, "producer, uncompressed, gzip, snappy, lz4 or zstd"))
 }
 
 fn cleanup(name: &'static str, value: &str) -> Result<Cleanup, ConfigError> {

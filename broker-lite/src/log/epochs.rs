@@ -23,7 +23,8 @@ impl Epochs {
             let epoch = epoch.parse().ok().filter(|epoch| *epoch >= 0)?;
             Some((LeaderEpoch(epoch), Offset::new(start.parse().ok()?)?))
         })?;
-        let ascends = |pair: &[(LeaderEpoch, Offset)]| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1;
+        let ascends =
+            |pair: &[(LeaderEpoch, Offset)]| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1;
         if entries.windows(2).all(ascends) {
             Ok(Self(entries))
         } else {
@@ -43,6 +44,12 @@ impl Epochs {
     /// The epoch of the newest batch, or of the leader that has yet to append one.
     pub(crate) fn latest(&self) -> Option<LeaderEpoch> {
         self.0.last().map(|(epoch, _)| *epoch)
+    }
+
+    /// The epoch of the batch at `offset`.
+    pub(crate) fn covering(&self, offset: Offset) -> Option<LeaderEpoch> {
+        let after = self.0.partition_point(|(_, start)| *start <= offset);
+        after.checked_sub(1).map(|i| self.0[i].0)
     }
 
     /// A batch of `epoch` lies at `start`; true if that is news.

@@ -13,7 +13,8 @@ fn bytes_appended_in_parts_are_read_back_from_any_position() {
         let file = disk.open("f", true).unwrap();
         let mut expected = Vec::new();
         for i in 0..300_u32 {
-            let part: Vec<u8> = (0..i * 7).map(|n| n.to_le_bytes()[0] ^ i.to_le_bytes()[0]).collect();
+            let part: Vec<u8> =
+                (0..i * 7).map(|n| n.to_le_bytes()[0] ^ i.to_le_bytes()[0]).collect();
             let (a, b) = part.split_at(part.len() / 3);
             file.append(&[a, b]).unwrap();
             expected.extend_from_slice(&part);

@@ -1,0 +1,501 @@
+//! A replica of a partition: its log, its role, and up to where consumers may read.
+//!
+//! One short lock guards it all. What can be done without it is done before ([`Partition::prepare`])
+//! or after (reading the bytes that a plan names). An append that moves the high watermark wakes
+//! the fetches in [`Partition::waiters`] once the lock is free.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::{Bytes, BytesMut};
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp, Uuid};
+
+use super::append_error::AppendError;
+use super::prepare::{Codecs, PreparedBatch, ProduceRules};
+use super::waiters::Waiters;
+use crate::log::config::{LogConfig, TimestampType};
+use crate::log::disk::Disk;
+use crate::log::log::{Log, ReadLimit, ReadPlan};
+use crate::log::producers::Decision;
+use crate::log::recovery::{OpenArgs, OpenError, Repaired};
+
+/// A replica of a partition.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    topic: String,
+    index: PartitionIndex,
+    topic_id: Uuid,
+    waiters: Waiters,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    config: Arc<LogConfig>,
+    log: Log,
+    role: Role,
+    high_watermark: Offset,
+    /// A write has failed: what is in the log is unknown until the broker starts again.
+    failed: bool,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    /// Takes appends. With one replica in sync, itself, everything appended is committed.
+    Leader { epoch: LeaderEpoch, in_sync: u32, replicas: u32 },
+    /// Takes neither appends nor fetches.
+    Idle,
+}
+
+/// What became of a batch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Appended {
+    /// The offset its first record has in the log.
+    pub(crate) base_offset: Offset,
+    /// When the broker stamped it, on a topic with `LogAppendTime`.
+    pub(crate) log_append_time: Option<Timestamp>,
+    /// The first offset of the log.
+    pub(crate) log_start: Offset,
+    /// It was in the log already.
+    pub(crate) duplicate: bool,
+    /// The high watermark that says it is committed.
+    pub(crate) committed_at: Offset,
+}
+
+/// The offsets that clients are told.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct PartitionOffsets {
+    /// The first offset of the log.
+    pub(crate) log_start: Offset,
+    /// Consumers read below it.
+    pub(crate) high_watermark: Offset,
+    /// Consumers of committed transactions read below it.
+    pub(crate) last_stable: Offset,
+    /// The offset the next record gets.
+    pub(crate) log_end: Offset,
+    /// The epoch of the newest batch or of the leader.
+    pub(crate) leader_epoch: Option<LeaderEpoch>,
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ReadResult {
+    /// Bytes put behind what was in the buffer: batches, the last of which may be cut short.
+    pub(crate) bytes: usize,
+    pub(crate) offsets: PartitionOffsets,
+}
+
+/// Which offset is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum OffsetQuery {
+    /// The first of the log.
+    Earliest,
+    /// The high watermark.
+    Latest,
+    /// Of the record with the largest timestamp.
+    MaxTimestamp,
+    /// Of the first record as young as this.
+    AtOrAfter(Timestamp),
+}
+
+/// The answer to an [`OffsetQuery`].
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct FoundOffset {
+    /// `None` if no record is like that.
+    pub(crate) offset: Option<Offset>,
+    /// Of that record; `None` for the ends of the log.
+    pub(crate) timestamp: Option<Timestamp>,
+    pub(crate) leader_epoch: Option<LeaderEpoch>,
+}
+
+impl Partition {
+    /// Opens the log in `dir`, or makes it. The replica does nothing before it is made leader.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        dir: &str,
+        (topic, index, topic_id): (&str, PartitionIndex, Uuid),
+        config: LogConfig,
+        args: &OpenArgs,
+    ) -> Result<(Self, Repaired), OpenError> {
+        let config = Arc::new(config);
+        let (log, repaired) = Log::open(disk, dir, Arc::clone(&config), args)?;
+        let high_watermark = log.start();
+        let inner = Inner { config, log, role: Role::Idle, high_watermark, failed: false };
+        let partition = Self {
+            topic: topic.to_owned(),
+            index,
+            topic_id,
+            waiters: Waiters::default(),
+            inner: Mutex::new(inner),
+        };
+        Ok((partition, repaired))
+    }
+
+    /// Name of the topic.
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Index in the topic.
+    pub(crate) const fn index(&self) -> PartitionIndex {
+        self.index
+    }
+
+    /// Id of the topic.
+    pub(crate) const fn topic_id(&self) -> Uuid {
+        self.topic_id
+    }
+
+    /// The fetches that wait for the high watermark to move.
+    pub(crate) const fn waiters(&self) -> &Waiters {
+        &self.waiters
+    }
+
+    /// Makes this replica the leader of `epoch`, with so many replicas of which so many are in
+    /// sync. While it is the only one in sync, its log end is the high watermark.
+    ///
+    /// # Errors
+    ///
+    /// The epoch could not be written; the replica is failed then.
+    pub(crate) fn make_leader(
+        &self,
+        epoch: LeaderEpoch,
+        in_sync: u32,
+        replicas: u32,
+    ) -> io::Result<()> {
+        let moved = {
+            let mut inner = self.lock();
+            let before = inner.high_watermark;
+            let end = inner.log.end();
+            let assigned = inner.log.assign_epoch(epoch, end);
+            inner.failed |= assigned.is_err();
+            assigned?;
+            inner.role = Role::Leader { epoch, in_sync, replicas };
+            inner.advance_high_watermark();
+            before != inner.high_watermark
+        };
+        if moved {
+            self.waiters.wake_all();
+        }
+        Ok(())
+    }
+
+    /// Takes no more appends and fetches; waiting fetches are woken to see it.
+    pub(crate) fn resign(&self) {
+        self.lock().role = Role::Idle;
+        self.waiters.wake_all();
+    }
+
+    /// Takes other settings; they hold from the next append on.
+    pub(crate) fn set_config(&self, config: LogConfig) {
+        let config = Arc::new(config);
+        let mut inner = self.lock();
+        inner.log.set_config(Arc::clone(&config));
+        inner.config = config;
+    }
+
+    /// Does everything to a batch that needs no lock: checks, decompression, time stamps.
+    ///
+    /// # Errors
+    ///
+    /// In the order in which Kafka checks; see [`AppendError`].
+    pub(crate) fn prepare(
+        &self,
+        records: Bytes,
+        rules: &ProduceRules,
+        codecs: &mut Codecs,
+    ) -> Result<PreparedBatch, AppendError> {
+        let batch = PreparedBatch::shape(records, rules)?;
+        let config = {
+            let inner = self.lock();
+            inner.check_leader(rules.all_in_sync)?;
+            Arc::clone(&inner.config)
+        };
+        batch.validate(&config, rules, codecs)
+    }
+
+    /// Appends a prepared batch: judges its sequence, gives it its offsets, writes it.
+    ///
+    /// # Errors
+    ///
+    /// See [`AppendError`]. A failed write ends this replica.
+    pub(crate) fn append(
+        &self,
+        batch: &PreparedBatch,
+        rules: &ProduceRules,
+    ) -> Result<Appended, AppendError> {
+        let (appended, moved) = {
+            let mut inner = self.lock();
+            let before = inner.high_watermark;
+            let appended = inner.append(batch, rules)?;
+            (appended, inner.high_watermark > before)
+        };
+        if moved && !appended.duplicate {
+            self.waiters.appended(batch.bytes().len());
+        }
+        Ok(appended)
+    }
+
+    /// Reads batches from `offset` on into `out`, behind what it holds: at most `bytes_max`, but
+    /// with `at_least_one` the first batch whole. Nothing at or above the high watermark.
+    ///
+    /// # Errors
+    ///
+    /// `OFFSET_OUT_OF_RANGE` below the log's start and above its end, `NOT_LEADER_OR_FOLLOWER`,
+    /// `KAFKA_STORAGE_ERROR`; `out` is unchanged then.
+    pub(crate) fn read(
+        &self,
+        offset: i64,
+        bytes_max: u32,
+        at_least_one: bool,
+        out: &mut BytesMut,
+    ) -> Result<ReadResult, ErrorCode> {
+        let (plan, offsets) = {
+            let mut inner = self.lock();
+            inner.check_leader(false).map_err(|e| e.code())?;
+            let offsets = inner.offsets();
+            let in_log = |offset: &Offset| (offsets.log_start..=offsets.log_end).contains(offset);
+            let from = Offset::new(offset).filter(in_log).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+            let limit = ReadLimit { below: offsets.high_watermark, bytes_max, at_least_one };
+            let plan = inner.log.plan(from, limit).map_err(|e| self.read_failed(&e))?;
+            (plan, offsets)
+        };
+        let bytes = match plan {
+            Some(plan) => read_plan(&plan, out).map_err(|e| self.read_failed(&e))?,
+            None => 0,
+        };
+        Ok(ReadResult { bytes, offsets })
+    }
+
+    /// How many bytes a consumer at `offset` could read now; 0 if it is out of range.
+    pub(crate) fn readable_bytes(&self, offset: i64) -> u64 {
+        let mut inner = self.lock();
+        let below = inner.high_watermark;
+        let Some(from) = Offset::new(offset).filter(|from| *from < below) else { return 0 };
+        inner.log.bytes_between(from, below).unwrap_or(0)
+    }
+
+    /// The offsets that clients are told.
+    pub(crate) fn offsets(&self) -> PartitionOffsets {
+        self.lock().offsets()
+    }
+
+    /// The epoch this replica leads in.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_LEADER_OR_FOLLOWER`, `KAFKA_STORAGE_ERROR`; with an epoch given, an older one is
+    /// `FENCED_LEADER_EPOCH`, a newer one `UNKNOWN_LEADER_EPOCH` (KIP-320).
+    pub(crate) fn check_epoch(&self, given: Option<LeaderEpoch>) -> Result<LeaderEpoch, ErrorCode> {
+        let current = self.lock().check_leader(false).map_err(|e| e.code())?;
+        match given {
+            Some(given) if given < current => Err(ErrorCode::FENCED_LEADER_EPOCH),
+            Some(given) if given > current => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
+            _ => Ok(current),
+        }
+    }
+
+    /// The largest epoch up to `epoch` and the offset at which it ends; `None` if unknown.
+    pub(crate) fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
+        let inner = self.lock();
+        inner.log.epochs().end_offset_for(epoch, inner.log.end())
+    }
+
+    /// Finds an offset.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_LEADER_OR_FOLLOWER`, `KAFKA_STORAGE_ERROR`.
+    pub(crate) fn list_offset(
+        &self,
+        query: OffsetQuery,
+        codecs: &mut Codecs,
+    ) -> Result<FoundOffset, ErrorCode> {
+        let mut inner = self.lock();
+        inner.check_leader(false).map_err(|e| e.code())?;
+        let PartitionOffsets { log_start, high_watermark, leader_epoch, .. } = inner.offsets();
+        let end = |offset| FoundOffset { offset: Some(offset), timestamp: None, leader_epoch };
+        let found = match query {
+            OffsetQuery::Earliest => {
+                return Ok(FoundOffset {
+                    leader_epoch: inner.log.epochs().covering(log_start).or(leader_epoch),
+                    ..end(log_start)
+                });
+            }
+            OffsetQuery::Latest => return Ok(end(high_watermark)),
+            OffsetQuery::MaxTimestamp => inner.log.newest(),
+            OffsetQuery::AtOrAfter(timestamp) => inner.log.find_time(timestamp.0),
+        };
+        drop(inner);
+        let Some((plan, batch)) = found.map_err(|e| self.read_failed(&e))? else {
+            return Ok(FoundOffset::default());
+        };
+        let mut bytes = BytesMut::new();
+        read_plan(&plan, &mut bytes).map_err(|e| self.read_failed(&e))?;
+        let wanted = match query {
+            OffsetQuery::AtOrAfter(timestamp) => timestamp.0,
+            _ => batch.max_timestamp,
+        };
+        let record = super::prepare::first_record_since(bytes.freeze(), wanted, codecs);
+        let found = record.filter(|(offset, _)| (log_start..high_watermark).contains(offset));
+        Ok(found.map_or_else(FoundOffset::default, |(offset, timestamp)| FoundOffset {
+            offset: Some(offset),
+            timestamp: Some(timestamp),
+            leader_epoch: batch.leader_epoch,
+        }))
+    }
+
+    /// Forgets producers that have been silent for too long.
+    pub(crate) fn expire_producers(&self, now_ms: i64) {
+        self.lock().log.expire_producers(now_ms);
+    }
+
+    /// Syncs what was written; blocks until it is on the device.
+    ///
+    /// # Errors
+    ///
+    /// The replica is failed then: nobody knows what is on the device.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.refuse_failed()?;
+        let synced = inner.log.sync();
+        inner.failed |= synced.is_err();
+        synced
+    }
+
+    /// Up to where the log is on the device, its start, and the high watermark, for checkpoints.
+    ///
+    /// # Errors
+    ///
+    /// A write or sync has failed.
+    pub(crate) fn checkpoint(&self) -> io::Result<(Offset, Offset, Offset)> {
+        let inner = self.lock();
+        inner.refuse_failed()?;
+        Ok((inner.log.synced()?, inner.log.start(), inner.high_watermark))
+    }
+
+    /// Ends it in order: no more appends, and all that a clean start needs is on the device.
+    ///
+    /// # Errors
+    ///
+    /// Then the stop is not clean, and the next start recovers.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        self.resign();
+        let mut inner = self.lock();
+        inner.refuse_failed()?;
+        let closed = inner.log.close();
+        inner.failed |= closed.is_err();
+        closed
+    }
+
+    /// Size of the data files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.lock().log.bytes()
+    }
+
+    fn read_failed(&self, error: &io::Error) -> ErrorCode {
+        tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot read the log");
+        ErrorCode::KAFKA_STORAGE_ERROR
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(|poisoned| {
+            let mut inner = poisoned.into_inner();
+            inner.failed = true; // somebody panicked half way through
+            inner
+        })
+    }
+}
+
+impl AsRef<Waiters> for Partition {
+    fn as_ref(&self) -> &Waiters {
+        &self.waiters
+    }
+}
+
+impl Inner {
+    /// The epoch this replica leads in.
+    fn check_leader(&self, all_in_sync: bool) -> Result<LeaderEpoch, AppendError> {
+        if self.failed {
+            return Err(AppendError::Failed);
+        }
+        let Role::Leader { epoch, in_sync, replicas } = self.role else {
+            return Err(AppendError::NotLeader);
+        };
+        let min = self.config.replicas_in_sync_min.min(replicas);
+        if all_in_sync && in_sync < min {
+            return Err(AppendError::NotEnoughReplicas { in_sync, min });
+        }
+        Ok(epoch)
+    }
+
+    fn refuse_failed(&self) -> io::Result<()> {
+        if self.failed { Err(io::Error::other(AppendError::Failed)) } else { Ok(()) }
+    }
+
+    fn append(
+        &mut self,
+        batch: &PreparedBatch,
+        rules: &ProduceRules,
+    ) -> Result<Appended, AppendError> {
+        let epoch = self.check_leader(rules.all_in_sync)?;
+        let log_start = self.log.start();
+        if let Some(stamp) = &batch.view().stamp {
+            if let Decision::Duplicate(known) = self.log.producers().decide(stamp)? {
+                let stamped = self.config.timestamp_type == TimestampType::LogAppendTime;
+                return Ok(Appended {
+                    base_offset: known.base_offset,
+                    log_append_time: stamped.then_some(Timestamp(known.max_timestamp)),
+                    log_start,
+                    duplicate: true,
+                    committed_at: known.last_offset.next(),
+                });
+            }
+        }
+        let placed = batch.view().placed(self.log.end(), epoch);
+        if let Err(error) = self.log.append(&placed, batch.bytes(), rules.now_ms) {
+            self.failed = true;
+            return Err(error.into());
+        }
+        self.advance_high_watermark();
+        assert!(self.high_watermark <= self.log.end());
+        Ok(Appended {
+            base_offset: placed.base,
+            log_append_time: batch.log_append_time(),
+            log_start,
+            duplicate: false,
+            committed_at: placed.last.next(),
+        })
+    }
+
+    /// Never back: what a consumer has seen stays seen.
+    fn advance_high_watermark(&mut self) {
+        if let Role::Leader { in_sync: 1, .. } = self.role {
+            self.high_watermark = self.high_watermark.max(self.log.end());
+        }
+    }
+
+    fn offsets(&self) -> PartitionOffsets {
+        PartitionOffsets {
+            log_start: self.log.start(),
+            high_watermark: self.high_watermark,
+            last_stable: self.high_watermark, // no transaction is ever open yet
+            log_end: self.log.end(),
+            leader_epoch: self.log.epochs().latest(),
+        }
+    }
+}
+
+/// Reads the bytes of a plan behind what `out` holds; says how many.
+fn read_plan(plan: &ReadPlan, out: &mut BytesMut) -> io::Result<usize> {
+    let before = out.len();
+    out.resize(before + plan.bytes as usize, 0);
+    let read = plan.file.read_at(u64::from(plan.position), &mut out[before..]);
+    out.truncate(before + read.as_ref().copied().unwrap_or(0));
+    read
+}
