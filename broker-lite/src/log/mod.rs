@@ -7,6 +7,7 @@ pub mod disk;
 pub(crate) mod epochs;
 #[expect(clippy::module_inception, reason = "a log is what it is")]
 pub(crate) mod log;
+pub(crate) mod manager;
 mod offset_index;
 pub(crate) mod producers;
 pub(crate) mod recovery;

@@ -1,0 +1,323 @@
+//! A data directory: whose it is, which partitions it holds, and whether it was left in order.
+
+use std::fmt::Write as _;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Uuid};
+
+use super::checkpoints::{
+    self, CheckpointError, HIGH_WATERMARKS, LOG_STARTS, PartitionOffsets, RECOVERY_POINTS,
+};
+use super::config::LogConfig;
+use super::disk::{self, Disk, LockError, LockGuard, join};
+use super::recovery::{OpenArgs, OpenError, Repaired};
+use crate::replica::partition::Partition;
+
+const LOCK: &str = ".lock";
+const META_PROPERTIES: &str = "meta.properties";
+const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
+const PARTITION_METADATA: &str = "partition.metadata";
+
+/// A name longer than this is refused by common file systems.
+const NAME_BYTES_MAX: usize = 255;
+
+/// `meta.properties`: whose data directory it is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct MetaProperties {
+    pub(crate) cluster_id: String,
+    pub(crate) node_id: NodeId,
+    pub(crate) directory_id: Uuid,
+}
+
+/// A directory of a partition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct PartitionDir {
+    pub(crate) topic: String,
+    pub(crate) index: PartitionIndex,
+    /// What its `partition.metadata` says; `None` if there is none.
+    pub(crate) topic_id: Option<Uuid>,
+}
+
+/// Why a data directory could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OpenDirError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error("{path}: {what}")]
+    Malformed { path: String, what: String },
+    #[error("{dir}: {source}")]
+    Io { dir: String, source: io::Error },
+}
+
+/// A data directory that this broker has to itself until it is dropped.
+#[derive(Debug)]
+pub(crate) struct LogManager {
+    disk: Arc<dyn Disk>,
+    meta: MetaProperties,
+    clean: bool,
+    recovery_points: PartitionOffsets,
+    log_starts: PartitionOffsets,
+    /// Held while the checkpoints are written, so that two writers do not mix.
+    checkpoints: Mutex<()>,
+    _lock: LockGuard,
+}
+
+impl LogManager {
+    /// Takes the data directory for this broker. `new` says whose it becomes if it is nobody's yet;
+    /// the caller judges what [`LogManager::meta`] says. Removes the marker of a clean stop: from
+    /// here on, whatever ends the broker other than [`LogManager::close`] is a crash.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenDirError`].
+    pub(crate) fn open(
+        disk: Arc<dyn Disk>,
+        new: impl FnOnce() -> MetaProperties,
+    ) -> Result<Self, OpenDirError> {
+        let failed = |source| OpenDirError::Io { dir: disk.name(), source };
+        disk.create_dir("").map_err(failed)?;
+        let lock = disk.lock(LOCK)?;
+        let meta = match disk::read_all(&*disk, META_PROPERTIES) {
+            Ok(bytes) => parse_meta(&bytes).map_err(|what| OpenDirError::Malformed {
+                path: join(&disk.name(), META_PROPERTIES),
+                what,
+            })?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let meta = new();
+                let text = format_meta(&meta);
+                disk::replace(&*disk, META_PROPERTIES, text.as_bytes()).map_err(failed)?;
+                meta
+            }
+            Err(e) => return Err(failed(e)),
+        };
+        let clean = match disk.remove(CLEAN_SHUTDOWN) {
+            Ok(()) => {
+                disk.sync_dir("").map_err(failed)?;
+                true
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => false,
+            Err(e) => return Err(failed(e)),
+        };
+        // A damaged recovery point only costs time.
+        let recovery_points = match checkpoints::read_offsets(&*disk, RECOVERY_POINTS) {
+            Err(CheckpointError::Malformed { .. }) => PartitionOffsets::new(),
+            read => read?,
+        };
+        let log_starts = checkpoints::read_offsets(&*disk, LOG_STARTS)?;
+        let checkpoints = Mutex::new(());
+        Ok(Self { disk, meta, clean, recovery_points, log_starts, checkpoints, _lock: lock })
+    }
+
+    /// Whose data directory it is.
+    pub(crate) const fn meta(&self) -> &MetaProperties {
+        &self.meta
+    }
+
+    /// Whether the last broker on it stopped in order.
+    pub(crate) const fn was_clean(&self) -> bool {
+        self.clean
+    }
+
+    /// The disk it lies on.
+    pub(crate) const fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    /// The partitions it holds. What was left of deleted ones is removed.
+    ///
+    /// # Errors
+    ///
+    /// The directory or a `partition.metadata` cannot be read.
+    pub(crate) fn partitions(&self) -> io::Result<Vec<PartitionDir>> {
+        let mut found = Vec::new();
+        for entry in self.disk.list("")? {
+            if !entry.directory {
+                continue;
+            }
+            if entry.name.ends_with("-delete") {
+                self.disk.remove_dir(&entry.name)?;
+            } else if let Some((topic, index)) = parse_dir(&entry.name) {
+                let topic_id = self.read_topic_id(&entry.name)?;
+                found.push(PartitionDir { topic: topic.to_owned(), index, topic_id });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Opens a partition's log, or makes a new one.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`]; a directory of another topic with this name is one.
+    pub(crate) fn open_partition(
+        &self,
+        (topic, index, topic_id): (&str, PartitionIndex, Uuid),
+        config: LogConfig,
+        now_ms: i64,
+    ) -> Result<(Partition, Repaired), OpenError> {
+        let dir = dir_name(topic, index);
+        self.claim(&dir, topic_id).map_err(|source| OpenError::Io { dir: dir.clone(), source })?;
+        let key = (topic.to_owned(), index);
+        let args = OpenArgs {
+            clean: self.clean,
+            recovery_point: self.recovery_points.get(&key).copied().unwrap_or_default(),
+            log_start: self.log_starts.get(&key).copied().unwrap_or_default(),
+            now_ms,
+        };
+        let disk = Arc::clone(&self.disk);
+        Partition::open(disk, &dir, (topic, index, topic_id), config, &args)
+    }
+
+    /// Ends a partition and removes its files. `unique` keeps the name it gets meanwhile apart from
+    /// those of topics of the same name that were deleted before.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be renamed: it would be there again after a restart. What cannot be
+    /// removed once it is renamed is removed at the next start.
+    pub(crate) fn delete(&self, partition: &Partition, unique: Uuid) -> io::Result<()> {
+        partition.resign();
+        let name = dir_name(partition.topic(), partition.index());
+        let suffix = format!(".{:032x}-delete", u128::from_be_bytes(unique.0));
+        let kept = name.len().min(NAME_BYTES_MAX - suffix.len());
+        let gone = format!("{}{suffix}", &name[..kept]); // topic names are ASCII
+        self.disk.rename(&name, &gone)?;
+        self.disk.sync_dir("")?;
+        if let Err(error) = self.disk.remove_dir(&gone) {
+            tracing::warn!(directory = gone, %error, "cannot remove a deleted partition yet");
+        }
+        Ok(())
+    }
+
+    /// Removes the directory of a partition that is not open, because its topic is gone.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn delete_dir(&self, stray: &PartitionDir) -> io::Result<()> {
+        self.disk.remove_dir(&dir_name(&stray.topic, stray.index))?;
+        self.disk.sync_dir("")
+    }
+
+    /// Writes down how far each log is on the device, where it starts and what is committed, so
+    /// that a start after a crash reads less. Partitions that have failed keep what is written.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says; what was written before is still there.
+    pub(crate) fn checkpoint<'a>(
+        &self,
+        partitions: impl IntoIterator<Item = &'a Partition>,
+    ) -> io::Result<()> {
+        let _one_writer = self.writer();
+        let mut recovery_points = PartitionOffsets::new();
+        let mut log_starts = PartitionOffsets::new();
+        let mut high_watermarks = PartitionOffsets::new();
+        for partition in partitions {
+            let key = (partition.topic().to_owned(), partition.index());
+            let (synced, start, high_watermark) = partition.checkpoint().unwrap_or_else(|_| {
+                let old = self.recovery_points.get(&key).copied().unwrap_or_default();
+                (old, self.log_starts.get(&key).copied().unwrap_or_default(), old)
+            });
+            if start > Offset::ZERO {
+                log_starts.insert(key.clone(), start);
+            }
+            recovery_points.insert(key.clone(), synced);
+            high_watermarks.insert(key, high_watermark);
+        }
+        checkpoints::write_offsets(&*self.disk, RECOVERY_POINTS, &recovery_points)?;
+        checkpoints::write_offsets(&*self.disk, LOG_STARTS, &log_starts)?;
+        checkpoints::write_offsets(&*self.disk, HIGH_WATERMARKS, &high_watermarks)
+    }
+
+    /// Ends all partitions in order and leaves the marker of a clean stop, unless one could not be
+    /// ended so: then the next start recovers.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that went wrong; the others were ended nevertheless.
+    pub(crate) fn close(&self, partitions: &[Arc<Partition>]) -> io::Result<()> {
+        let closed: Vec<_> = partitions.iter().map(|partition| partition.close()).collect();
+        self.checkpoint(partitions.iter().map(|partition| &**partition))?;
+        closed.into_iter().collect::<io::Result<()>>()?;
+        let marker = b"{\"version\":0,\"brokerEpoch\":-1}";
+        disk::replace(&*self.disk, CLEAN_SHUTDOWN, marker)
+    }
+
+    /// Makes sure that `dir` is of the topic with this id.
+    fn claim(&self, dir: &str, topic_id: Uuid) -> io::Result<()> {
+        match self.read_topic_id(dir)? {
+            Some(found) if found == topic_id => Ok(()),
+            Some(found) => Err(io::Error::other(format!(
+                "it belongs to topic id {found}, not {topic_id}: a deleted topic of that name"
+            ))),
+            None => {
+                self.disk.create_dir(dir)?;
+                let text = format!("version: 0\ntopic_id: {topic_id}");
+                let path = join(dir, PARTITION_METADATA);
+                disk::replace(&*self.disk, &path, text.as_bytes())?;
+                self.disk.sync_dir("")
+            }
+        }
+    }
+
+    fn read_topic_id(&self, dir: &str) -> io::Result<Option<Uuid>> {
+        let path = join(dir, PARTITION_METADATA);
+        let text = match disk::read_all(&*self.disk, &path) {
+            Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e),
+        };
+        let id = text.lines().find_map(|line| Uuid::parse(line.strip_prefix("topic_id: ")?.trim()));
+        let malformed =
+            || io::Error::new(io::ErrorKind::InvalidData, format!("{path}: no topic id"));
+        id.map(Some).ok_or_else(malformed)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, ()> {
+        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Name of a partition's directory.
+pub(crate) fn dir_name(topic: &str, index: PartitionIndex) -> String {
+    format!("{topic}-{index}")
+}
+
+/// Topic and index in the name of a partition's directory.
+fn parse_dir(name: &str) -> Option<(&str, PartitionIndex)> {
+    let (topic, index) = name.rsplit_once('-')?;
+    let digits = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
+    let index = index.parse().ok().filter(|_| digits && !topic.is_empty())?;
+    Some((topic, PartitionIndex(index)))
+}
+
+fn format_meta(meta: &MetaProperties) -> String {
+    let mut text = String::from("version=1\n");
+    let MetaProperties { cluster_id, node_id, directory_id } = meta;
+    // a String takes everything
+    let _ = writeln!(text, "cluster.id={cluster_id}");
+    let _ = writeln!(text, "node.id={node_id}");
+    let _ = writeln!(text, "directory.id={directory_id}");
+    text
+}
+
+fn parse_meta(bytes: &[u8]) -> Result<MetaProperties, String> {
+    let text = core::str::from_utf8(bytes).map_err(|_| "not a text".to_owned())?;
+    let value = |name: &str| {
+        let mut pairs = text.lines().filter_map(|line| line.split_once('='));
+        let value = pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
+        value.ok_or_else(|| format!("{name} is missing"))
+    };
+    if value("version")? != "1" {
+        return Err("not of version 1".to_owned());
+    }
+    let node_id = value("node.id")?.parse().map_err(|_| "node.id is no number".to_owned())?;
+    let directory_id = Uuid::parse(value("directory.id")?);
+    let directory_id = directory_id.ok_or_else(|| "directory.id is no id".to_owned())?;
+    let cluster_id = value("cluster.id")?.to_owned();
+    Ok(MetaProperties { cluster_id, node_id: NodeId(node_id), directory_id })
+}
