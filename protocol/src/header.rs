@@ -49,7 +49,7 @@ fn read_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError
     let correlation_id = taken(CorrelationId::read(reader, plain), "correlation_id")?;
     let client_id = taken(Option::read(reader, plain), "client_id")?;
     if ApiKey(api_key).is_flexible(api_version) {
-        taken(skip_tags(reader), "unknown_tags")?;
+        skip_tags(reader)?;
     }
     Ok(RequestHeader { api_key, api_version, correlation_id, client_id })
 }
@@ -145,7 +145,7 @@ fn read_response_header(reader: &mut Reader, tags: bool) -> Result<CorrelationId
     let plain = Version { number: 0, flexible: false };
     let correlation_id = taken(CorrelationId::read(reader, plain), "correlation_id")?;
     if tags {
-        taken(skip_tags(reader), "unknown_tags")?;
+        skip_tags(reader)?;
     }
     Ok(correlation_id)
 }
@@ -170,4 +170,96 @@ fn is_flexible<M: Message>(version: i16) -> bool {
 
 fn has_response_tags<M: Message>(key: ApiKey, version: i16) -> bool {
     key != ApiKey::API_VERSIONS && is_flexible::<M>(version)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error_code::ErrorCode;
+    use crate::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+    use crate::messages::metadata::{MetadataRequest, MetadataResponse};
+
+    fn header(frame: &EncodedFrame) -> Result<(RequestHeader, usize), DecodeError> {
+        let mut reader = Reader::new(frame.clone().into_bytes().slice(4..));
+        let header = decode_request_header(&mut reader)?;
+        Ok((header, reader.remaining()))
+    }
+
+    #[test]
+    fn the_header_has_tags_exactly_when_the_version_is_flexible() {
+        let request = MetadataRequest::default();
+        for version in MetadataRequest::VERSIONS {
+            for client_id in [None, Some("me")] {
+                let frame = encode_request(&request, version, CorrelationId(9), client_id).unwrap();
+                let (header, rest) = header(&frame).unwrap();
+                assert_eq!((header.api_key, header.api_version), (3, version));
+                assert_eq!(
+                    (header.correlation_id, header.client_id.as_deref()),
+                    (CorrelationId(9), client_id)
+                );
+                assert_eq!(rest, request.to_bytes(version).unwrap().len());
+            }
+        }
+    }
+
+    #[test]
+    fn an_api_versions_response_has_header_version_0_at_every_version() {
+        let response = ApiVersionsResponse {
+            error_code: ErrorCode::UNSUPPORTED_VERSION,
+            ..Default::default()
+        };
+        let key = ApiKey::API_VERSIONS;
+        for (version, bytes) in [
+            (0, &b"\0\0\0\x0a\0\0\0\x09\0\x23\0\0\0\0"[..]),
+            (3, b"\0\0\0\x0c\0\0\0\x09\0\x23\x01\0\0\0\0\0"),
+        ] {
+            let frame = encode_response(&response, version, key, CorrelationId(9)).unwrap();
+            let frame = frame.into_bytes();
+            assert_eq!(frame, bytes);
+            let body = frame.slice(4..);
+            assert_eq!(response_correlation_id(&body).unwrap(), CorrelationId(9));
+            let decoded = decode_response::<ApiVersionsRequest>(body, version).unwrap();
+            assert_eq!(decoded, (CorrelationId(9), response.clone()));
+        }
+    }
+
+    #[test]
+    fn a_response_comes_back_with_its_correlation_id() {
+        let response = MetadataResponse::default();
+        for version in MetadataRequest::VERSIONS {
+            let frame =
+                encode_response(&response, version, ApiKey::METADATA, CorrelationId(-3)).unwrap();
+            let body = frame.into_bytes().slice(4..);
+            let decoded = decode_response::<MetadataRequest>(body, version).unwrap();
+            assert_eq!(decoded, (CorrelationId(-3), response.clone()));
+        }
+    }
+
+    #[test]
+    fn a_client_id_too_long_is_an_error() {
+        let long = "x".repeat(40_000);
+        let request = MetadataRequest::default();
+        let error = encode_request(&request, 12, CorrelationId(1), Some(&long)).unwrap_err();
+        assert_eq!(error.to_string(), "RequestHeader v2, client_id: length 40000 exceeds 32767");
+    }
+
+    #[test]
+    fn an_unknown_version_or_api_still_has_a_header() {
+        for (rule, bytes, key, version) in [
+            (
+                "newer than we know, so flexible",
+                &b"\0\x12\0\x63\0\0\0\x01\0\x01c\0rest"[..],
+                18,
+                99,
+            ),
+            ("an API we do not know, so plain", b"\x03\xe7\0\0\0\0\0\x01\0\x01crest", 999, 0),
+        ] {
+            let mut reader = Reader::new(Bytes::from_static(bytes));
+            let header = decode_request_header(&mut reader).unwrap();
+            assert_eq!((header.api_key, header.api_version), (key, version), "{rule}");
+            assert_eq!(reader.take_rest(), "rest", "{rule}");
+        }
+        let error = response_correlation_id(b"abc").unwrap_err().to_string();
+        assert_eq!(error, "ResponseHeader, correlation_id: the bytes end 1 bytes too early");
+    }
 }

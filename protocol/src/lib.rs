@@ -1,4 +1,40 @@
 //! The Kafka wire format. Bytes in, values out: no I/O, no clock, no runtime.
+//!
+//! - [`messages`], [`metadata_records`]: what is said, as plain structs; [`schema`] shows how they
+//!   are declared.
+//! - [`header`]: whole requests and responses; [`frame`]: cutting a stream into them; [`version`]:
+//!   which version to speak.
+//! - [`wire`]: reading and writing, with bounds ([`limits`]) and errors that say where ([`error`]).
+//! - [`ids`], [`api_key`], [`error_code`]: Kafka's numbers, with names.
+//!
+//! Names and records are slices of the frame they came in; nothing is copied. Decoding trusts no
+//! number a peer sends: it never panics, and allocates at most 16 times the frame plus 64 KiB.
+//!
+//! ```
+//! use ottla_protocol::frame::FrameSplitter;
+//! use ottla_protocol::ids::CorrelationId;
+//! use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+//! use ottla_protocol::{Message, Reader, decode_request_header, encode_request};
+//!
+//! // a client asks about one topic
+//! let topic = MetadataRequestTopic { name: Some("orders".into()), ..Default::default() };
+//! let request = MetadataRequest { topics: Some(vec![topic]), ..Default::default() };
+//! let frame = encode_request(&request, 12, CorrelationId(7), Some("shop"))?;
+//!
+//! // a server reads it
+//! let mut splitter = FrameSplitter::new(ottla_protocol::limits::REQUEST_BYTES_MAX);
+//! for chunk in frame.chunks() {
+//!     splitter.buffer().extend_from_slice(chunk);
+//! }
+//! let frame = splitter.next()?.expect("the whole frame has arrived");
+//! let mut reader = Reader::new(frame);
+//! let header = decode_request_header(&mut reader)?;
+//! let asked = MetadataRequest::decode(&mut reader, header.api_version)?;
+//! reader.finish()?;
+//! assert_eq!(header.client_id.as_deref(), Some("shop"));
+//! assert_eq!(asked, request);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 

@@ -333,8 +333,7 @@ macro_rules! messages {
                     }
                 )*
                 if version.flexible {
-                    #[allow(unused_mut, reason = "not every struct has tagged fields")]
-                    let mut tags = $crate::wire::TagWriter::new(out, &self.unknown_tags);
+                    let tags = &mut $crate::wire::TagWriter::new(out, &self.unknown_tags);
                     $( $crate::schema::messages!(
                         @write_tag self, $field, $kind, out, version, tags,
                         ($crate::schema::Versions::from($min) $(.to($max))?),
@@ -352,7 +351,6 @@ macro_rules! messages {
                 reader: &mut $crate::wire::Reader,
                 version: $crate::wire::Version,
             ) -> Result<Self, $crate::error::DecodeError> {
-                #[allow(unused_mut, reason = "a struct may have no fields")]
                 let mut this = Self::default();
                 $( $crate::schema::messages!(
                     @read this, $field, reader, version,
@@ -455,6 +453,7 @@ macro_rules! messages {
             $crate::schema::messages!(
                 @take $this, $field, $reader, $version, ($($null_min)?)
             );
+            $crate::schema::taken($reader.tag_taken(), stringify!($field))?;
             return Ok(true);
         }
     };
@@ -470,3 +469,6 @@ macro_rules! messages {
 }
 
 pub(crate) use messages;
+
+#[cfg(test)]
+mod tests;

@@ -183,13 +183,15 @@ impl Reader {
         Ok(outer)
     }
 
-    /// Widens the reader again, after everything inside was taken.
-    pub(crate) fn leave(&mut self, outer: usize) -> Result<(), DecodeError> {
+    /// Widens the reader again.
+    pub(crate) fn leave(&mut self, outer: usize) {
+        self.end = outer;
+    }
+
+    /// Checks that nothing is left of a tagged field.
+    pub(crate) fn tag_taken(&self) -> Result<(), DecodeError> {
         match self.remaining() {
-            0 => {
-                self.end = outer;
-                Ok(())
-            }
+            0 => Ok(()),
             left => Err(DecodeError::new(DecodeReason::TagTooLong(left))),
         }
     }

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{FrameWriter, Mark, Reader};
 use crate::error::{DecodeError, DecodeReason, EncodeError, EncodeReason};
+use crate::schema::taken;
 
 /// Tagged fields of one struct that its declaration does not know; written back as they came.
 ///
@@ -49,31 +50,41 @@ impl UnknownTags {
     }
 }
 
-/// Reads the tagged fields at the end of a struct. `known` takes the field if it knows the tag.
+/// Reads the tagged fields at the end of a struct.
+///
+/// `known` takes the whole field and says so, if it knows the tag.
 pub(crate) fn read_tags(
     reader: &mut Reader,
     mut known: impl FnMut(u32, &mut Reader) -> Result<bool, DecodeError>,
 ) -> Result<UnknownTags, DecodeError> {
     let mut unknown = UnknownTags::NONE;
-    let count = reader.uvarint()?;
-    let mut previous: Option<u32> = None;
+    let count = taken(reader.uvarint(), TAGS)?;
+    let mut previous = None;
     for _ in 0..count {
-        let tag = reader.uvarint()?;
-        if let Some(previous) = previous.filter(|&previous| previous >= tag) {
-            return Err(DecodeError::new(DecodeReason::TagOrder { tag, previous }));
-        }
+        let (tag, outer) = taken(enter_tag(reader, previous), TAGS)?;
         previous = Some(tag);
-        let size = reader.uvarint()?;
-        let size = usize::try_from(size)
-            .map_err(|_| DecodeError::new(DecodeReason::BadLength(i64::from(size))))?;
-        let outer = reader.enter(size)?;
         if !known(tag, reader)? {
             let bytes = reader.take_rest();
-            unknown.receive(tag, bytes, reader)?;
+            taken(unknown.receive(tag, bytes, reader), TAGS)?;
         }
-        reader.leave(outer)?;
+        reader.leave(outer);
     }
     Ok(unknown)
+}
+
+/// What errors call the tagged fields as a whole.
+const TAGS: &str = "unknown_tags";
+
+/// Reads tag and size, and narrows the reader to the field; gives the end to restore.
+fn enter_tag(reader: &mut Reader, previous: Option<u32>) -> Result<(u32, usize), DecodeError> {
+    let tag = reader.uvarint()?;
+    if let Some(previous) = previous.filter(|&previous| previous >= tag) {
+        return Err(DecodeError::new(DecodeReason::TagOrder { tag, previous }));
+    }
+    let size = reader.uvarint()?;
+    let size = usize::try_from(size)
+        .map_err(|_| DecodeError::new(DecodeReason::BadLength(i64::from(size))))?;
+    Ok((tag, reader.enter(size)?))
 }
 
 /// Writes the tagged fields at the end of a struct, ascending, known and unknown merged.
@@ -105,7 +116,7 @@ impl<'a> TagWriter<'a> {
     }
 
     /// Writes the unknown fields that are left, and the count in front of all.
-    pub(crate) fn finish(mut self, out: &mut FrameWriter) -> Result<(), EncodeError> {
+    pub(crate) fn finish(&mut self, out: &mut FrameWriter) -> Result<(), EncodeError> {
         self.put_unknown(out, None)?;
         out.insert_uvarint(self.start, self.count);
         Ok(())
