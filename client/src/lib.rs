@@ -1,5 +1,6 @@
 //! An async Kafka client: producer, consumer, admin.
 
+pub mod admin;
 mod backoff;
 mod client;
 mod cluster;
@@ -7,6 +8,7 @@ mod config;
 pub mod error;
 mod net;
 
+pub use admin::{Admin, AdminError, NewPartitions, NewTopic};
 pub use client::{Client, ClientBuilder};
 pub use config::ConfigError;
 pub use error::{BoxError, CallError};

@@ -1,0 +1,46 @@
+//! Administration: topics, the cluster, configurations.
+
+mod describe;
+mod error;
+mod retry;
+mod topics;
+
+pub use describe::{
+    BrokerDescription, ClusterDescription, ConfigEntry, ConfigResource, PartitionDescription,
+    TopicDescription, TopicListing,
+};
+pub use error::AdminError;
+pub use topics::{CreatedTopic, NewPartitions, NewTopic};
+
+use crate::client::Client;
+use crate::cluster::Cluster;
+
+/// Administers a cluster. Cheap to clone; made by [`Client::admin`].
+#[derive(Clone, Debug)]
+pub struct Admin {
+    cluster: Cluster,
+    validate_only: bool,
+}
+
+impl Client {
+    /// A handle to administer the cluster.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin { cluster: self.cluster().clone(), validate_only: false }
+    }
+}
+
+impl Admin {
+    /// Lets the brokers check what is created, and create nothing. Deletions stay real.
+    #[must_use]
+    pub const fn validate_only(mut self) -> Self {
+        self.validate_only = true;
+        self
+    }
+}
+
+/// The result of an operation on one item.
+fn only<T>(results: Vec<Result<T, AdminError>>) -> Result<T, AdminError> {
+    let missing = || Err(AdminError::Unanswered { item: String::new() });
+    results.into_iter().next().unwrap_or_else(missing)
+}

@@ -1,0 +1,179 @@
+//! Asks until every item has its answer or the time is up.
+
+use core::time::Duration;
+
+use ottla_protocol::{ErrorCode, Request, Str};
+
+use super::error::AdminError;
+use crate::backoff::Backoff;
+use crate::cluster::Cluster;
+use crate::error::CallError;
+use crate::net::connection::{Call, Connection};
+
+/// What a broker said about one item.
+pub(super) struct Reply<T> {
+    pub(super) name: Str,
+    pub(super) result: Result<T, Refusal>,
+}
+
+/// An error and what the broker said about it.
+pub(super) struct Refusal {
+    pub(super) code: ErrorCode,
+    pub(super) message: Option<Str>,
+}
+
+impl Refusal {
+    /// `Ok` if there is no error.
+    pub(super) fn check(code: ErrorCode, message: Option<Str>) -> Result<(), Self> {
+        if code == ErrorCode::NONE { Ok(()) } else { Err(Self { code, message }) }
+    }
+
+    fn into_error(self, item: &str) -> AdminError {
+        let message = self.message.map(|m| m.to_string());
+        AdminError::Refused { item: item.to_owned(), code: self.code, message }
+    }
+}
+
+/// Who is asked.
+#[derive(Clone, Copy)]
+pub(super) enum Whom {
+    /// The controller, or any broker that passes the request on to it (KRaft).
+    Controller,
+    /// Anybody.
+    Any,
+}
+
+/// One operation on several items.
+pub(super) struct Operation<'a, I> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) whom: Whom,
+    /// What errors call the item.
+    pub(super) name: fn(&I) -> &str,
+}
+
+struct Pending<I> {
+    place: usize,
+    item: I,
+    last: Option<AdminError>,
+}
+
+impl<I: Clone> Operation<'_, I> {
+    /// Asks for `items` and gives their results in the same order.
+    ///
+    /// What passes (no controller, a quota, a lost connection) is asked again; the rest is final.
+    pub(super) async fn run<R, T>(
+        self,
+        items: Vec<I>,
+        ask: impl Fn(&Connection, Vec<I>, Duration) -> Call<R>,
+        read: impl Fn(R::Response) -> Vec<Reply<T>>,
+    ) -> Vec<Result<T, AdminError>>
+    where
+        R: Request,
+        R::Response: 'static,
+    {
+        let (clock, config) = (self.cluster.clock(), self.cluster.config());
+        let timeout = config.api_timeout;
+        let deadline = clock.now() + timeout;
+        let mut backoff =
+            Backoff::new(config.retry_backoff, config.retry_backoff_max, self.cluster.next_seed());
+        let mut results: Vec<Option<Result<T, AdminError>>> = items.iter().map(|_| None).collect();
+        let pending = |(place, item)| Pending { place, item, last: None };
+        let mut pending: Vec<_> = items.into_iter().enumerate().map(pending).collect();
+        let mut possibly_done = false;
+        while !pending.is_empty() {
+            let left = deadline.since(clock.now()).min(config.request_timeout);
+            let connection = match self.whom {
+                Whom::Controller => self.cluster.controller(),
+                Whom::Any => self.cluster.any_node(),
+            };
+            let asked = pending.iter().map(|p| p.item.clone()).collect();
+            let answer = ask(&connection, asked, left).await;
+            possibly_done |= answer.as_ref().is_err_and(CallError::possibly_sent);
+            let answer = answer.map(&read);
+            pending = self.settle(pending, answer, &mut results);
+            let wait = backoff.next_wait();
+            if !pending.is_empty() && clock.now() + wait >= deadline {
+                for Pending { place, item, last } in pending {
+                    let item = (self.name)(&item).to_owned();
+                    let last =
+                        last.unwrap_or_else(|| AdminError::Unanswered { item: item.clone() });
+                    let last = Box::new(last);
+                    let error = AdminError::TimedOut { item, timeout, last, possibly_done };
+                    set(&mut results, place, Err(error));
+                }
+                break;
+            }
+            if !pending.is_empty() {
+                self.cluster.request_refresh(); // the controller may be another by now
+                clock.sleep(wait).await;
+            }
+        }
+        let missing = || Err(AdminError::Unanswered { item: String::new() });
+        results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+    }
+
+    /// Files what is final; gives what is to be asked again.
+    fn settle<T>(
+        &self,
+        pending: Vec<Pending<I>>,
+        answer: Result<Vec<Reply<T>>, CallError>,
+        results: &mut [Option<Result<T, AdminError>>],
+    ) -> Vec<Pending<I>> {
+        let mut again = Vec::new();
+        let (mut replies, failure) = match answer {
+            Ok(replies) => (replies, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        for mut asked in pending {
+            let name = (self.name)(&asked.item).to_owned();
+            if let Some(source) = &failure {
+                let error = AdminError::Call { item: name, source: source.clone() };
+                if source.is_retriable() {
+                    asked.last = Some(error);
+                    again.push(asked);
+                } else {
+                    set(results, asked.place, Err(error));
+                }
+                continue;
+            }
+            let found = replies.iter().position(|reply| *reply.name == *name);
+            match found.map(|at| replies.swap_remove(at).result) {
+                Some(Err(refusal)) if passes(refusal.code) => {
+                    asked.last = Some(refusal.into_error(&name));
+                    again.push(asked);
+                }
+                Some(result) => {
+                    let result = result.map_err(|refusal| refusal.into_error(&name));
+                    set(results, asked.place, result);
+                }
+                None => {
+                    set(results, asked.place, Err(AdminError::Unanswered { item: name }));
+                }
+            }
+        }
+        again
+    }
+}
+
+fn set<T>(
+    results: &mut [Option<Result<T, AdminError>>],
+    place: usize,
+    result: Result<T, AdminError>,
+) {
+    if let Some(slot) = results.get_mut(place) {
+        *slot = Some(result);
+    }
+}
+
+/// Whether the state behind an error passes by itself. Narrower than retriable: a topic that does
+/// not exist is retriable for a producer, and final here.
+const fn passes(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::NOT_CONTROLLER
+            | ErrorCode::THROTTLING_QUOTA_EXCEEDED
+            | ErrorCode::NETWORK_EXCEPTION
+            | ErrorCode::LEADER_NOT_AVAILABLE
+            | ErrorCode::BROKER_NOT_AVAILABLE
+    )
+}
