@@ -6,6 +6,7 @@
 mod code;
 mod manifests;
 mod rules;
+mod shape;
 mod size;
 mod source;
 mod text;
@@ -20,13 +21,13 @@ fn report(complaints: &[Complaint]) {
 }
 
 fn over_code(rule: impl Fn(&Source) -> Vec<Complaint>) {
-    let workspace = Workspace::read();
+    let workspace = Workspace::here();
     assert!(workspace.sources.len() > 10, "no sources below {}", workspace.root.display());
     report(&workspace.sources.iter().flat_map(rule).collect::<Vec<_>>());
 }
 
 fn over_text(rule: impl Fn(&str, &str) -> Vec<Complaint>) {
-    let workspace = Workspace::read();
+    let workspace = Workspace::here();
     report(&workspace.texts.iter().flat_map(|(path, text)| rule(path, text)).collect::<Vec<_>>());
 }
 
@@ -92,13 +93,13 @@ fn no_registry_is_named() {
 
 #[test]
 fn code_blocks_of_journeys_name_real_functions() {
-    let workspace = Workspace::read();
+    let workspace = Workspace::here();
     report(&text::journeys(workspace.text("ARCHITECTURE.md"), &workspace.sources));
 }
 
 #[test]
 fn dependencies_are_the_ones_agreed_on() {
-    let workspace = Workspace::read();
+    let workspace = Workspace::here();
     let mut complaints = manifests::reasons(workspace.text("Cargo.toml"));
     for (name, allowed) in manifests::ALLOWED {
         let path = format!("{name}/Cargo.toml");

@@ -2,8 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
+
+use super::shape::Shape;
 
 /// Every file of ours.
 pub(crate) struct Workspace {
@@ -16,7 +19,13 @@ pub(crate) struct Workspace {
 const ENDINGS: [&str; 8] = ["rs", "md", "toml", "sh", "py", "js", "json", "txt"];
 
 impl Workspace {
-    pub(crate) fn read() -> Self {
+    /// What is on the disk, read once.
+    pub(crate) fn here() -> &'static Self {
+        static HERE: LazyLock<Workspace> = LazyLock::new(Workspace::read);
+        &HERE
+    }
+
+    fn read() -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut texts = Vec::new();
         walk(&root, &root, &mut texts);
@@ -56,7 +65,7 @@ fn walk(root: &Path, dir: &Path, texts: &mut Vec<(String, String)>) {
 pub(crate) struct Source {
     pub(crate) path: String,
     pub(crate) text: String,
-    pub(crate) file: syn::File,
+    pub(crate) shape: Shape,
     /// What ships: tokens outside `#[cfg(test)]` items; empty for files that are tests.
     pub(crate) tokens: Vec<Token>,
 }
@@ -76,7 +85,7 @@ impl Source {
             let stream = text.parse::<TokenStream>().expect("syn has just parsed it");
             flatten(shipped(stream.into_iter().collect()), &mut tokens);
         }
-        Self { path: path.into(), text: text.into(), file, tokens }
+        Self { path: path.into(), text: text.into(), shape: Shape::of(&file), tokens }
     }
 
     /// Lines at which `pattern`, tokens separated by spaces, occurs in what ships.
