@@ -9,6 +9,8 @@
 //!
 //! Names and records are slices of the frame they came in; nothing is copied. Decoding trusts no
 //! number a peer sends: it never panics, and allocates at most 16 times the frame plus 64 KiB.
+//! A slice keeps its whole receive buffer alive: copy a name that outlives its request, as in
+//! `Str::from(&*name)`.
 //!
 //! ```
 //! use ottla_protocol::frame::FrameSplitter;
