@@ -207,13 +207,39 @@ pub(crate) fn read_all(disk: &dyn Disk, path: &str) -> io::Result<Vec<u8>> {
 ///
 /// What the operating system says; the old file is still there then.
 pub(crate) fn replace(disk: &dyn Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let beside = write_beside(disk, path, bytes)?;
+    disk.open(&beside, false)?.sync()?;
+    disk.rename(&beside, path)?;
+    disk.sync_dir(parent(path))
+}
+
+/// Like [`replace`], but only a crash of the process leaves one or the other: after a power failure
+/// the file may be empty or the old one.
+///
+/// # Errors
+///
+/// What the operating system says; the old file is still there then.
+pub(crate) fn replace_unsynced(disk: &dyn Disk, path: &str, bytes: &[u8]) -> io::Result<()> {
+    let beside = write_beside(disk, path, bytes)?;
+    disk.rename(&beside, path)
+}
+
+fn write_beside(disk: &dyn Disk, path: &str, bytes: &[u8]) -> io::Result<String> {
     let beside = format!("{path}.tmp");
     let file = disk.open(&beside, true)?;
     file.truncate(0)?; // left by a crash
     file.append(&[bytes])?;
-    file.sync()?;
-    disk.rename(&beside, path)?;
-    disk.sync_dir(parent(path))
+    Ok(beside)
+}
+
+/// Starts to sync `files` one after the other; `done` is called once, when all are synced or one
+/// could not be.
+pub(crate) fn start_sync_all(mut files: Vec<Arc<dyn File>>, done: SyncDone) {
+    let Some(file) = files.pop() else { return done(Ok(())) };
+    file.start_sync(Box::new(move |result| match result {
+        Ok(()) => start_sync_all(files, done),
+        failed => done(failed),
+    }));
 }
 
 /// The directory a path lies in; the root is the empty path.

@@ -32,13 +32,14 @@ impl Epochs {
         }
     }
 
-    /// Writes the checkpoint in `dir`.
-    pub(crate) fn save(&self, disk: &dyn Disk, dir: &str) -> io::Result<()> {
+    /// Writes the checkpoint in `dir`; with `sync` it survives a power failure.
+    pub(crate) fn save(&self, disk: &dyn Disk, dir: &str, sync: bool) -> io::Result<()> {
         let mut text = checkpoints::heading(self.0.len());
         for (epoch, start) in &self.0 {
             let _ = writeln!(text, "{epoch} {start}"); // a String takes everything
         }
-        disk::replace(disk, &join(dir, FILE), text.as_bytes())
+        let write = if sync { disk::replace } else { disk::replace_unsynced };
+        write(disk, &join(dir, FILE), text.as_bytes())
     }
 
     /// The epoch of the newest batch, or of the leader that has yet to append one.
@@ -142,7 +143,7 @@ mod tests {
         let disk = MemoryDisk::new();
         assert_eq!(Epochs::load(&disk, "").unwrap(), Epochs::default());
         let epochs = of(&[(0, 0), (7, 120)]);
-        epochs.save(&disk, "").unwrap();
+        epochs.save(&disk, "", true).unwrap();
         assert_eq!(disk::read_all(&disk, FILE).unwrap(), b"0\n2\n0 0\n7 120\n");
         assert_eq!(Epochs::load(&disk, "").unwrap(), epochs);
         disk::replace(&disk, FILE, b"0\n2\n7 120\n0 0\n").unwrap();

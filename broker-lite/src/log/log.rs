@@ -13,7 +13,7 @@ use ottla_protocol::ids::{LeaderEpoch, Offset};
 
 use super::batch::BatchView;
 use super::config::LogConfig;
-use super::disk::{Disk, File};
+use super::disk::{self, Disk, File};
 use super::epochs::Epochs;
 use super::producers::Producers;
 use super::segment::{self, Segment};
@@ -30,6 +30,9 @@ pub(crate) struct Log {
     pub(super) start: Offset,
     pub(super) next: Offset,
     pub(super) epochs: Epochs,
+    pub(super) epochs_unsynced: bool,
+    /// Files were made whose names may not survive a power failure.
+    pub(super) dir_unsynced: bool,
     pub(super) producers: Producers,
     pub(super) synced: Arc<Synced>,
 }
@@ -159,7 +162,9 @@ impl Log {
     /// Notes that `epoch` starts at `start`, unless it is known.
     pub(crate) fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset) -> io::Result<()> {
         if self.epochs.assign(epoch, start) {
-            self.epochs.save(&*self.disk, &self.dir)?;
+            // after a power failure the batches behind the recovery point tell the epochs again
+            self.epochs.save(&*self.disk, &self.dir, false)?;
+            self.epochs_unsynced = true;
         }
         Ok(())
     }
@@ -242,12 +247,15 @@ impl Log {
             old.remove(&*disk)?;
             self.segments.pop();
         } else {
-            old.close(&*disk)?;
-            let (synced, base) = (Arc::clone(&self.synced), old.base());
-            old.file().start_sync(Box::new(move |result| synced.ended(base, next, &result)));
+            let files = old.close(&*disk)?;
             snapshot::write(&*disk, &self.dir, next, &self.producers)?;
+            self.save_epochs()?;
+            let (synced, base) = (Arc::clone(&self.synced), last(&mut self.segments).base());
+            let done = Box::new(move |result| synced.ended(base, next, &result));
+            disk::start_sync_all(files, done);
         }
         self.segments.push(Segment::create(&*disk, &self.dir, next, now_ms)?);
+        self.dir_unsynced = true;
         Ok(())
     }
 
@@ -280,7 +288,7 @@ impl Log {
         // the next sync starts from here again
         self.synced = Synced::up_to(self.synced()?.min(self.next));
         if self.epochs.truncate_from_end(self.next) {
-            self.epochs.save(&*disk, &self.dir)?;
+            self.epochs.save(&*disk, &self.dir, true)?;
         }
         self.reload_producers(now_ms)
     }
@@ -289,24 +297,43 @@ impl Log {
     /// snapshot, synced data. The log is not to be appended to any more.
     pub(crate) fn close(&mut self) -> io::Result<()> {
         let disk = Arc::clone(&self.disk);
-        last(&mut self.segments).close(&*disk)?;
         snapshot::write(&*disk, &self.dir, self.next, &self.producers)?;
         self.drop_old_snapshots()?;
+        let files = last(&mut self.segments).close(&*disk)?;
+        if self.synced()? < self.next {
+            files.iter().try_for_each(|file| file.sync())?;
+        }
         self.sync()
     }
 
-    /// Syncs what was written since the last time; blocks.
+    /// Syncs what was appended since the last time; blocks. After a crash the indexes of the last
+    /// segment are made anew, so they are not synced.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
-        if self.synced()? < self.next {
-            // segments before the last were handed to a sync when they were rolled; whether that
-            // has ended is not known
-            let unsynced = self.synced()?;
-            let first = self.segments.partition_point(|segment| segment.base() <= unsynced);
-            for segment in self.segments.iter().skip(first.saturating_sub(1)) {
-                segment.file().sync()?;
+        let synced = self.synced()?;
+        if synced < self.next {
+            // whether the syncs of the segments before the last have ended is not known
+            let first = self.segments.partition_point(|segment| segment.base() <= synced);
+            let (active, before) = split_last(&mut self.segments);
+            for segment in before.iter_mut().skip(first.saturating_sub(1)) {
+                for file in segment.close(&*self.disk)? {
+                    file.sync()?;
+                }
             }
-            self.disk.sync_dir(&self.dir)?;
+            active.file().sync()?;
+            self.save_epochs()?;
+            if std::mem::take(&mut self.dir_unsynced) {
+                self.disk.sync_dir(&self.dir)?;
+            }
             self.synced.ended(Offset::ZERO, self.next, &Ok(()));
+        }
+        Ok(())
+    }
+
+    /// Syncs where the epochs start, before the recovery point passes them.
+    fn save_epochs(&mut self) -> io::Result<()> {
+        if self.epochs_unsynced {
+            self.epochs.save(&*self.disk, &self.dir, true)?;
+            self.epochs_unsynced = false;
         }
         Ok(())
     }
@@ -325,5 +352,13 @@ impl Log {
 }
 
 fn last(segments: &mut [Segment]) -> &mut Segment {
-    segments.last_mut().expect("a log has at least one segment: each of its methods leaves one")
+    split_last(segments).0
 }
+
+fn split_last(segments: &mut [Segment]) -> (&mut Segment, &mut [Segment]) {
+    let split = segments.split_last_mut();
+    split.expect("a log has at least one segment: each of its methods leaves one")
+}
+
+#[cfg(test)]
+mod tests;

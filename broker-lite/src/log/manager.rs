@@ -258,8 +258,8 @@ impl LogManager {
                 self.disk.create_dir(dir)?;
                 let text = format!("version: 0\ntopic_id: {topic_id}");
                 let path = join(dir, PARTITION_METADATA);
-                disk::replace(&*self.disk, &path, text.as_bytes())?;
-                self.disk.sync_dir("")
+                // lost in a power failure it is written again: the metadata log knows the id
+                disk::replace_unsynced(&*self.disk, &path, text.as_bytes())
             }
         }
     }
@@ -267,6 +267,7 @@ impl LogManager {
     fn read_topic_id(&self, dir: &str) -> io::Result<Option<Uuid>> {
         let path = join(dir, PARTITION_METADATA);
         let text = match disk::read_all(&*self.disk, &path) {
+            Ok(bytes) if bytes.is_empty() => return Ok(None), // a power failure
             Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e),

@@ -14,6 +14,8 @@ pub(crate) mod recovery;
 mod scan;
 mod segment;
 mod snapshot;
+#[cfg(test)]
+pub(crate) mod testing;
 mod time_index;
 
 pub use config::LogConfig;

@@ -5,8 +5,9 @@
 //! closed at the latest: after a crash the index is made anew from the log.
 
 use std::io;
+use std::sync::Arc;
 
-use super::disk::{self, Disk};
+use super::disk::{self, Disk, File};
 
 /// Bytes of an entry in the file.
 pub(crate) const ENTRY_BYTES: u32 = 8;
@@ -78,7 +79,10 @@ impl OffsetIndex {
         if entries.last().is_none_or(ascends) {
             entries.push(Entry { last_delta, position });
         }
-        if entries.len() >= self.written + PENDING_MAX { self.flush(disk) } else { Ok(()) }
+        if entries.len() >= self.written + PENDING_MAX {
+            self.flush(disk)?;
+        }
+        Ok(())
     }
 
     /// Position of a batch from which a scan forward meets the batch that holds `delta`.
@@ -99,14 +103,16 @@ impl OffsetIndex {
         self.entries.as_ref().map_or(self.written, Vec::len)
     }
 
-    /// Writes what is missing in the file and makes the file if it is absent.
-    pub(crate) fn flush(&mut self, disk: &dyn Disk) -> io::Result<()> {
-        let Some(entries) = &self.entries else { return Ok(()) };
-        let pending = &entries[self.written..];
-        let bytes: Vec<u8> = pending.iter().flat_map(|entry| encode(*entry)).collect();
-        disk.open(&self.path, true)?.append(&[&bytes])?;
-        self.written = entries.len();
-        Ok(())
+    /// Writes what is missing in the file, makes the file if it is absent, and returns it.
+    pub(crate) fn flush(&mut self, disk: &dyn Disk) -> io::Result<Arc<dyn File>> {
+        let file = disk.open(&self.path, true)?;
+        if let Some(entries) = &self.entries {
+            let pending = &entries[self.written..];
+            let bytes: Vec<u8> = pending.iter().flat_map(|entry| encode(*entry)).collect();
+            file.append(&[&bytes])?;
+            self.written = entries.len();
+        }
+        Ok(file)
     }
 
     fn load(&mut self, disk: &dyn Disk) -> io::Result<&mut Vec<Entry>> {

@@ -142,3 +142,6 @@ impl Producers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

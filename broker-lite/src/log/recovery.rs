@@ -74,8 +74,12 @@ impl Log {
     ) -> Result<(Self, Repaired), OpenError> {
         let failed = |source| OpenError::Io { dir: dir.to_owned(), source };
         disk.create_dir(dir).map_err(failed)?;
+        let mut args = args.clone();
         let epochs = match Epochs::load(&*disk, dir) {
-            Err(CheckpointError::Malformed { .. }) if !args.clean => Epochs::default(),
+            Err(CheckpointError::Malformed { .. }) => {
+                (args.clean, args.recovery_point) = (false, Offset::ZERO); // the batches know
+                Epochs::default()
+            }
             loaded => loaded?,
         };
         let mut log = Self {
@@ -86,10 +90,12 @@ impl Log {
             start: args.log_start,
             next: args.log_start,
             epochs,
+            epochs_unsynced: !args.clean,
+            dir_unsynced: true,
             producers: Producers::default(),
             synced: Synced::up_to(Offset::ZERO),
         };
-        let repaired = log.load(args).map_err(failed)?;
+        let repaired = log.load(&args).map_err(failed)?;
         Ok((log, repaired))
     }
 
@@ -117,7 +123,7 @@ impl Log {
         self.epochs.truncate_from_end(self.next);
         self.epochs.truncate_from_start(self.start);
         if self.epochs != epochs_before {
-            self.epochs.save(&*self.disk, &self.dir)?;
+            self.epochs.save(&*self.disk, &self.dir, true)?;
         }
         let on_device = if args.clean { self.next } else { args.recovery_point.min(self.next) };
         self.synced = Synced::up_to(on_device);
@@ -157,7 +163,11 @@ impl Log {
         let before = disk.open(&segment::path(&self.dir, base, "log"), false)?.len()?;
         let (mut segment, scanned) =
             Segment::rebuild(&*disk, &self.dir, base, &self.config, args.now_ms, &mut each)?;
-        segment.close(&*disk)?; // its indexes are new
+        let files = segment.close(&*disk)?; // its indexes are new
+        if certain {
+            // no later sync comes here
+            files.iter().try_for_each(|file| file.sync())?;
+        }
         repaired.bytes_cut += before - u64::from(segment.bytes());
         repaired.reason = repaired.reason.or(scanned.bad);
         self.next = scanned.next;

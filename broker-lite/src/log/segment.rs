@@ -348,13 +348,19 @@ impl Segment {
     }
 
     /// Brings the indexes to their files. The last entry of the time index of a segment that is
-    /// done is its youngest record, as Kafka has it.
-    pub(crate) fn close(&mut self, disk: &dyn Disk) -> io::Result<()> {
+    /// done is its youngest record, as Kafka has it. Returns the files, which are yet to be synced.
+    pub(crate) fn close(&mut self, disk: &dyn Disk) -> io::Result<Vec<Arc<dyn File>>> {
         self.index_newest(disk)?;
-        self.offsets.flush(disk)?;
-        self.times.flush(disk)?;
         self.recent.clear();
-        Ok(())
+        let mut files = vec![Arc::clone(&self.file)];
+        for (file, entries) in [
+            (self.offsets.flush(disk)?, self.offsets.len()),
+            (self.times.flush(disk)?, self.times.len()),
+        ] {
+            // an empty index reads the same if it is lost
+            files.extend((entries > 0).then_some(file));
+        }
+        Ok(files)
     }
 
     /// Cuts off the batches that hold `offset` or lie behind it.

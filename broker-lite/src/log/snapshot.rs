@@ -116,3 +116,67 @@ fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
     }
     Ok(producers)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::MemoryDisk;
+    use super::super::testing::{Spec, offset};
+    use super::*;
+
+    fn producers() -> Producers {
+        let mut producers = Producers::default();
+        for (base, stamp) in [(0, (9, 1, i32::MAX - 1)), (5, (4, 0, 0)), (8, (9, 1, 3))] {
+            let spec = Spec { base, records: 3, stamp: Some(stamp), ..Spec::default() };
+            producers.apply(&spec.view(), 50);
+        }
+        producers
+    }
+
+    #[test]
+    fn the_last_batch_of_each_producer_comes_back() {
+        let disk = MemoryDisk::new();
+        write(&disk, "", offset(11), &producers()).unwrap();
+        let mut expected = producers();
+        let mut only_last = Producers::default();
+        for (id, entry) in expected.iter() {
+            let mut entry = entry.clone();
+            entry.batches.drain(..entry.batches.len() - 1);
+            entry.last_seen_ms = 77;
+            only_last.insert(id, entry);
+        }
+        assert_eq!(read(&disk, "", offset(11), 77).unwrap(), only_last);
+        expected.complete_from(&producers());
+        assert_eq!(expected, producers());
+    }
+
+    #[test]
+    fn it_is_in_kafkas_format() {
+        let bytes = encode(&producers()).unwrap();
+        assert_eq!(bytes.len(), HEADING_BYTES + 4 + 2 * ENTRY_BYTES);
+        let (heading, body) = bytes.split_at(HEADING_BYTES);
+        assert_eq!(heading[..2], 1_i16.to_be_bytes());
+        assert_eq!(heading[2..], crc32c::crc32c(body).to_be_bytes());
+        let second = &body[4 + ENTRY_BYTES..]; // in the order of the ids: 4, 9
+        assert_eq!(second[..8], 9_i64.to_be_bytes());
+        assert_eq!(second[8..10], 1_i16.to_be_bytes());
+        assert_eq!(second[10..14], 5_i32.to_be_bytes(), "last sequence");
+        assert_eq!(second[14..22], 10_i64.to_be_bytes(), "last offset");
+        assert_eq!(second[22..26], 2_i32.to_be_bytes(), "offset delta");
+        assert_eq!(second[26..34], 1_000_i64.to_be_bytes(), "timestamp");
+        assert_eq!(second[34..38], (-1_i32).to_be_bytes(), "coordinator epoch");
+        assert_eq!(second[38..], (-1_i64).to_be_bytes(), "start of its transaction");
+    }
+
+    #[test]
+    fn a_damaged_one_is_refused_wherever_the_damage_is() {
+        let whole = encode(&producers()).unwrap();
+        for len in 0..whole.len() {
+            assert!(decode(&whole[..len], 0).is_err(), "cut to {len}");
+        }
+        for at in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x10;
+            assert!(decode(&damaged, 0).is_err(), "flipped a bit at {at}");
+        }
+    }
+}

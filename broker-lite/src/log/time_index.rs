@@ -5,8 +5,9 @@
 //! younger than the timestamp.
 
 use std::io;
+use std::sync::Arc;
 
-use super::disk::{self, Disk};
+use super::disk::{self, Disk, File};
 use super::offset_index::{IndexError, truncate_if_there};
 
 /// Bytes of an entry in the file.
@@ -78,7 +79,10 @@ impl TimeIndex {
         }
         self.load(disk)?.push(entry);
         self.last = Some(entry);
-        if self.len() >= self.written + PENDING_MAX { self.flush(disk) } else { Ok(()) }
+        if self.len() >= self.written + PENDING_MAX {
+            self.flush(disk)?;
+        }
+        Ok(())
     }
 
     /// The last entry older than `timestamp`: no record up to its offset is as young.
@@ -92,14 +96,16 @@ impl TimeIndex {
         Ok(after.checked_sub(1).map(|i| entries[i]))
     }
 
-    /// Writes what is missing in the file and makes the file if it is absent.
-    pub(crate) fn flush(&mut self, disk: &dyn Disk) -> io::Result<()> {
-        let Some(entries) = &self.entries else { return Ok(()) };
-        let pending = &entries[self.written..];
-        let bytes: Vec<u8> = pending.iter().flat_map(|entry| encode(*entry)).collect();
-        disk.open(&self.path, true)?.append(&[&bytes])?;
-        self.written = entries.len();
-        Ok(())
+    /// Writes what is missing in the file, makes the file if it is absent, and returns it.
+    pub(crate) fn flush(&mut self, disk: &dyn Disk) -> io::Result<Arc<dyn File>> {
+        let file = disk.open(&self.path, true)?;
+        if let Some(entries) = &self.entries {
+            let pending = &entries[self.written..];
+            let bytes: Vec<u8> = pending.iter().flat_map(|entry| encode(*entry)).collect();
+            file.append(&[&bytes])?;
+            self.written = entries.len();
+        }
+        Ok(file)
     }
 
     fn load(&mut self, disk: &dyn Disk) -> io::Result<&mut Vec<TimeEntry>> {
