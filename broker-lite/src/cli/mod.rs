@@ -1,0 +1,97 @@
+//! The command line: `serve` runs a broker, every other verb is a client of any Kafka.
+
+mod exit;
+mod serve;
+mod topic;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use self::exit::Failure;
+
+/// A small Kafka broker, and a client of any Kafka.
+///
+/// Without a command it serves. Exit codes: 0 done, 1 error, 2 wrong usage.
+#[derive(Debug, Parser)]
+#[command(name = "broker-lite", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: serve::Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs a broker until SIGINT or SIGTERM; prints one line of JSON when it is ready.
+    Serve(serve::Serve),
+    /// Lists, creates, describes and deletes topics.
+    #[command(subcommand)]
+    Topic(topic::Topic),
+}
+
+/// Which Kafka to talk to.
+#[derive(Args, Clone, Debug)]
+struct Bootstrap {
+    /// Addresses of brokers, separated by commas. Without it: the first set of
+    /// `KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_BROKERS`, `BOOTSTRAP_SERVERS`, else 127.0.0.1:9092.
+    #[arg(short, long, value_name = "HOST:PORT")]
+    bootstrap: Option<String>,
+}
+
+impl Bootstrap {
+    /// A client that has reached a broker, so that a wrong address is said at once.
+    async fn client(&self) -> Result<ottla::Client, Failure> {
+        let names = ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BROKERS", "BOOTSTRAP_SERVERS"];
+        let given = self.bootstrap.clone();
+        let set = || names.iter().find_map(|name| std::env::var(name).ok());
+        let servers = given.or_else(set).unwrap_or_else(|| "127.0.0.1:9092".to_owned());
+        let client = ottla::Client::builder(&servers).client_id("broker-lite").build();
+        let client =
+            client.map_err(|error| Failure::usage(format!("bootstrap {servers:?}"), &error))?;
+        let reached = client.connect().await;
+        reached.map_err(|error| Failure::new(format!("connecting to {servers}"), &error))?;
+        Ok(client)
+    }
+}
+
+/// Runs the command line of this process.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    log(if matches!(command, Command::Serve(_)) { "info" } else { "warn" });
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => {
+            let done = runtime.block_on(perform(command));
+            // a read of standard input that nobody ends must not keep the process
+            runtime.shutdown_background();
+            done
+        }
+        Err(error) => Err(Failure::new("starting the runtime", &error)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn log(level: &str) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+async fn perform(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(serve) => serve.run().await,
+        Command::Topic(topic) => topic.run().await,
+    }
+}
+
+/// `NAME=VALUE` of a repeatable option.
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("NAME=VALUE expected")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
