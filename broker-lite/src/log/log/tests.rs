@@ -454,7 +454,7 @@ fn a_segment_ends_when_it_is_full_old_or_its_index_is_full() {
         ("its bytes", |c| c.segment_bytes = 150, [0, 10, 20], 2),
         ("its first record's age", |c| c.segment_ms = 15, [0, 10, 20], 2),
         ("timestamps that go back", |c| c.segment_ms = 15, [20, 10, 0], 1),
-        ("its index", |c| (c.segment_index_bytes, c.index_interval_bytes) = (8, 0), [0, 1, 2], 2),
+        ("its index", |c| (c.segment_index_bytes, c.index_interval_bytes) = (12, 0), [0, 1, 2], 2),
     ];
     for (rule, change, times, segments) in rules {
         let mut config = LogConfig::default();
