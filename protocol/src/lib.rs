@@ -49,6 +49,7 @@ pub mod ids;
 pub mod limits;
 pub mod messages;
 pub mod metadata_records;
+pub mod record;
 pub mod schema;
 pub mod version;
 pub mod wire;

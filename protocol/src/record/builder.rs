@@ -1,0 +1,327 @@
+//! Builds a batch where it will be sent from: records go straight behind the space of the header.
+
+use bytes::{BufMut, BytesMut};
+
+use super::Header;
+use super::assign::put_stamp;
+use super::batch::{CODEC_BITS, CONTROL_BIT, HEADER_SIZE, LENGTH_PREFIX_BYTES, MAGIC, checksum};
+use super::compression::{Compression, CompressionError, Compressor};
+use super::iter::RecordRef;
+use super::varint::{self, Scratch};
+use crate::ids::{ProducerEpoch, ProducerId, Sequence, Timestamp};
+
+/// The most a record's own length may be: what its varint length can say.
+const RECORD_BYTES_MAX: usize = i32::MAX as usize;
+/// Bytes of a record's front at most: its length, attributes, two deltas and the key's length.
+const FRONT_BYTES_MAX: usize = 5 + 1 + varint::VARLONG_BYTES_MAX + 5 + 5;
+
+/// Which records of which producer a batch holds (KIP-98).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ProducerStamp {
+    /// The producer.
+    pub id: ProducerId,
+    /// Its incarnation.
+    pub epoch: ProducerEpoch,
+    /// The number of the batch's first record.
+    pub first: Sequence,
+    /// Whether the records belong to a transaction.
+    pub transactional: bool,
+}
+
+/// Why a record cannot join a batch. The batch is as it was.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AppendError {
+    /// The record, or the batch with it, would be larger than its length field can say.
+    #[error("record of {bytes} bytes does not fit a batch, whose limit is {RECORD_BYTES_MAX}")]
+    TooLarge {
+        /// What the batch would grow to.
+        bytes: usize,
+    },
+    /// The batch has as many records as it can count.
+    #[error("batch has {0} records, as many as it can count")]
+    TooMany(u32),
+    /// The timestamp is too far from that of the first record.
+    #[error("timestamps {0} and {1} are too far apart for one batch")]
+    TimestampRange(Timestamp, Timestamp),
+}
+
+/// A batch that is ready to send.
+#[derive(Debug)]
+pub struct Sealed {
+    /// The whole batch, header included.
+    pub bytes: BytesMut,
+    /// The buffer that held the records before they were compressed, empty, for another batch.
+    pub spare: Option<BytesMut>,
+}
+
+/// The most bytes that a record of this shape takes in a batch.
+#[must_use]
+pub fn record_size_max(key_bytes: usize, value_bytes: usize, headers: &[Header]) -> usize {
+    let lengths = FRONT_BYTES_MAX + 5 + headers_size(headers);
+    lengths.saturating_add(key_bytes).saturating_add(value_bytes)
+}
+
+fn headers_size(headers: &[Header]) -> usize {
+    let size = |header: &Header| {
+        let value = header.value.as_ref();
+        varint::size(length(Some(header.key.as_bytes())))
+            + header.key.len()
+            + varint::size(length(value.map(AsRef::as_ref)))
+            + value.map_or(0, bytes::Bytes::len)
+    };
+    varint::size(count(headers.len())) + headers.iter().map(size).sum::<usize>()
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// The length as records carry it: -1 for null.
+#[inline]
+fn length(bytes: Option<&[u8]>) -> i64 {
+    bytes.map_or(-1, |bytes| count(bytes.len()))
+}
+
+/// An open batch.
+#[derive(Debug)]
+pub struct BatchBuilder {
+    /// The space of the header, then the records.
+    buffer: BytesMut,
+    records: u32,
+    first_timestamp: Timestamp,
+    max_timestamp: Timestamp,
+    control: bool,
+}
+
+impl BatchBuilder {
+    /// An empty batch in `buffer`, whose content is thrown away and whose memory is used again.
+    #[must_use]
+    pub fn new(mut buffer: BytesMut) -> Self {
+        buffer.clear();
+        buffer.put_bytes(0, HEADER_SIZE);
+        Self {
+            buffer,
+            records: 0,
+            first_timestamp: Timestamp(0),
+            max_timestamp: Timestamp(0),
+            control: false,
+        }
+    }
+
+    /// An empty batch for control records, which are for the protocol, not for applications.
+    #[must_use]
+    pub fn control(buffer: BytesMut) -> Self {
+        Self { control: true, ..Self::new(buffer) }
+    }
+
+    /// Bytes so far, header included, before compression.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Whether there is no record yet.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub const fn records(&self) -> u32 {
+        self.records
+    }
+
+    /// The timestamp of the first record; 0 if there is none.
+    #[must_use]
+    pub const fn first_timestamp(&self) -> Timestamp {
+        self.first_timestamp
+    }
+
+    /// The highest timestamp; 0 if there is no record.
+    #[must_use]
+    pub const fn max_timestamp(&self) -> Timestamp {
+        self.max_timestamp
+    }
+
+    /// Appends a record and returns its index in the batch.
+    ///
+    /// # Errors
+    ///
+    /// If a length or count of the format would overflow; see [`AppendError`].
+    #[inline]
+    pub fn append(
+        &mut self,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers: &[Header],
+    ) -> Result<u32, AppendError> {
+        let size = if headers.is_empty() { 1 } else { headers_size(headers) };
+        self.append_front(timestamp, key, value, size)?;
+        if headers.is_empty() {
+            self.buffer.put_u8(0);
+        } else {
+            self.put_headers(headers);
+        }
+        Ok(self.count_record(timestamp))
+    }
+
+    /// Appends a copy of a record of another batch, as when a batch is split (KIP-126).
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append).
+    pub fn append_ref(&mut self, record: &RecordRef<'_>) -> Result<u32, AppendError> {
+        let headers = record.raw_headers();
+        self.append_front(record.timestamp, record.key, record.value, headers.len())?;
+        self.buffer.put_slice(headers);
+        Ok(self.count_record(record.timestamp))
+    }
+
+    /// Writes everything but the headers, for which it makes room; changes nothing if it fails.
+    #[inline]
+    fn append_front(
+        &mut self,
+        timestamp: Timestamp,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers_size: usize,
+    ) -> Result<(), AppendError> {
+        let first = if self.records == 0 { timestamp } else { self.first_timestamp };
+        let Some(time_delta) = timestamp.0.checked_sub(first.0) else {
+            return Err(AppendError::TimestampRange(first, timestamp));
+        };
+        if self.records >= i32::MAX.unsigned_abs() {
+            return Err(AppendError::TooMany(self.records));
+        }
+        let index = i64::from(self.records);
+        let (key_length, value_length) = (length(key), length(value));
+        let (key, value) = (key.unwrap_or_default(), value.unwrap_or_default());
+        let body = 1
+            + varint::size(time_delta)
+            + varint::size(index)
+            + varint::size(key_length)
+            + key.len()
+            + varint::size(value_length)
+            + value.len()
+            + headers_size;
+        let total = self.buffer.len().saturating_add(body).saturating_add(5);
+        if total > RECORD_BYTES_MAX {
+            return Err(AppendError::TooLarge { bytes: total });
+        }
+        self.buffer.reserve(body + 5);
+        let mut front = Scratch::<FRONT_BYTES_MAX>::new();
+        front.varint(count(body));
+        front.byte(0); // attributes: none is defined
+        front.varint(time_delta);
+        front.varint(index);
+        front.varint(key_length);
+        self.buffer.put_slice(front.bytes());
+        self.buffer.put_slice(key);
+        let mut middle = Scratch::<5>::new();
+        middle.varint(value_length);
+        self.buffer.put_slice(middle.bytes());
+        self.buffer.put_slice(value);
+        Ok(())
+    }
+
+    fn put_headers(&mut self, headers: &[Header]) {
+        let put = |buffer: &mut BytesMut, number: i64| {
+            let mut digits = Scratch::<{ varint::VARLONG_BYTES_MAX }>::new();
+            digits.varint(number);
+            buffer.put_slice(digits.bytes());
+        };
+        put(&mut self.buffer, count(headers.len()));
+        for header in headers {
+            put(&mut self.buffer, length(Some(header.key.as_bytes())));
+            self.buffer.put_slice(header.key.as_bytes());
+            put(&mut self.buffer, length(header.value.as_deref()));
+            self.buffer.put_slice(header.value.as_deref().unwrap_or_default());
+        }
+    }
+
+    #[inline]
+    fn count_record(&mut self, timestamp: Timestamp) -> u32 {
+        let index = self.records;
+        if index == 0 {
+            self.first_timestamp = timestamp;
+            self.max_timestamp = timestamp;
+        }
+        self.max_timestamp = self.max_timestamp.max(timestamp);
+        self.records += 1;
+        index
+    }
+
+    /// Ends the batch: compresses its records, writes its header and checksum.
+    ///
+    /// Compression needs a second buffer; that of the records comes back as [`Sealed::spare`], and
+    /// [`Compressor::recycle`] takes it for the next batch.
+    ///
+    /// # Errors
+    ///
+    /// If the codec is not built in, or fails. The records are lost then.
+    pub fn seal(
+        self,
+        compression: Compression,
+        compressor: &mut Compressor,
+        stamp: Option<ProducerStamp>,
+    ) -> Result<Sealed, CompressionError> {
+        let Self { mut buffer, records, first_timestamp, max_timestamp, control } = self;
+        let mut spare = None;
+        if compression != Compression::None {
+            let mut packed = compressor.buffer();
+            packed.put_bytes(0, HEADER_SIZE);
+            let payload = buffer.get(HEADER_SIZE..).unwrap_or_default();
+            compressor.compress(compression, payload, &mut packed)?;
+            core::mem::swap(&mut buffer, &mut packed);
+            packed.clear();
+            spare = Some(packed);
+        }
+        let flags = if control { CONTROL_BIT } else { 0 };
+        let attributes = (compression.attribute() & CODEC_BITS) | flags;
+        write_header(&mut buffer, attributes, records, first_timestamp, max_timestamp);
+        put_stamp(&mut buffer, stamp);
+        let crc = checksum(&buffer).to_be_bytes();
+        if let Some(place) = buffer.get_mut(17..21) {
+            place.copy_from_slice(&crc);
+        }
+        Ok(Sealed { bytes: buffer, spare })
+    }
+
+    /// Throws the records away and gives the memory back.
+    #[must_use]
+    pub fn into_buffer(mut self) -> BytesMut {
+        self.buffer.clear();
+        self.buffer
+    }
+}
+
+/// Writes what a client knows of the header; the checksum and the stamp come later.
+fn write_header(
+    batch: &mut BytesMut,
+    attributes: i16,
+    records: u32,
+    first: Timestamp,
+    max: Timestamp,
+) {
+    // `append` holds the length and the count below i32::MAX; a codec cannot double them
+    let length = i32::try_from(batch.len() - LENGTH_PREFIX_BYTES).unwrap_or(i32::MAX);
+    let count = i32::try_from(records).unwrap_or(i32::MAX);
+    if let Some(mut header) = batch.get_mut(..HEADER_SIZE) {
+        header.put_i64(0); // the broker assigns it
+        header.put_i32(length);
+        header.put_i32(-1); // the broker assigns it
+        header.put_i8(MAGIC);
+        header.put_u32(0);
+        header.put_i16(attributes);
+        header.put_i32(count - 1);
+        header.put_i64(first.0);
+        header.put_i64(max.0);
+        header.put_i64(-1);
+        header.put_i16(-1);
+        header.put_i32(-1);
+        header.put_i32(count);
+    }
+}
