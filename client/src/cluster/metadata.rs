@@ -46,7 +46,13 @@ pub(crate) struct Topic {
     pub(crate) error: Option<ErrorCode>,
     /// By index, from 0, without gaps.
     pub(crate) partitions: Vec<Partition>,
+    /// The ids it had before it was recreated, the latest last. Ids never come back, so an answer
+    /// with one of these is stale.
+    past_ids: Vec<Uuid>,
 }
+
+/// How many past ids of a topic are remembered: brokers do not lag by more recreations.
+const PAST_IDS_MAX: usize = 8;
 
 /// A partition.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -175,15 +181,27 @@ impl Topic {
     /// What `answer` makes of what was known.
     fn merged(known: Option<&Self>, name: Str, answer: MetadataResponseTopic) -> Self {
         let id = Some(answer.topic_id).filter(|&id| id != Uuid::ZERO);
+        let is_internal = answer.is_internal;
         if answer.error_code != ErrorCode::NONE {
-            // its records, epochs and partitions may be back in the next answer
-            let known = known.cloned();
-            let is_internal = answer.is_internal;
-            let none = || Self { name, id, is_internal, error: None, partitions: Vec::new() };
-            return Self { error: Some(answer.error_code), ..known.unwrap_or_else(none) };
+            // its id, epochs and partitions may be back in the next answer
+            let (partitions, past_ids) = (Vec::new(), Vec::new());
+            let new = || Self { name, id, is_internal, error: None, partitions, past_ids };
+            let error = Some(answer.error_code);
+            return Self { error, ..known.cloned().unwrap_or_else(new) };
+        }
+        if let Some(known) = known
+            && id.is_some_and(|id| known.past_ids.contains(&id))
+        {
+            return known.clone();
         }
         // an unknown id on either side proves nothing, so epochs still count
         let same = known.filter(|known| known.id.is_none() || id.is_none() || known.id == id);
+        let mut past_ids = known.map(|known| known.past_ids.clone()).unwrap_or_default();
+        if same.is_none() {
+            past_ids.extend(known.and_then(|known| known.id));
+            let surplus = past_ids.len().saturating_sub(PAST_IDS_MAX);
+            past_ids.drain(..surplus);
+        }
         let mut answers = answer.partitions;
         answers.sort_by_key(|p| p.partition_index);
         let mut partitions = Vec::with_capacity(answers.len());
@@ -194,7 +212,9 @@ impl Topic {
             let before = same.and_then(|topic| topic.partition(answer.partition_index));
             partitions.push(Partition::merged(before, answer));
         }
-        Self { name, id, is_internal: answer.is_internal, error: None, partitions }
+        // an answer of an old version must not make us forget the id
+        let id = id.or_else(|| same.and_then(|topic| topic.id));
+        Self { name, id, is_internal, error: None, partitions, past_ids }
     }
 
     fn apply(&mut self, hint: &LeaderHint) {
