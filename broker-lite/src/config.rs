@@ -1,4 +1,11 @@
-//! Broker settings by Kafka's names.
+//! Settings of the broker and of topics, by Kafka's names.
+
+mod broker;
+mod definition;
+mod topic;
+
+pub(crate) use broker::BrokerConfig;
+pub(crate) use topic::{Synonym, TOPIC_SETTINGS, check_topic_setting, log_config};
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -25,4 +32,49 @@ pub enum ConfigError {
         /// What would be right.
         expected: String,
     },
+}
+
+/// The name in `known` that needs the fewest edits to become `name`.
+pub(crate) fn nearest(
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Option<&'static str> {
+    known.min_by_key(|candidate| edits(name.as_bytes(), candidate.as_bytes()))
+}
+
+/// Levenshtein's distance. Names are cut at 64 bytes: nobody mistypes more.
+fn edits(a: &[u8], b: &[u8]) -> usize {
+    let (a, b) = (a.get(..64).unwrap_or(a), b.get(..64).unwrap_or(b));
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b) {
+            let here = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
+            diagonal = core::mem::replace(cell, here);
+            left = here;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(a.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_edits() {
+        for (a, b, distance) in [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("num.partitons", "num.partitions", 1),
+        ] {
+            assert_eq!(edits(a.as_bytes(), b.as_bytes()), distance, "{a} -> {b}");
+            assert_eq!(edits(b.as_bytes(), a.as_bytes()), distance, "{b} -> {a}");
+        }
+    }
 }

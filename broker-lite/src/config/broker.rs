@@ -1,0 +1,216 @@
+//! The settings of one broker.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::definition::{Definition, Kind};
+use super::{ConfigError, nearest};
+
+/// Every setting this broker acts on, in the order of their names.
+const SETTINGS: &[Definition] = &[
+    setting("advertised.listeners", Kind::Text, None),
+    setting("auto.create.topics.enable", Kind::Boolean, Some("true")),
+    setting("compression.type", CODECS, Some("producer")),
+    setting("connections.max.idle.ms", Kind::Long(1), Some("600000")),
+    setting("default.replication.factor", Kind::Int(1), Some("1")),
+    setting("delete.topic.enable", Kind::Boolean, Some("true")),
+    setting("fetch.max.bytes", Kind::Int(1024), Some("57671680")),
+    setting("listeners", Kind::Text, None),
+    setting("log.cleanup.policy", Kind::List(&["compact", "delete"]), Some("delete")),
+    setting("log.dir", Kind::Text, None),
+    setting("log.dirs", Kind::Text, None),
+    setting("log.index.interval.bytes", Kind::Int(0), Some("4096")),
+    setting("log.index.size.max.bytes", Kind::Int(4), Some("10485760")),
+    setting("log.message.timestamp.after.max.ms", Kind::Long(0), Some("3600000")),
+    setting("log.message.timestamp.before.max.ms", Kind::Long(0), Some("9223372036854775807")),
+    setting("log.message.timestamp.type", TIMESTAMP_TYPES, Some("CreateTime")),
+    setting("log.retention.bytes", Kind::Long(-1), Some("-1")),
+    setting("log.retention.hours", Kind::Int(-1), Some("168")),
+    setting("log.retention.minutes", Kind::Int(-1), None),
+    setting("log.retention.ms", Kind::Long(-1), None),
+    setting("log.roll.hours", Kind::Int(1), Some("168")),
+    setting("log.roll.ms", Kind::Long(1), None),
+    setting("log.segment.bytes", Kind::Int(SEGMENT_BYTES_MIN), Some("1073741824")),
+    setting("max.connections", Kind::Int(0), Some("2147483647")),
+    setting("message.max.bytes", Kind::Int(0), Some("1048588")),
+    setting("min.insync.replicas", Kind::Int(1), Some("1")),
+    setting("node.id", Kind::Int(0), Some("1")),
+    setting("num.partitions", Kind::Int(1), Some("1")),
+    setting("producer.id.expiration.ms", Kind::Int(1), Some("86400000")),
+    setting("socket.request.max.bytes", Kind::Int(1), Some("104857600")),
+];
+
+/// Which timestamps a topic keeps.
+pub(super) const TIMESTAMP_TYPES: Kind = Kind::Choice(&["CreateTime", "LogAppendTime"]);
+/// Which codec a topic keeps.
+pub(super) const CODECS: Kind =
+    Kind::Choice(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]);
+/// The smallest segment. Kafka's is 1 MiB since 4.1; tests need to see several.
+pub(super) const SEGMENT_BYTES_MIN: i32 = 1024;
+
+/// Every broker setting of Kafka 4.4, one a line.
+const KAFKA_NAMES: &str = include_str!("kafka-names.txt");
+
+const fn setting(name: &'static str, kind: Kind, default: Option<&'static str>) -> Definition {
+    Definition { name, kind, default }
+}
+
+/// Settings of one broker, checked. What handlers need often is parsed once.
+#[derive(Clone, Debug)]
+pub(crate) struct BrokerConfig {
+    given: BTreeMap<&'static str, String>,
+    /// `node.id`.
+    pub(crate) node_id: i32,
+    /// `num.partitions`: how many an auto-created topic gets.
+    pub(crate) num_partitions: i32,
+    /// `default.replication.factor`.
+    pub(crate) default_replication_factor: i32,
+    /// `auto.create.topics.enable`.
+    pub(crate) auto_create_topics: bool,
+    /// `delete.topic.enable`.
+    pub(crate) delete_topics: bool,
+    /// `max.connections`.
+    pub(crate) connections_max: usize,
+    /// `connections.max.idle.ms`.
+    pub(crate) idle_max: Duration,
+    /// `socket.request.max.bytes`.
+    pub(crate) request_bytes_max: usize,
+    /// `fetch.max.bytes`: how much one Fetch may ask for.
+    pub(crate) fetch_bytes_max: usize,
+    /// `producer.id.expiration.ms`.
+    pub(crate) producer_expiration_ms: i64,
+}
+
+impl BrokerConfig {
+    /// Checks and parses `settings`; the later of two with one name wins.
+    ///
+    /// # Errors
+    ///
+    /// The first that is unknown, unsupported or malformed.
+    pub(crate) fn new(settings: &[(String, String)]) -> Result<Self, ConfigError> {
+        let mut given = BTreeMap::new();
+        for (name, value) in settings {
+            let definition = find(name)?;
+            definition.check(value).map_err(|expected| ConfigError::Invalid {
+                name: definition.name,
+                value: value.clone(),
+                expected,
+            })?;
+            given.insert(definition.name, value.clone());
+        }
+        let config = Given(&given);
+        Ok(Self {
+            node_id: config.int("node.id"),
+            num_partitions: config.int("num.partitions"),
+            default_replication_factor: config.int("default.replication.factor"),
+            auto_create_topics: config.flag("auto.create.topics.enable"),
+            delete_topics: config.flag("delete.topic.enable"),
+            connections_max: config.size("max.connections"),
+            idle_max: Duration::from_millis(
+                u64::try_from(config.long("connections.max.idle.ms")).unwrap_or(u64::MAX),
+            ),
+            request_bytes_max: config.size("socket.request.max.bytes"),
+            fetch_bytes_max: config.size("fetch.max.bytes"),
+            producer_expiration_ms: config.long("producer.id.expiration.ms"),
+            given,
+        })
+    }
+
+    /// `num.partitions` and `default.replication.factor`.
+    pub(crate) fn topic_defaults(&self) -> (i32, i16) {
+        let factor = i16::try_from(self.default_replication_factor).unwrap_or(i16::MAX);
+        (self.num_partitions, factor)
+    }
+
+    /// The settings in the order of their names.
+    pub(crate) fn definitions() -> &'static [Definition] {
+        SETTINGS
+    }
+
+    /// What was set, `None` if nothing was.
+    pub(crate) fn given(&self, name: &str) -> Option<&str> {
+        self.given.get(name).map(String::as_str)
+    }
+
+    /// What was set or else the default, `None` if there is neither.
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
+        Given(&self.given).value(name)
+    }
+}
+
+struct Given<'a>(&'a BTreeMap<&'static str, String>);
+
+impl<'a> Given<'a> {
+    fn value(&self, name: &str) -> Option<&'a str> {
+        let given = self.0.get(name).map(String::as_str);
+        given.or_else(|| SETTINGS.iter().find(|d| d.name == name).and_then(|d| d.default))
+    }
+
+    /// Checked before, and every number has a default: 0 stands for no such setting.
+    fn long(&self, name: &str) -> i64 {
+        self.value(name).and_then(|v| v.trim().parse().ok()).unwrap_or(0)
+    }
+
+    fn int(&self, name: &str) -> i32 {
+        i32::try_from(self.long(name)).unwrap_or(i32::MAX)
+    }
+
+    fn size(&self, name: &str) -> usize {
+        usize::try_from(self.long(name)).unwrap_or(usize::MAX)
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.value(name) == Some("true")
+    }
+}
+
+fn find(name: &str) -> Result<&'static Definition, ConfigError> {
+    if let Some(definition) = SETTINGS.iter().find(|d| d.name == name) {
+        return Ok(definition);
+    }
+    if let Some(known) = KAFKA_NAMES.lines().find(|known| *known == name) {
+        return Err(ConfigError::Unsupported(known));
+    }
+    let known = SETTINGS.iter().map(|d| d.name);
+    let nearest = nearest(name, known).unwrap_or("node.id");
+    Err(ConfigError::Unknown { name: name.to_owned(), nearest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(name: &str, value: &str) -> Result<BrokerConfig, ConfigError> {
+        BrokerConfig::new(&[(name.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn settings_are_kafkas_with_kafkas_defaults() {
+        for definition in SETTINGS {
+            assert!(KAFKA_NAMES.lines().any(|n| n == definition.name), "{}", definition.name);
+            assert_eq!(definition.default.map_or(Ok(()), |d| definition.check(d)), Ok(()));
+        }
+        assert!(SETTINGS.is_sorted_by_key(|d| d.name));
+        let config = BrokerConfig::new(&[]).unwrap();
+        assert_eq!(config.request_bytes_max, 100 * 1024 * 1024);
+        assert_eq!(config.idle_max, Duration::from_secs(600));
+        assert!(config.auto_create_topics);
+    }
+
+    #[test]
+    fn a_wrong_setting_says_what_would_be_right() {
+        let unknown = config("num.partitons", "3").unwrap_err();
+        assert_eq!(
+            unknown.to_string(),
+            "unknown setting num.partitons; did you mean num.partitions?"
+        );
+        let unsupported = config("offsets.topic.num.partitions", "3").unwrap_err();
+        assert_eq!(unsupported, ConfigError::Unsupported("offsets.topic.num.partitions"));
+        let invalid = config("num.partitions", "0").unwrap_err();
+        assert_eq!(
+            invalid.to_string(),
+            "num.partitions=0: a whole number from 1 to 2147483647 expected"
+        );
+        assert_eq!(config("num.partitions", "3").unwrap().num_partitions, 3);
+    }
+}
