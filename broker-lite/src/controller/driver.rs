@@ -1,0 +1,158 @@
+//! The task that changes the cluster's metadata: one request after the other is decided, written,
+//! synced, applied, carried out on this node, and only then answered.
+
+use std::sync::Arc;
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_runtime::Clock;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::image::Image;
+use super::ledger::{self, Refusal, Reply, Request};
+use super::log::{LogError, MetadataLog};
+use crate::replica::manager::Replicas;
+
+/// How many requests wait for the controller before those who ask wait for it to take theirs.
+const QUEUE_MAX: usize = 256;
+
+type Command = (Request, oneshot::Sender<Reply>);
+
+/// Asks the controller and sees what it last decided. Clones ask the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct ControllerHandle {
+    commands: mpsc::Sender<Command>,
+    published: watch::Receiver<Published>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Published {
+    image: Arc<Image>,
+    last_offset: i64,
+}
+
+impl ControllerHandle {
+    /// The metadata as of the last change that counts.
+    pub(crate) fn image(&self) -> Arc<Image> {
+        Arc::clone(&self.published.borrow().image)
+    }
+
+    /// The offset of that change in the metadata log.
+    pub(crate) fn last_offset(&self) -> i64 {
+        self.published.borrow().last_offset
+    }
+
+    /// Asks for a change and waits until it is carried out. Cancel safe: a request that was taken
+    /// is carried out in any case.
+    pub(crate) async fn submit(&self, request: Request) -> Reply {
+        let (answer, reply) = oneshot::channel();
+        if self.commands.send((request, answer)).await.is_ok()
+            && let Ok(reply) = reply.await
+        {
+            return reply;
+        }
+        let message = "the controller has stopped".to_owned();
+        Reply::Refused(Refusal { code: ErrorCode::NOT_CONTROLLER, message })
+    }
+}
+
+/// The controller's state. Owned by its task once the node is up.
+#[derive(Debug)]
+pub(crate) struct Controller {
+    image: Image,
+    log: MetadataLog,
+    clock: Clock,
+    replicas: Arc<Replicas>,
+    commands: mpsc::Receiver<Command>,
+    published: watch::Sender<Published>,
+    /// The log could not be written: what it holds is unknown until the next start.
+    failed: bool,
+}
+
+impl Controller {
+    pub(crate) fn new(
+        image: Image,
+        log: MetadataLog,
+        clock: Clock,
+        replicas: Arc<Replicas>,
+    ) -> (Self, ControllerHandle) {
+        let (sender, commands) = mpsc::channel(QUEUE_MAX);
+        let (published, receiver) = watch::channel(Published::default());
+        let handle = ControllerHandle { commands: sender, published: receiver };
+        (Self { image, log, clock, replicas, commands, published, failed: false }, handle)
+    }
+
+    pub(crate) const fn image(&self) -> &Image {
+        &self.image
+    }
+
+    /// Does requests until nobody can ask any more or `stop` comes; then ends the log in order.
+    pub(crate) async fn run(
+        mut self,
+        stop: oneshot::Receiver<oneshot::Sender<std::io::Result<()>>>,
+    ) {
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut stop => {
+                    if let Ok(done) = done {
+                        // nobody may wait for it any more
+                        drop(done.send(self.log.close()));
+                    }
+                    return;
+                }
+                command = self.commands.recv() => {
+                    let Some((request, answer)) = command else { return };
+                    let reply = self.decide_synced(&request);
+                    drop(answer.send(reply)); // the connection may be gone
+                }
+            }
+        }
+    }
+
+    fn decide_synced(&mut self, request: &Request) -> Reply {
+        let done = self.decide(request).and_then(|reply| {
+            self.commit()?;
+            Ok(reply)
+        });
+        done.unwrap_or_else(|error| {
+            tracing::error!(%error, "metadata log failed: the controller stops");
+            self.failed = true;
+            let message = format!("metadata log: {error}");
+            Reply::Refused(Refusal { code: ErrorCode::NOT_CONTROLLER, message })
+        })
+    }
+
+    /// Decides, writes and applies, but nobody sees it before [`Controller::commit`].
+    pub(crate) fn decide(&mut self, request: &Request) -> Result<Reply, LogError> {
+        if self.failed {
+            let message = "the controller has stopped".to_owned();
+            let refusal = Refusal { code: ErrorCode::NOT_CONTROLLER, message };
+            return Ok(Reply::Refused(refusal));
+        }
+        let next = self.log.next_offset().get();
+        let (events, reply) = ledger::decide(&self.image, next, request);
+        if !events.is_empty() {
+            self.log.append(&events, self.clock.wall_ms())?;
+            for event in &events {
+                self.image.apply(event);
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Syncs what was decided, opens partitions that are new, shows the metadata, and removes
+    /// partitions that are gone.
+    pub(crate) fn commit(&mut self) -> Result<(), LogError> {
+        let last_offset = self.log.next_offset().get() - 1;
+        if self.published.borrow().last_offset == last_offset {
+            return Ok(());
+        }
+        self.log.sync()?;
+        self.replicas.open(&self.image);
+        let image = Arc::new(self.image.clone());
+        self.published.send_replace(Published { image: Arc::clone(&image), last_offset });
+        self.replicas.remove_gone(&image);
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! How records change partitions and settings.
+
+use std::sync::Arc;
+
+use ottla_protocol::ids::{LeaderEpoch, NodeId};
+use ottla_protocol::metadata_records::{
+    ConfigRecord, LEADER_UNCHANGED, PartitionChangeRecord, PartitionRecord,
+};
+
+use super::{Image, Partition};
+
+impl Image {
+    pub(super) fn add_partition(&mut self, record: &PartitionRecord) {
+        let Some(topic) = self.topic_mut(record.topic_id) else { return };
+        let partition = Partition {
+            replicas: record.replicas.clone(),
+            isr: record.isr.clone(),
+            leader: record.leader,
+            leader_epoch: record.leader_epoch,
+            partition_epoch: record.partition_epoch,
+        };
+        let index = usize::try_from(record.partition_id.0).ok();
+        // partitions are numbered without gaps, and decided in order
+        if index == Some(topic.partitions.len()) {
+            topic.partitions.push(partition);
+        } else if let Some(known) = index.and_then(|i| topic.partitions.get_mut(i)) {
+            *known = partition;
+        }
+    }
+
+    pub(super) fn change_partition(&mut self, record: &PartitionChangeRecord) {
+        let Some(topic) = self.topic_mut(record.topic_id) else { return };
+        let index = usize::try_from(record.partition_id.0).ok();
+        let Some(partition) = index.and_then(|i| topic.partitions.get_mut(i)) else { return };
+        if let Some(isr) = &record.isr {
+            partition.isr.clone_from(isr);
+        }
+        if let Some(replicas) = &record.replicas {
+            partition.replicas.clone_from(replicas);
+        }
+        if record.leader != LEADER_UNCHANGED {
+            partition.leader = (record.leader >= 0).then_some(NodeId(record.leader));
+            partition.leader_epoch = LeaderEpoch(partition.leader_epoch.0.saturating_add(1));
+        }
+        partition.partition_epoch = partition.partition_epoch.saturating_add(1);
+    }
+
+    pub(super) fn configure(&mut self, record: &ConfigRecord) {
+        let key = (record.resource_type, record.resource_name.clone());
+        let settings = Arc::make_mut(self.configs.entry(key.clone()).or_default());
+        match &record.value {
+            Some(value) => {
+                settings.insert(record.name.to_string(), value.to_string());
+            }
+            None => {
+                settings.remove(record.name.as_ref() as &str);
+            }
+        }
+        if settings.is_empty() {
+            self.configs.remove(&key);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `__cluster_metadata`: the ledger's events as records of one partition, written by the same
+//! append path as any other and synced before they count.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use ottla_protocol::error::{DecodeError, EncodeError};
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Uuid};
+use ottla_protocol::messages::leader_change::{LeaderChangeMessage, Voter};
+use ottla_protocol::schema::Message;
+use ottla_protocol::wire::FrameWriter;
+
+use super::image::Image;
+use super::names::METADATA_TOPIC;
+use super::records::{self, Event};
+use crate::log::config::LogConfig;
+use crate::log::manager::LogManager;
+use crate::log::recovery::OpenError;
+use crate::quorum::{self, ElectionError};
+use crate::replica::append_error::AppendError;
+use crate::replica::partition::Partition;
+use crate::replica::prepare::{PreparedBatch, ProduceRules};
+
+mod batches;
+
+/// The only partition there is.
+const PARTITION: PartitionIndex = PartitionIndex(0);
+/// The largest batch: the ledger bounds what one decision changes, and this is far above.
+const BATCH_BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// How much of the log is read at a time when it is replayed.
+const REPLAY_BYTES: u32 = 1024 * 1024;
+
+/// Why the metadata log cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LogError {
+    #[error("cannot open: {0}")]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Election(#[from] ElectionError),
+    #[error("cannot read: {0}")]
+    Read(ErrorCode),
+    #[error("a damaged batch: {0}")]
+    Batch(String),
+    #[error("a record at offset {offset} that this broker cannot read: {source}")]
+    Record { offset: Offset, source: DecodeError },
+    #[error("a record cannot be written: {0}")]
+    Encode(#[from] EncodeError),
+    #[error("cannot append: {0}")]
+    Append(#[from] AppendError),
+    #[error("cannot sync: {0}")]
+    Sync(#[source] io::Error),
+}
+
+/// The log of the cluster's metadata, led by this node.
+#[derive(Debug)]
+pub(crate) struct MetadataLog {
+    partition: Partition,
+    next: Offset,
+}
+
+impl MetadataLog {
+    /// Opens the log, replays it and starts a new epoch in it. What it holds and what it adds up to.
+    ///
+    /// # Errors
+    ///
+    /// See [`LogError`].
+    pub(crate) fn open(
+        logs: &LogManager,
+        node: NodeId,
+        now_ms: i64,
+    ) -> Result<(Self, Image), LogError> {
+        let config = LogConfig { message_bytes_max: BATCH_BYTES_MAX, ..LogConfig::default() };
+        let place = (METADATA_TOPIC, PARTITION, Uuid::METADATA_TOPIC);
+        let (partition, repaired) = logs.open_partition(place, config, now_ms)?;
+        if repaired.bytes_cut > 0 {
+            tracing::warn!(?repaired, "metadata log was cut");
+        }
+        let dir = crate::log::manager::dir_name(METADATA_TOPIC, PARTITION);
+        let epoch = quorum::elect(logs.disk(), &dir, node)?;
+        partition.make_leader(epoch, 1, 1).map_err(LogError::Sync)?;
+        let mut log = Self { next: partition.offsets().log_end, partition };
+        let mut image = Image::default();
+        log.replay(&mut |event| image.apply(&event))?;
+        log.append_batch(batches::leader_change(&leader_change(node)?, now_ms)?, now_ms)?;
+        Ok((log, image))
+    }
+
+    /// Every event from the first on.
+    fn replay(&self, apply: &mut dyn FnMut(Event)) -> Result<(), LogError> {
+        let mut offset = self.partition.offsets().log_start;
+        while offset < self.next {
+            let mut bytes = BytesMut::new();
+            let read = self.partition.read(offset.get(), REPLAY_BYTES, true, &mut bytes);
+            read.map_err(LogError::Read)?;
+            let after = batches::events(bytes.freeze(), apply)?;
+            if after <= offset {
+                return Err(LogError::Batch(format!("nothing to read at offset {offset}")));
+            }
+            offset = after;
+        }
+        Ok(())
+    }
+
+    /// The offset the next event gets.
+    pub(crate) const fn next_offset(&self) -> Offset {
+        self.next
+    }
+
+    /// Appends `events` in one batch: all of them are replayed or none.
+    pub(crate) fn append(&mut self, events: &[Event], now_ms: i64) -> Result<(), LogError> {
+        let values = events.iter().map(records::encode).collect::<Result<Vec<_>, _>>()?;
+        self.append_batch(batches::build(&values, now_ms)?, now_ms)
+    }
+
+    fn append_batch(&mut self, batch: Bytes, now_ms: i64) -> Result<(), LogError> {
+        let batch = PreparedBatch::internal(batch)?;
+        let rules = ProduceRules { version: i16::MAX, all_in_sync: true, now_ms };
+        let appended = self.partition.append(&batch, &rules)?;
+        self.next = appended.committed_at;
+        Ok(())
+    }
+
+    /// Brings what was appended to the device; blocks until it is there.
+    pub(crate) fn sync(&self) -> Result<(), LogError> {
+        self.partition.sync().map_err(LogError::Sync)
+    }
+
+    /// Ends it in order.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        self.partition.close()
+    }
+}
+
+fn leader_change(node: NodeId) -> Result<Bytes, EncodeError> {
+    let voter = Voter { voter_id: node, ..Default::default() };
+    let message = LeaderChangeMessage {
+        version: 0,
+        leader_id: node,
+        voters: vec![voter.clone()],
+        granting_voters: vec![voter],
+        ..Default::default()
+    };
+    let mut out = FrameWriter::new();
+    message.encode(0, &mut out)?;
+    Ok(out.into_bytes())
+}
