@@ -3,14 +3,19 @@
 use core::fmt;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use ottla_runtime::Clock;
 use ottla_runtime::net::memory::MemoryNetwork;
-use ottla_runtime::net::tcp::Tcp;
-use ottla_runtime::net::{Connector, Halves};
+use ottla_runtime::net::tcp::{Tcp, TcpListener};
+use ottla_runtime::net::{Connector, Halves, Listener};
+use ottla_runtime::{Clock, Scope};
 
+use crate::broker::{Node, NodeSetup};
+use crate::config::BrokerConfig;
 use crate::error::{StartError, StopError};
+use crate::fault::Faults;
+use crate::log::disk::{Disk, FileDisk, MemoryDisk};
 
 /// Where a cluster keeps its data. Clones share it; one cluster at a time may use it.
 ///
@@ -20,7 +25,7 @@ pub struct Storage(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Memory,
+    Memory(MemoryDisk),
     Directory(PathBuf),
 }
 
@@ -28,13 +33,20 @@ impl Storage {
     /// Empty storage that lives as long as its last clone.
     #[must_use]
     pub fn memory() -> Self {
-        Self(Kind::Memory)
+        Self(Kind::Memory(MemoryDisk::new()))
     }
 
     /// A directory, made if it does not exist (Kafka: `log.dirs`).
     #[must_use]
     pub fn directory(path: impl Into<PathBuf>) -> Self {
         Self(Kind::Directory(path.into()))
+    }
+
+    fn disk(&self) -> Arc<dyn Disk> {
+        match &self.0 {
+            Kind::Memory(disk) => Arc::new(disk.clone()),
+            Kind::Directory(path) => Arc::new(FileDisk::new(path)),
+        }
     }
 }
 
@@ -136,18 +148,65 @@ impl ClusterBuilder {
     /// See [`StartError`]. Not cancel safe: a dropped start leaves its data directory as a crash
     /// would.
     pub async fn start(self) -> Result<Cluster, StartError> {
-        Err(StartError::Metadata("not there yet".to_owned()))
+        let config = BrokerConfig::new(&self.settings)?;
+        let scope = Scope::current()?;
+        let listener = self.bind().await.map_err(|source| StartError::Listen {
+            host: self.host.clone(),
+            port: self.port,
+            source,
+        })?;
+        let port = listener.port();
+        let (host, advertised) = self.advertised.unwrap_or_else(|| (reachable(&self.host), 0));
+        let advertised = (host, if advertised == 0 { port } else { advertised });
+        let clock = self.clock.unwrap_or_else(Clock::system);
+        let faults = Faults::default();
+        let setup = NodeSetup {
+            disk: self.storage.disk(),
+            config,
+            clock: clock.clone(),
+            scope,
+            faults: faults.clone(),
+            seed: self.seed,
+            listener,
+            advertised: advertised.clone(),
+            topics: self.topics,
+        };
+        let node = Node::start(setup)?;
+        Ok(Cluster {
+            node,
+            storage: self.storage,
+            connector: ClusterConnector(self.network),
+            advertised,
+            port,
+            clock,
+            faults,
+        })
     }
+
+    async fn bind(&self) -> io::Result<Box<dyn Listener>> {
+        Ok(match &self.network {
+            Some(network) => Box::new(network.bind(&self.host, self.port)?),
+            None => Box::new(TcpListener::bind(&self.host, self.port).await?),
+        })
+    }
+}
+
+/// A host that clients on this machine reach a broker by that listens on `host`.
+fn reachable(host: &str) -> String {
+    let any = matches!(host, "0.0.0.0" | "::" | "[::]" | "");
+    if any { "localhost".to_owned() } else { host.to_owned() }
 }
 
 /// A running cluster. Dropping it kills it.
 #[derive(Debug)]
 pub struct Cluster {
+    node: Node,
     storage: Storage,
     connector: ClusterConnector,
     advertised: (String, u16),
     port: u16,
     clock: Clock,
+    faults: Faults,
 }
 
 impl Cluster {
@@ -180,17 +239,25 @@ impl Cluster {
         &self.clock
     }
 
+    /// The fault rules in force, to add to.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// Stops in order: no more requests, logs synced, clean-shutdown markers written.
     ///
     /// # Errors
     ///
     /// See [`StopError`].
     pub async fn stop(self) -> Result<Storage, StopError> {
+        self.node.stop().await.map_err(|error| StopError::Flush(error.to_string()))?;
         Ok(self.storage)
     }
 
     /// Ends every task where it stands and writes nothing more: what SIGKILL does to a process.
     pub async fn kill(self) -> Storage {
+        self.node.kill().await;
         self.storage
     }
 }

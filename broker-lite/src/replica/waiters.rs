@@ -62,16 +62,16 @@ impl Shared {
 /// One waiting fetch. It leaves every partition it waits on when it is dropped.
 pub(crate) struct FetchWaiter<P: AsRef<Waiters>> {
     shared: Arc<Shared>,
-    places: Vec<P>,
+    places: Vec<Arc<P>>,
 }
 
 impl<P: AsRef<Waiters>> FetchWaiter<P> {
     /// Starts to wait for `missing` bytes in `places` together. What is appended from now on
     /// counts, so the caller looks once more at what is there before it waits.
-    pub(crate) fn register(missing: usize, places: Vec<P>) -> Self {
+    pub(crate) fn register(missing: usize, places: Vec<Arc<P>>) -> Self {
         let shared = Arc::new(Shared(Mutex::new(State { missing, waker: None })));
         for place in &places {
-            lock(&place.as_ref().0).push(Arc::clone(&shared));
+            lock(&P::as_ref(place).0).push(Arc::clone(&shared));
         }
         Self { shared, places }
     }
@@ -96,7 +96,7 @@ impl<P: AsRef<Waiters>> FetchWaiter<P> {
 impl<P: AsRef<Waiters>> Drop for FetchWaiter<P> {
     fn drop(&mut self) {
         for place in &self.places {
-            lock(&place.as_ref().0).retain(|fetch| !Arc::ptr_eq(fetch, &self.shared));
+            lock(&P::as_ref(place).0).retain(|fetch| !Arc::ptr_eq(fetch, &self.shared));
         }
     }
 }
@@ -110,6 +110,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use futures::FutureExt;
+
+    impl AsRef<Self> for Waiters {
+        fn as_ref(&self) -> &Self {
+            self
+        }
+    }
 
     fn two() -> (Arc<Waiters>, Arc<Waiters>) {
         (Arc::default(), Arc::default())

@@ -1,0 +1,128 @@
+//! CreateTopics.
+
+use ottla_protocol::Str;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::ids::Uuid;
+use ottla_protocol::messages::create_topics::{
+    CreatableTopic, CreatableTopicConfigs, CreatableTopicResult, CreateTopicsRequest,
+    CreateTopicsResponse,
+};
+
+use super::{Context, Handler};
+use crate::broker::Broker;
+use crate::config::TOPIC_SETTINGS;
+use crate::controller::ledger::{CreateTopics, CreatedTopic, NewTopic, Refusal, Reply, Request};
+use crate::net::Close;
+
+/// From here on -1 stands for the broker's default (KIP-464).
+const TAKES_DEFAULTS: i16 = 4;
+
+impl Handler for CreateTopicsRequest {
+    fn names(&self, _: &Broker, topic: Option<&str>, partition: Option<i32>) -> bool {
+        let named = |asked: &CreatableTopic| topic.is_none_or(|topic| asked.name == topic);
+        partition.is_none() && self.topics.iter().any(named)
+    }
+
+    async fn handle(self, context: &Context) -> Result<Option<CreateTopicsResponse>, Close> {
+        let broker = &context.broker;
+        let mut results: Vec<Option<CreatableTopicResult>> = Vec::new();
+        let mut wanted = Vec::new();
+        for topic in &self.topics {
+            let refused = context.verdict.error_for(&topic.name, None).map(fault);
+            let refused = refused.or_else(|| needs_numbers(topic, context.version));
+            match refused {
+                Some(refusal) => results.push(Some(failed(&topic.name, &refusal))),
+                None => {
+                    results.push(None);
+                    wanted.push(new_topic(broker, topic));
+                }
+            }
+        }
+        let request = Request::CreateTopics(CreateTopics {
+            topics: wanted,
+            validate_only: self.validate_only,
+            defaults: broker.config.topic_defaults(),
+        });
+        let made = match broker.controller.submit(request).await {
+            Reply::Created(made) => made,
+            other => vec![Err(other.refusal()); self.topics.len()],
+        };
+        let mut made = made.into_iter();
+        let topics = self.topics.iter().zip(results).map(|(asked, refused)| {
+            refused.unwrap_or_else(|| match made.next() {
+                Some(Ok(topic)) => created(broker, asked, topic, self.validate_only),
+                Some(Err(refusal)) => failed(&asked.name, &refusal),
+                None => failed(&asked.name, &fault(ErrorCode::UNKNOWN_SERVER_ERROR)),
+            })
+        });
+        Ok(Some(CreateTopicsResponse { topics: topics.collect(), ..Default::default() }))
+    }
+}
+
+fn fault(code: ErrorCode) -> Refusal {
+    Refusal { code, message: code.meaning().to_owned() }
+}
+
+/// Before -1 meant something, both numbers were needed unless replicas were assigned by hand.
+fn needs_numbers(topic: &CreatableTopic, version: i16) -> Option<Refusal> {
+    if version >= TAKES_DEFAULTS || !topic.assignments.is_empty() {
+        None
+    } else if topic.num_partitions == -1 {
+        let message = "Number of partitions must be set below version 4.".to_owned();
+        Some(Refusal { code: ErrorCode::INVALID_PARTITIONS, message })
+    } else if topic.replication_factor == -1 {
+        let message = "Replication factor must be set below version 4.".to_owned();
+        Some(Refusal { code: ErrorCode::INVALID_REPLICATION_FACTOR, message })
+    } else {
+        None
+    }
+}
+
+fn new_topic(broker: &Broker, topic: &CreatableTopic) -> NewTopic {
+    let assignments = topic.assignments.iter().map(|a| (a.partition_index, a.broker_ids.clone()));
+    NewTopic {
+        name: topic.name.clone(),
+        id: broker.random_id(),
+        partitions: topic.num_partitions,
+        replication_factor: topic.replication_factor,
+        assignments: assignments.collect(),
+        configs: topic.configs.iter().map(|c| (c.name.clone(), c.value.clone())).collect(),
+    }
+}
+
+fn failed(name: &Str, refusal: &Refusal) -> CreatableTopicResult {
+    CreatableTopicResult {
+        name: name.clone(),
+        error_code: refusal.code,
+        error_message: Some(refusal.message.as_str().into()),
+        configs: Some(Vec::new()),
+        ..Default::default()
+    }
+}
+
+fn created(
+    broker: &Broker,
+    asked: &CreatableTopic,
+    topic: CreatedTopic,
+    validate_only: bool,
+) -> CreatableTopicResult {
+    let given = asked.configs.iter().filter_map(|c| Some((&c.name, c.value.as_ref()?)));
+    let given = given.map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let configs = TOPIC_SETTINGS.iter().filter_map(|setting| {
+        let level = setting.levels(&broker.config, &given).into_iter().next()?;
+        Some(CreatableTopicConfigs {
+            name: Str::from_static(setting.definition.name),
+            value: Some(level.value.into()),
+            config_source: level.source.code(),
+            ..Default::default()
+        })
+    });
+    CreatableTopicResult {
+        name: topic.name,
+        topic_id: if validate_only { Uuid::ZERO } else { topic.id },
+        num_partitions: topic.partitions,
+        replication_factor: topic.replication_factor,
+        configs: Some(configs.collect()),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,47 @@
+//! Which APIs are served and by whom.
+
+use ottla_protocol::messages::api_versions::ApiVersionsRequest;
+use ottla_protocol::messages::create_partitions::CreatePartitionsRequest;
+use ottla_protocol::messages::create_topics::CreateTopicsRequest;
+use ottla_protocol::messages::delete_topics::DeleteTopicsRequest;
+use ottla_protocol::messages::describe_cluster::DescribeClusterRequest;
+use ottla_protocol::messages::describe_configs::DescribeConfigsRequest;
+use ottla_protocol::messages::fetch::FetchRequest;
+use ottla_protocol::messages::init_producer_id::InitProducerIdRequest;
+use ottla_protocol::messages::list_offsets::ListOffsetsRequest;
+use ottla_protocol::messages::metadata::MetadataRequest;
+use ottla_protocol::messages::produce::ProduceRequest;
+
+use super::{Row, row};
+
+/// Every API that is served, by key.
+pub(crate) static TABLE: &[Row] = &[
+    row::<ProduceRequest>(),
+    row::<FetchRequest>(),
+    row::<ListOffsetsRequest>(),
+    row::<MetadataRequest>(),
+    row::<ApiVersionsRequest>(),
+    row::<CreateTopicsRequest>(),
+    row::<DeleteTopicsRequest>(),
+    row::<InitProducerIdRequest>(),
+    row::<DescribeConfigsRequest>(),
+    row::<CreatePartitionsRequest>(),
+    row::<DescribeClusterRequest>(),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_serves_what_is_advertised() {
+        assert!(TABLE.is_sorted_by_key(|row| row.key));
+        for row in TABLE {
+            let api = row.key.api().unwrap();
+            let advertised = api.advertised.clone().unwrap();
+            assert_eq!(row.served.end(), advertised.end(), "{}", api.name);
+            // Produce 0-2 is advertised for old librdkafka, and refused (KAFKA-18659)
+            assert_eq!(row.served.start(), api.versions.start(), "{}", api.name);
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! One node: what its handlers share, and how it starts and stops.
+
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ottla_protocol::Str;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::ids::{NodeId, ProducerId, Uuid};
+use ottla_runtime::net::Listener;
+use ottla_runtime::{Clock, Scope};
+use tokio::sync::oneshot;
+
+use crate::config::BrokerConfig;
+use crate::controller::driver::{Controller, ControllerHandle};
+use crate::controller::ledger::{
+    CreateTopics, NewTopic, PRODUCER_ID_BLOCK, Registration, Reply, Request,
+};
+use crate::controller::log::MetadataLog;
+use crate::controller::records::METADATA_VERSION;
+use crate::error::StartError;
+use crate::fault::Faults;
+use crate::log::disk::{Disk, LockError};
+use crate::log::manager::{LogManager, MetaProperties, OpenDirError};
+use crate::net::listener;
+use crate::replica::manager::Replicas;
+
+/// How often producers that fell silent are forgotten (Kafka:
+/// `producer.id.expiration.check.interval.ms`) and, less often in Kafka, checkpoints are written.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// What the handlers of a node share.
+#[derive(Debug)]
+pub(crate) struct Broker {
+    pub(crate) node: NodeId,
+    pub(crate) cluster_id: Str,
+    pub(crate) config: BrokerConfig,
+    pub(crate) clock: Clock,
+    pub(crate) scope: Scope,
+    pub(crate) faults: Faults,
+    pub(crate) controller: ControllerHandle,
+    pub(crate) replicas: Arc<Replicas>,
+    logs: Arc<LogManager>,
+    random: Mutex<fastrand::Rng>,
+    /// Producer ids of this node's block that nobody has yet.
+    producer_ids: tokio::sync::Mutex<core::ops::Range<i64>>,
+}
+
+/// What a node starts from.
+pub(crate) struct NodeSetup {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) config: BrokerConfig,
+    pub(crate) clock: Clock,
+    pub(crate) scope: Scope,
+    pub(crate) faults: Faults,
+    pub(crate) seed: Option<u64>,
+    pub(crate) listener: Box<dyn Listener>,
+    pub(crate) advertised: (String, u16),
+    pub(crate) topics: Vec<(String, i32)>,
+}
+
+/// A running node. Dropping it kills it.
+#[derive(Debug)]
+pub(crate) struct Node {
+    broker: Arc<Broker>,
+    /// `None` once it was used.
+    stop_controller: Option<oneshot::Sender<oneshot::Sender<io::Result<()>>>>,
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.broker.scope.kill();
+    }
+}
+
+impl Broker {
+    /// A random id, of a topic for example.
+    pub(crate) fn random_id(&self) -> Uuid {
+        random_id(&mut self.random.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A producer id that nobody has had.
+    ///
+    /// # Errors
+    ///
+    /// The controller's, if it cannot give another block.
+    pub(crate) async fn producer_id(&self) -> Result<ProducerId, ErrorCode> {
+        let mut block = self.producer_ids.lock().await;
+        if block.is_empty() {
+            match self.controller.submit(Request::AllocateProducerIds(self.node)).await {
+                Reply::ProducerIds(first) => *block = first.0..first.0 + PRODUCER_ID_BLOCK,
+                other => return Err(other.refusal().code),
+            }
+        }
+        block.next().map(ProducerId).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)
+    }
+}
+
+fn random_id(random: &mut fastrand::Rng) -> Uuid {
+    Uuid::from_random(random.u128(..).to_be_bytes())
+}
+
+impl Node {
+    /// Starts a node. When this returns it serves metadata with live leaders.
+    pub(crate) fn start(setup: NodeSetup) -> Result<Self, StartError> {
+        let mut random = setup.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        let node = NodeId(setup.config.node_id);
+        let logs = Arc::new(open_logs(&setup, node, &mut random)?);
+        let wall_ms = setup.clock.wall_ms();
+        let metadata = |error: &dyn core::fmt::Display| StartError::Metadata(error.to_string());
+        let (log, image) = MetadataLog::open(&logs, node, wall_ms).map_err(|e| metadata(&e))?;
+        let replicas = Arc::new(Replicas::new(
+            node,
+            Arc::clone(&logs),
+            setup.clock.clone(),
+            setup.config.clone(),
+        ));
+        let (mut controller, handle) =
+            Controller::new(image, log, setup.clock.clone(), Arc::clone(&replicas));
+        let registration = Request::Register(Registration {
+            id: node,
+            incarnation: random_id(&mut random),
+            host: setup.advertised.0.as_str().into(),
+            port: setup.advertised.1,
+            log_dir: logs.meta().directory_id,
+            features: vec![(Str::from_static(METADATA_VERSION.0), METADATA_VERSION.1)],
+        });
+        for request in [registration, Request::Unfence(node)] {
+            controller.decide(&request).map_err(|e| metadata(&e))?;
+        }
+        make_topics(&mut controller, &setup, &mut random)?;
+        remove_strays(&logs, &controller)?;
+        if let Some(offline) = replicas.open(controller.image()).into_iter().next() {
+            return Err(StartError::Log {
+                topic: offline.topic,
+                partition: offline.partition.0,
+                reason: offline.source.to_string(),
+            });
+        }
+        controller.commit().map_err(|e| metadata(&e))?;
+        let broker = Arc::new(Broker {
+            node,
+            cluster_id: logs.meta().cluster_id.as_str().into(),
+            config: setup.config,
+            clock: setup.clock,
+            scope: setup.scope,
+            faults: setup.faults,
+            controller: handle,
+            replicas,
+            logs,
+            random: Mutex::new(random),
+            producer_ids: tokio::sync::Mutex::new(0..0),
+        });
+        let (stop_controller, stop) = oneshot::channel();
+        broker.scope.spawn(controller.run(stop));
+        broker.scope.spawn(housekeeping(Arc::clone(&broker)));
+        broker.scope.spawn(listener::accept(Arc::clone(&broker), setup.listener));
+        Ok(Self { broker, stop_controller: Some(stop_controller) })
+    }
+
+    /// Ends the node in order.
+    pub(crate) async fn stop(mut self) -> io::Result<()> {
+        let (done, closed) = oneshot::channel();
+        let asked = self.stop_controller.take().is_some_and(|stop| stop.send(done).is_ok());
+        let metadata = match closed.await {
+            Ok(closed) if asked => closed,
+            _ => Err(io::Error::other("the controller had stopped before")),
+        };
+        self.broker.scope.kill();
+        self.broker.scope.ended().await;
+        let partitions = self.broker.replicas.partitions();
+        metadata?;
+        self.broker.logs.close(&partitions)
+    }
+
+    /// Ends the node where it stands.
+    pub(crate) async fn kill(self) {
+        self.broker.scope.kill();
+        self.broker.scope.ended().await;
+    }
+}
+
+fn open_logs(
+    setup: &NodeSetup,
+    node: NodeId,
+    random: &mut fastrand::Rng,
+) -> Result<LogManager, StartError> {
+    let new = || MetaProperties {
+        cluster_id: random_id(random).to_string(),
+        node_id: node,
+        directory_id: random_id(random),
+    };
+    let path = setup.disk.name().into();
+    let logs = LogManager::open(Arc::clone(&setup.disk), new).map_err(|error| match error {
+        OpenDirError::Lock(LockError::InUse { .. }) => StartError::DataDirInUse(path),
+        OpenDirError::Lock(LockError::Io { source, .. }) | OpenDirError::Io { source, .. } => {
+            StartError::DataDir { path, source }
+        }
+        other => StartError::DataDir { path, source: io::Error::other(other) },
+    })?;
+    if logs.meta().node_id != node {
+        return Err(StartError::Identity {
+            what: "node.id",
+            found: logs.meta().node_id.to_string(),
+            expected: node.to_string(),
+        });
+    }
+    Ok(logs)
+}
+
+/// Makes the topics that the builder names and that are not there.
+fn make_topics(
+    controller: &mut Controller,
+    setup: &NodeSetup,
+    random: &mut fastrand::Rng,
+) -> Result<(), StartError> {
+    let absent = setup.topics.iter().filter(|(name, _)| controller.image().topic(name).is_none());
+    let topics = absent.map(|(name, partitions)| NewTopic {
+        name: name.as_str().into(),
+        id: random_id(random),
+        partitions: *partitions,
+        replication_factor: -1,
+        ..Default::default()
+    });
+    let topics: Vec<NewTopic> = topics.collect();
+    let names: Vec<String> = topics.iter().map(|topic| topic.name.to_string()).collect();
+    let defaults = setup.config.topic_defaults();
+    let request = Request::CreateTopics(CreateTopics { topics, validate_only: false, defaults });
+    let reply = controller.decide(&request).map_err(|e| StartError::Metadata(e.to_string()))?;
+    let Reply::Created(results) = reply else {
+        return Err(StartError::Metadata(reply.refusal().to_string()));
+    };
+    for (topic, result) in names.into_iter().zip(results) {
+        if let Err(refusal) = result {
+            return Err(StartError::Topic { topic, reason: refusal.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// Removes partitions whose topic was deleted while their directories could not be.
+fn remove_strays(logs: &LogManager, controller: &Controller) -> Result<(), StartError> {
+    let failed = |source| StartError::DataDir { path: logs.disk().name().into(), source };
+    for dir in logs.partitions().map_err(failed)? {
+        let Some(id) = dir.topic_id.filter(|id| *id != Uuid::METADATA_TOPIC) else { continue };
+        if controller.image().topic_by_id(id).is_none() {
+            tracing::info!(topic = dir.topic, partition = %dir.index, "removing a deleted partition");
+            logs.delete_dir(&dir).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+async fn housekeeping(broker: Arc<Broker>) {
+    loop {
+        broker.clock.sleep(HOUSEKEEPING).await;
+        let partitions = broker.replicas.partitions();
+        let now_ms = broker.clock.wall_ms();
+        for partition in &partitions {
+            partition.expire_producers(now_ms);
+        }
+        if let Err(error) = broker.logs.checkpoint(partitions.iter().map(|p| &**p)) {
+            tracing::warn!(%error, "checkpoints not written: a crash would make the next start slower");
+        }
+    }
+}

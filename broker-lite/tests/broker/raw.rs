@@ -1,0 +1,183 @@
+//! A client that says exactly what it is told: one connection, raw frames.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use ottla_protocol::frame::FrameSplitter;
+use ottla_protocol::header::{decode_response, encode_request};
+use ottla_protocol::ids::{CorrelationId, PartitionIndex, Uuid};
+use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
+use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
+use ottla_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use ottla_protocol::schema::Request;
+use ottla_runtime::net::{Connector, Halves};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use broker_lite::{Cluster, ClusterBuilder};
+use ottla_runtime::net::memory::MemoryNetwork;
+
+/// A cluster on a network of its own.
+pub(crate) fn cluster() -> ClusterBuilder {
+    Cluster::builder().memory_network(&MemoryNetwork::new()).listen("node", 9092).seed(7)
+}
+
+/// One connection.
+pub(crate) struct Raw {
+    pub(crate) halves: Halves,
+    frames: FrameSplitter,
+    next_id: i32,
+}
+
+impl Raw {
+    pub(crate) async fn connect(cluster: &Cluster) -> Self {
+        let halves = cluster.connector().connect("node", cluster.port()).await.unwrap();
+        Self { halves, frames: FrameSplitter::new(1 << 30), next_id: 0 }
+    }
+
+    /// Sends a request and returns its correlation id.
+    pub(crate) async fn send<R: Request>(&mut self, request: &R, version: i16) -> i32 {
+        self.next_id += 1;
+        let id = CorrelationId(self.next_id);
+        let frame = encode_request(request, version, id, Some("raw")).unwrap();
+        self.send_bytes(&frame.into_bytes()).await;
+        self.next_id
+    }
+
+    pub(crate) async fn send_bytes(&mut self, bytes: &[u8]) {
+        self.halves.write.write_all(bytes).await.unwrap();
+    }
+
+    /// The next frame; `None` at the end of the stream.
+    pub(crate) async fn frame(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(frame) = self.frames.next().unwrap() {
+                return Some(frame);
+            }
+            match self.halves.read.read_buf(self.frames.buffer()).await {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// The next response and the correlation id it has.
+    pub(crate) async fn receive<R: Request>(&mut self, version: i16) -> (i32, R::Response) {
+        let frame = self.frame().await.expect("the connection stays open");
+        let (id, response) = decode_response::<R>(frame, version).unwrap();
+        (id.0, response)
+    }
+
+    pub(crate) async fn call<R: Request>(&mut self, request: &R, version: i16) -> R::Response {
+        let id = self.send(request, version).await;
+        let (answered, response) = self.receive::<R>(version).await;
+        assert_eq!(answered, id);
+        response
+    }
+
+    /// Whether the broker has closed the connection.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        self.frame().await.is_none()
+    }
+
+    /// The id of a topic.
+    pub(crate) async fn topic_id(&mut self, topic: &str) -> Uuid {
+        let response = self.call(&metadata(&[topic]), 12).await;
+        response.topics[0].topic_id
+    }
+}
+
+pub(crate) fn metadata(topics: &[&str]) -> MetadataRequest {
+    let named =
+        |name: &&str| MetadataRequestTopic { name: Some((*name).into()), ..Default::default() };
+    MetadataRequest { topics: Some(topics.iter().map(named).collect()), ..Default::default() }
+}
+
+/// A Produce of one batch, acks=all.
+pub(crate) fn produce(topic: &str, partition: i32, values: &[&str]) -> ProduceRequest {
+    ProduceRequest {
+        acks: -1,
+        timeout_ms: 1000,
+        topic_data: vec![TopicProduceData {
+            name: topic.into(),
+            partition_data: vec![PartitionProduceData {
+                index: PartitionIndex(partition),
+                records: Some(batch(values, None)),
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    }
+}
+
+/// A Fetch of everything from `offset` on that waits up to `max_wait_ms` for one byte.
+pub(crate) fn fetch(topic: &str, partition: i32, offset: i64, max_wait_ms: i32) -> FetchRequest {
+    FetchRequest {
+        max_wait_ms,
+        min_bytes: 1,
+        max_bytes: 1 << 20,
+        session_epoch: -1,
+        topics: vec![FetchTopic {
+            topic: topic.into(),
+            partitions: vec![FetchPartition {
+                partition: PartitionIndex(partition),
+                fetch_offset: offset,
+                partition_max_bytes: 1 << 20,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    }
+}
+
+/// A batch of records with these values, uncompressed; of producer (id, epoch, first sequence).
+pub(crate) fn batch(values: &[&str], producer: Option<(i64, i16, i32)>) -> Bytes {
+    let mut records = BytesMut::new();
+    for (i, value) in values.iter().enumerate() {
+        let (delta, length) = (u8::try_from(i).unwrap() * 2, u8::try_from(value.len()).unwrap());
+        assert!(delta < 128 && length < 58, "one byte a varint");
+        // length, attributes, timestamp delta, offset delta, no key, value, no headers
+        records.put_slice(&[(length + 6) * 2, 0, 0, delta, 1, length * 2]);
+        records.put_slice(value.as_bytes());
+        records.put_u8(0);
+    }
+    let count = i32::try_from(values.len()).unwrap();
+    let (id, epoch, sequence) = producer.unwrap_or((-1, -1, -1));
+    let mut checked = BytesMut::new();
+    checked.put_i16(0);
+    checked.put_i32(count - 1);
+    checked.put_i64(1_000);
+    checked.put_i64(1_000);
+    checked.put_i64(id);
+    checked.put_i16(epoch);
+    checked.put_i32(sequence);
+    checked.put_i32(count);
+    checked.put_slice(&records);
+    let mut out = BytesMut::new();
+    out.put_i64(0);
+    out.put_i32(i32::try_from(checked.len() + 9).unwrap());
+    out.put_i32(-1);
+    out.put_i8(2);
+    out.put_u32(crc32c::crc32c(&checked));
+    out.put_slice(&checked);
+    out.freeze()
+}
+
+/// The values in batches as [`batch`] makes them, with their offsets.
+pub(crate) fn values(mut batches: &[u8]) -> Vec<(i64, String)> {
+    let mut values = Vec::new();
+    while !batches.is_empty() {
+        let base = i64::from_be_bytes(batches[..8].try_into().unwrap());
+        let length = i32::from_be_bytes(batches[8..12].try_into().unwrap());
+        let (batch, rest) = batches.split_at(usize::try_from(length).unwrap() + 12);
+        let mut records = &batch[61..];
+        while !records.is_empty() {
+            let (record, rest) = records[1..].split_at(usize::from(records[0] / 2));
+            let length = usize::from(record[4] / 2);
+            let value = String::from_utf8(record[5..5 + length].to_vec()).unwrap();
+            values.push((base + i64::from(record[2] / 2), value));
+            records = rest;
+        }
+        batches = rest;
+    }
+    values
+}

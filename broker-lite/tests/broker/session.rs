@@ -1,0 +1,74 @@
+//! What a connection does before it carries records.
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::header::decode_response;
+use ottla_protocol::messages::api_versions::ApiVersionsRequest;
+
+use crate::raw::{Raw, cluster, metadata};
+
+fn hello() -> ApiVersionsRequest {
+    ApiVersionsRequest {
+        client_software_name: "raw".into(),
+        client_software_version: "1.0".into(),
+        ..Default::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn api_versions_are_kafkas() {
+    let cluster = cluster().start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    for version in 0..=4 {
+        let response = raw.call(&hello(), version).await;
+        assert_eq!(response.error_code, ErrorCode::NONE);
+        let produce = &response.api_keys[0];
+        assert_eq!((produce.api_key, produce.min_version, produce.max_version), (0, 0, 13));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_api_versions_is_answered_in_version_0() {
+    let cluster = cluster().start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    // key 18, version 99, correlation id 5, client id "x", a body nobody knows
+    raw.send_bytes(b"\0\0\0\x0f\0\x12\0\x63\0\0\0\x05\0\x01x\0\xde\xad\xbe").await;
+    let frame = raw.frame().await.unwrap();
+    let (id, response) = decode_response::<ApiVersionsRequest>(frame, 0).unwrap();
+    assert_eq!((id.0, response.error_code), (5, ErrorCode::UNSUPPORTED_VERSION));
+    let keys: Vec<_> =
+        response.api_keys.iter().map(|k| (k.api_key, k.min_version, k.max_version)).collect();
+    assert_eq!(keys, [(18, 0, 4)]);
+    assert_eq!(raw.call(&hello(), 4).await.error_code, ErrorCode::NONE, "and the client goes on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_software_name_out_of_pattern_is_refused() {
+    let cluster = cluster().start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    let odd = ApiVersionsRequest { client_software_name: "a b".into(), ..hello() };
+    assert_eq!(raw.call(&odd, 3).await.error_code, ErrorCode::INVALID_REQUEST);
+    assert_eq!(raw.call(&hello(), 3).await.error_code, ErrorCode::NONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_kafka_does_not_take_closes_the_connection() {
+    let cluster = cluster().start().await.unwrap();
+    for (what, bytes) in [
+        ("HTTP", &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..]),
+        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+        ("a negative length", b"\xff\xff\xff\xff"),
+        ("2 GB", b"\x7f\xff\xff\xff"),
+        ("an unknown key", b"\0\0\0\x0b\x03\xe7\0\0\0\0\0\x05\0\x01x"),
+        ("an unknown version", b"\0\0\0\x0b\0\x03\0\x63\0\0\0\x05\0\x01x"),
+        ("a body that ends early", b"\0\0\0\x0c\0\x03\0\x01\0\0\0\x05\0\x01x\0"),
+        ("no header", b"\0\0\0\x02\0\x03"),
+        ("an empty frame", b"\0\0\0\0"),
+    ] {
+        let mut raw = Raw::connect(&cluster).await;
+        raw.send_bytes(bytes).await;
+        assert!(raw.is_closed().await, "{what}");
+    }
+    let mut raw = Raw::connect(&cluster).await;
+    let response = raw.call(&metadata(&[]), 12).await;
+    assert_eq!(response.brokers.len(), 1, "others are served on");
+}

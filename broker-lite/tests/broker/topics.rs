@@ -1,0 +1,1 @@
+//! Topics come, grow and go.
