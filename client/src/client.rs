@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use ottla_protocol::Str;
+use ottla_protocol::{ApiKey, Str};
 use ottla_runtime::net::Connector;
 use ottla_runtime::net::tcp::Tcp;
 use ottla_runtime::{Clock, Scope};
@@ -28,7 +28,6 @@ pub struct Client {
 impl Client {
     /// Starts a client of the cluster that `bootstrap` leads to: `host:port`, several separated
     /// by commas, an IPv6 address in brackets (Kafka: `bootstrap.servers`).
-    #[must_use]
     pub fn builder(bootstrap: &str) -> ClientBuilder {
         ClientBuilder {
             config: ClientConfig::with_bootstrap(bootstrap),
@@ -39,27 +38,43 @@ impl Client {
         }
     }
 
-    /// Checks that a broker can be reached and answers. Not needed: the first use connects.
-    ///
-    /// Cancel safe.
+    /// Checks that a broker can be reached and knows its cluster. Not needed: the first use
+    /// connects. Cancel safe.
     ///
     /// # Errors
     ///
-    /// What the last broker of the list met, when every one of them was tried in vain.
+    /// What the last broker of the list met, when every one of them was tried in vain, or after
+    /// [`api_timeout`](ClientBuilder::api_timeout).
     pub async fn connect(&self) -> Result<(), CallError> {
+        let cluster = &self.cluster;
+        let timeout = cluster.config().api_timeout;
+        let checked = cluster.clock().timeout(timeout, self.answered()).await;
+        checked.unwrap_or_else(|_| {
+            let last = cluster.attempts().borrow().error.clone();
+            let peer = format!("bootstrap {}", cluster.config().bootstrap_text);
+            let (api, possibly_sent) = (ApiKey::METADATA, true);
+            Err(last.unwrap_or(CallError::TimedOut { peer, api, timeout, possibly_sent }))
+        })
+    }
+
+    /// Waits until a question for metadata is answered or all who can be asked have failed.
+    async fn answered(&self) -> Result<(), CallError> {
         let mut attempts = self.cluster.attempts();
-        let tries = u64::try_from(self.cluster.config().bootstrap.len()).unwrap_or(u64::MAX);
-        self.cluster.request_refresh();
+        let entries = self.cluster.config().bootstrap.len();
+        let tries = u64::try_from(entries + self.cluster.metadata().nodes.len());
+        let tries = tries.unwrap_or(u64::MAX);
         let before = attempts.borrow_and_update().clone();
+        self.cluster.request_refresh();
         loop {
             let closed = attempts.changed().await.is_err();
             let now = attempts.borrow_and_update().clone();
             if now.answered > before.answered {
                 return Ok(());
             }
-            let failed_before = if before.error.is_some() { before.failed } else { 0 };
             match now.error {
-                Some(error) if now.failed >= failed_before + tries => return Err(error),
+                Some(error) if now.failed >= before.failed.saturating_add(tries) => {
+                    return Err(error);
+                }
                 _ if closed => return Err(CallError::Closed { possibly_sent: false }),
                 _ => {}
             }

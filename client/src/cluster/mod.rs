@@ -249,3 +249,6 @@ impl fmt::Debug for TopicInterest {
         write!(f, "TopicInterest({})", self.topic)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -335,10 +335,10 @@ where
         let (_, response) = decode_response::<R>(answer.frame, answer.version)
             .map_err(|source| CallError::Decode { api: R::KEY, source })?;
         // the one response that ends with it
-        if let Some(produced) = as_any(&response).downcast_ref::<ProduceResponse>() {
-            if let Ok(ms @ 1..) = u64::try_from(produced.throttle_time_ms) {
-                self.shared.mute(Duration::from_millis(ms));
-            }
+        if let Some(produced) = as_any(&response).downcast_ref::<ProduceResponse>()
+            && let Ok(ms @ 1..) = u64::try_from(produced.throttle_time_ms)
+        {
+            self.shared.mute(Duration::from_millis(ms));
         }
         Poll::Ready(Ok(response))
     }

@@ -16,4 +16,4 @@ pub(crate) mod pipeline;
 pub(crate) mod session;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

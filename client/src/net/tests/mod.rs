@@ -65,8 +65,7 @@ impl Stage {
     }
 
     async fn accept(&self) -> Peer {
-        let halves = self.listener.accept().await.unwrap();
-        Peer { halves, splitter: FrameSplitter::new(1_000_000) }
+        Peer::new(self.listener.accept().await.unwrap())
     }
 
     /// Accepts and says which versions there are.
@@ -96,14 +95,18 @@ fn request(name: &str) -> MetadataRequest {
 }
 
 /// What the broker's side does.
-struct Peer {
-    halves: Halves,
+pub(crate) struct Peer {
+    pub(crate) halves: Halves,
     splitter: FrameSplitter,
 }
 
 impl Peer {
+    pub(crate) fn new(halves: Halves) -> Self {
+        Self { halves, splitter: FrameSplitter::new(1_000_000) }
+    }
+
     /// The next request and its body; `None` when the client closed.
-    async fn request(&mut self) -> Option<(RequestHeader, Reader)> {
+    pub(crate) async fn request(&mut self) -> Option<(RequestHeader, Reader)> {
         loop {
             if let Some(frame) = self.splitter.next().unwrap() {
                 let mut reader = Reader::new(frame);
@@ -125,7 +128,7 @@ impl Peer {
         (header, name.to_string())
     }
 
-    async fn answer_versions(&mut self, header: &RequestHeader) {
+    pub(crate) async fn answer_versions(&mut self, header: &RequestHeader) {
         let api = |key: ApiKey, max_version| ApiVersion {
             api_key: key.0,
             min_version: 0,
@@ -136,6 +139,8 @@ impl Peer {
             api(ApiKey::PRODUCE, 12),
             api(ApiKey::METADATA, METADATA_VERSION),
             api(ApiKey::API_VERSIONS, 4),
+            api(ApiKey::CREATE_TOPICS, 7),
+            api(ApiKey::DELETE_TOPICS, 6),
         ];
         let response = ApiVersionsResponse { api_keys, ..Default::default() };
         let frame = encode(&response, header);
@@ -147,7 +152,7 @@ impl Peer {
         self.write(&answer(header, name, 0)).await;
     }
 
-    async fn write(&mut self, bytes: &[u8]) {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
         self.halves.write.write_all(bytes).await.unwrap();
     }
 
@@ -162,7 +167,7 @@ fn answer(header: &RequestHeader, name: &str, throttle_time_ms: i32) -> Bytes {
     encode(&MetadataResponse { cluster_id, throttle_time_ms, ..Default::default() }, header)
 }
 
-fn encode<M: Message>(response: &M, header: &RequestHeader) -> Bytes {
+pub(crate) fn encode<M: Message>(response: &M, header: &RequestHeader) -> Bytes {
     let key = ApiKey(header.api_key);
     encode_response(response, header.api_version, key, header.correlation_id).unwrap().into_bytes()
 }
