@@ -70,7 +70,7 @@ struct Queue {
     /// How many partitions the topic has; less than there are slots if it was made anew, smaller.
     partitions: u32,
     refused: Option<ErrorCode>,
-    closed: bool,
+    closed: Option<EnqueueError>,
     sticky: Sticky,
     /// Partitions that got their first record since the driver last looked.
     active: Vec<u32>,
@@ -112,7 +112,7 @@ impl Topic {
             slots: Vec::new(),
             partitions: 0,
             refused: None,
-            closed: false,
+            closed: None,
             sticky: Sticky::new(seed),
             active: Vec::new(),
             unsettled: Vec::new(),
@@ -190,12 +190,14 @@ impl Topic {
     }
 
     fn pick(&self, queue: &mut Queue, record: &Record<'_>) -> Result<u32, Blocked> {
-        if queue.closed {
-            return Err(Blocked::Refused(EnqueueError::Closed));
+        if let Some(why) = &queue.closed {
+            return Err(Blocked::Refused(why.clone()));
         }
         let partitions = queue.partitions;
         if partitions == 0 {
-            let Some(code) = queue.refused else { return Err(Blocked::Metadata) };
+            // just created, or about to be: worth waiting for
+            let for_good = queue.refused.filter(|code| !code.is_retriable());
+            let Some(code) = for_good else { return Err(Blocked::Metadata) };
             let topic = self.name.clone();
             return Err(Blocked::Refused(EnqueueError::TopicRefused { topic, code }));
         }
@@ -233,12 +235,13 @@ impl Topic {
         queue.sticky.current(partitions, available)
     }
 
-    /// Takes what metadata say: one place for each partition.
-    pub(crate) fn set_places(&self, places: Vec<Place>) {
+    /// Takes what metadata say: how many partitions there are, and a place for each of them, and
+    /// for those there once were.
+    pub(crate) fn set_places(&self, partitions: u32, places: Vec<Place>) {
         let mut queue = self.queue();
         let queue = &mut *queue;
         queue.refused = None;
-        queue.partitions = u32::try_from(places.len()).unwrap_or(u32::MAX);
+        queue.partitions = partitions;
         for (i, place) in places.into_iter().enumerate() {
             match queue.slots.get_mut(i) {
                 Some(slot) => slot.move_to(place),
@@ -310,9 +313,14 @@ impl Topic {
         heads.map(OpenBatch::opened_at).min()
     }
 
-    /// Takes no more records.
-    pub(crate) fn close(&self) {
-        self.queue().closed = true;
+    /// Takes no more records; the first reason given stands.
+    pub(crate) fn close(&self, why: EnqueueError) {
+        self.queue().closed.get_or_insert(why);
+    }
+
+    /// What the cluster says of the topic in place of its partitions.
+    pub(crate) fn refused(&self) -> Option<ErrorCode> {
+        self.queue().refused
     }
 
     /// The batches whose records do not all have their fate.

@@ -191,10 +191,12 @@ impl OpenBatch {
         sealer: &mut Sealer,
     ) -> Option<SealedBatch> {
         self.claim.completion.close(self.claim.records);
+        let raw_len = self.builder.len();
         match sealer.seal(self.builder, numbers) {
             Ok(body) => Some(SealedBatch {
                 id,
                 body: body.freeze(),
+                raw_len,
                 numbers,
                 claim: self.claim,
                 opened_at: self.opened_at,
@@ -212,6 +214,8 @@ impl OpenBatch {
 pub(crate) struct SealedBatch {
     id: BatchId,
     body: Bytes,
+    /// How many bytes it had before compression.
+    raw_len: usize,
     numbers: Option<Numbers>,
     claim: Claim,
     opened_at: Instant,
@@ -225,6 +229,10 @@ impl SealedBatch {
     /// The bytes to send; shared, not copied.
     pub(crate) fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    pub(crate) fn raw_len(&self) -> usize {
+        self.raw_len
     }
 
     pub(crate) fn numbers(&self) -> Option<Numbers> {
@@ -298,11 +306,19 @@ impl SealedBatch {
             Self {
                 id: left_id,
                 body: left.body,
+                raw_len: left.raw_len,
                 numbers: self.numbers,
                 claim: self.claim,
                 opened_at,
             },
-            Self { id: right_id, body: right.body, numbers, claim: right_claim, opened_at },
+            Self {
+                id: right_id,
+                body: right.body,
+                raw_len: right.raw_len,
+                numbers,
+                claim: right_claim,
+                opened_at,
+            },
         ])
     }
 }

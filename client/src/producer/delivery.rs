@@ -192,6 +192,20 @@ impl BatchCompletion {
         far.map_or(self.base_timestamp, |(_, timestamp)| *timestamp)
     }
 
+    /// How many records still wait for their fate; none of a batch that may still grow.
+    pub(crate) fn unsettled(&self) -> u32 {
+        self.unresolved(&self.rest())
+    }
+
+    /// Whether each record has its fate.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.records() > 0 && self.unsettled() == 0
+    }
+
+    pub(crate) fn partition(&self) -> PartitionIndex {
+        self.partition
+    }
+
     /// Waits until each record has its fate: how many failed, and why the first did. Cancel safe.
     pub(crate) async fn settled(&self) -> Option<(u32, SendError)> {
         poll_fn(|cx| {

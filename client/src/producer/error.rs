@@ -318,7 +318,12 @@ mod tests {
         let waited = Duration::from_secs(120);
         for (error, possibly_written, retriable, fatal) in [
             (SendError::TimedOut { waited, possibly_written: true, last }, true, true, false),
-            (SendError::TimedOut { waited, possibly_written: false, last: None }, false, true, false),
+            (
+                SendError::TimedOut { waited, possibly_written: false, last: None },
+                false,
+                true,
+                false,
+            ),
             (SendError::Unanswered { last: None }, true, true, false),
             (SendError::Closed { possibly_written: true }, true, false, true),
             (SendError::Fatal(ErrorCode::CLUSTER_AUTHORIZATION_FAILED), false, false, true),

@@ -44,7 +44,7 @@ impl fmt::Debug for Payload<'_> {
 }
 
 macro_rules! payload_from {
-    (borrowed: $($borrowed:ty => $slice:expr,)* shared: $($shared:ty,)*) => {
+    (borrowed { $($borrowed:ty => $slice:expr,)* } shared { $($shared:ty,)* }) => {
         $(impl<'a> From<&'a $borrowed> for Payload<'a> {
             fn from(bytes: &'a $borrowed) -> Self {
                 let slice: fn(&'a $borrowed) -> &'a [u8] = $slice;
@@ -60,16 +60,18 @@ macro_rules! payload_from {
 }
 
 payload_from! {
-    borrowed:
+    borrowed {
     [u8] => |b| b,
     str => |b| b.as_bytes(),
     String => |b| b.as_bytes(),
     Vec<u8> => |b| b,
     Bytes => |b| b,
-    shared:
+    }
+    shared {
     Bytes,
     Vec<u8>,
     String,
+    }
 }
 
 impl<'a, const N: usize> From<&'a [u8; N]> for Payload<'a> {

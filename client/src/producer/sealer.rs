@@ -17,6 +17,7 @@ pub(crate) struct Sealer {
 pub(crate) struct Half {
     pub(crate) body: Bytes,
     pub(crate) records: u32,
+    pub(crate) raw_len: usize,
 }
 
 impl Sealer {
@@ -38,5 +39,9 @@ impl Sealer {
         builder
             .seal(self.compression, &mut self.compressor, stamp)
             .map_err(|why| Str::from(why.to_string()))
+    }
+
+    pub(crate) fn halves(&mut self, _b: &Bytes, _n: Option<Numbers>) -> Result<(Half, Half), ()> {
+        Err(())
     }
 }

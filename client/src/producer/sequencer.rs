@@ -39,8 +39,8 @@ pub(crate) enum Answer {
     OutOfOrder(ErrorCode),
     /// Not appended: more bytes than the broker takes.
     TooLarge,
-    /// Not appended, and never will be.
-    Refused(Failure),
+    /// It will not be tried again.
+    Failed(Failure),
 }
 
 /// What the partition needs after an input.
@@ -187,6 +187,12 @@ impl Sequencer {
         self.resendable().is_some()
     }
 
+    /// How many bytes the records of a batch had before compression.
+    pub(crate) fn raw_len(&self, id: BatchId) -> Option<usize> {
+        let entry = self.entries.iter().find(|entry| entry.id == id)?;
+        entry.batch().map(SealedBatch::raw_len)
+    }
+
     /// How many bytes the next batch to be sent again has.
     pub(crate) fn resend_len(&self) -> Option<usize> {
         let entry = self.entries.get(self.resendable()?)?;
@@ -263,14 +269,12 @@ impl Sequencer {
                     self.wait(place, left);
                 }
                 Err(batch) => {
-                    let refusal = SendError::Refused {
-                        code: ErrorCode::MESSAGE_TOO_LARGE,
-                        message: None,
-                    };
+                    let refusal =
+                        SendError::Refused { code: ErrorCode::MESSAGE_TOO_LARGE, message: None };
                     self.fail(place, batch, refusal.into());
                 }
             },
-            Answer::Refused(failure) => self.fail(place, batch, failure),
+            Answer::Failed(failure) => self.fail(place, batch, failure),
         }
     }
 
