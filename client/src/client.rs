@@ -15,6 +15,7 @@ use crate::config::{ClientConfig, ConfigError};
 use crate::error::{BoxError, CallError};
 use crate::net::connection::Env;
 use crate::net::layers::{Layers, RawRequest, RawResponse, RequestService};
+use crate::producer::ProducerBuilder;
 
 /// A client of one Kafka cluster: its connections and what it knows of brokers and topics.
 ///
@@ -91,6 +92,11 @@ impl Client {
     #[must_use]
     pub fn client_id(&self) -> &str {
         self.cluster.client_id()
+    }
+
+    /// Builds a producer.
+    pub fn producer(&self) -> ProducerBuilder {
+        ProducerBuilder::new(self.cluster.clone())
     }
 
     pub(crate) const fn cluster(&self) -> &Cluster {

@@ -7,6 +7,7 @@ mod cluster;
 mod config;
 pub mod error;
 mod net;
+pub mod producer;
 
 pub use admin::{Admin, AdminError, NewPartitions, NewTopic};
 pub use client::{Client, ClientBuilder};

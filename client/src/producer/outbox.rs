@@ -488,5 +488,11 @@ struct Request {
 }
 
 #[cfg(test)]
-#[path = "outbox_tests.rs"]
-mod tests;
+#[path = "model.rs"]
+mod model;
+#[cfg(test)]
+#[path = "outbox_kit.rs"]
+mod outbox_kit;
+#[cfg(test)]
+#[path = "outbox_random_tests.rs"]
+mod random_tests;

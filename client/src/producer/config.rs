@@ -1,0 +1,296 @@
+//! The settings of a producer.
+
+use core::fmt;
+use core::time::Duration;
+
+use ottla_protocol::record::Compression;
+
+use super::accumulator::Bounds;
+use super::outbox::{Backoff, Settings};
+use super::partitioner::Partitioner;
+use super::sequencer::IN_FLIGHT_MAX;
+use super::{Producer, start};
+use crate::cluster::Cluster;
+use crate::config::ConfigError;
+
+/// Who must have a record before it counts as delivered (Kafka: `acks`).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Acks {
+    /// Nobody: a record counts as delivered once it is written to the connection, and has no known
+    /// offset. It may be lost without a word. Kafka: `acks=0`.
+    None,
+    /// The partition's leader. A record may be lost if the leader fails at once. Kafka: `acks=1`.
+    Leader,
+    /// All in-sync replicas, of which there must be at least `min.insync.replicas`. Kafka:
+    /// `acks=all`. The default.
+    #[default]
+    All,
+}
+
+impl Acks {
+    pub(crate) fn wire(self) -> i16 {
+        match self {
+            Self::None => 0,
+            Self::Leader => 1,
+            Self::All => -1,
+        }
+    }
+}
+
+/// A producer's settings, checked.
+#[derive(Clone, Debug)]
+pub(crate) struct ProducerConfig {
+    pub(crate) acks: Acks,
+    pub(crate) compression: Compression,
+    pub(crate) partitioner: Partitioner,
+    pub(crate) buffer_memory: usize,
+    pub(crate) max_block: Duration,
+    pub(crate) request_timeout: Duration,
+    pub(crate) bounds: Bounds,
+    pub(crate) settings: Settings,
+}
+
+/// Builds a [`Producer`]. Two defaults differ from the Java client's on purpose: a record goes at
+/// once if nothing is in flight to its broker, else gathers company for at most 1 ms (see
+/// [`linger`](Self::linger)); and a batch may grow to 256 KiB under load (see
+/// [`batch_bytes_max`](Self::batch_bytes_max)).
+#[derive(Clone)]
+#[must_use = "a builder does nothing before `build`"]
+pub struct ProducerBuilder {
+    cluster: Cluster,
+    acks: Acks,
+    idempotence: Option<bool>,
+    linger: Duration,
+    gather_bytes: usize,
+    batch_bytes_max: usize,
+    max_request_size: usize,
+    buffer_memory: usize,
+    max_block: Duration,
+    delivery_timeout: Duration,
+    request_timeout: Duration,
+    retry_backoff: (Duration, Duration),
+    max_in_flight: usize,
+    compression: Compression,
+    partitioner: Partitioner,
+}
+
+impl ProducerBuilder {
+    pub(crate) fn new(cluster: Cluster) -> Self {
+        let client = cluster.config();
+        Self {
+            acks: Acks::All,
+            idempotence: None,
+            linger: Duration::ZERO,
+            gather_bytes: 16 * 1024,
+            batch_bytes_max: 256 * 1024,
+            max_request_size: 1024 * 1024,
+            buffer_memory: 32 * 1024 * 1024,
+            max_block: Duration::from_secs(60),
+            delivery_timeout: Duration::from_secs(120),
+            request_timeout: client.request_timeout,
+            retry_backoff: (client.retry_backoff, client.retry_backoff_max),
+            max_in_flight: IN_FLIGHT_MAX,
+            compression: Compression::None,
+            partitioner: Partitioner::Murmur2,
+            cluster,
+        }
+    }
+
+    /// Who must have a record before it counts as delivered. Default: [`Acks::All`]. Any other
+    /// switches idempotence off, unless it was asked for: then it is an error. Kafka: `acks`.
+    pub fn acks(mut self, acks: Acks) -> Self {
+        self.acks = acks;
+        self
+    }
+
+    /// Whether a retry never appends a record twice and never changes the order of a partition.
+    /// Default: on with [`Acks::All`], else off. Kafka: `enable.idempotence`.
+    pub fn idempotence(mut self, on: bool) -> Self {
+        self.idempotence = Some(on);
+        self
+    }
+
+    /// How long a record may wait for company. Default: zero, which means natural batching: a
+    /// record goes at once if nothing is in flight to its broker; otherwise records gather until
+    /// [`gather_bytes`](Self::gather_bytes) wait, a reply arrives, or 1 ms has passed. A longer
+    /// linger waits whatever is in flight. Kafka: `linger.ms`, 5 ms.
+    pub fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// How many bytes waiting for a broker are enough to send them at once. Bytes before
+    /// compression; default: 16 KiB. Kafka: `batch.size`, which is counted per partition and bounds
+    /// the batch as well.
+    pub fn gather_bytes(mut self, bytes: usize) -> Self {
+        self.gather_bytes = bytes;
+        self
+    }
+
+    /// How large a batch may grow while earlier ones are in flight, before compression; a record
+    /// that is larger travels alone. Default: 256 KiB. Kafka: `batch.size`, 16 KiB.
+    pub fn batch_bytes_max(mut self, bytes: usize) -> Self {
+        self.batch_bytes_max = bytes;
+        self
+    }
+
+    /// How large a request may be; also bounds a single record before compression. Default: 1 MiB.
+    /// Kafka: `max.request.size`.
+    pub fn max_request_size(mut self, bytes: usize) -> Self {
+        self.max_request_size = bytes;
+        self
+    }
+
+    /// How many bytes of records may be without an acknowledgement; further ones wait. Default:
+    /// 32 MiB. Kafka: `buffer.memory`.
+    pub fn buffer_memory(mut self, bytes: usize) -> Self {
+        self.buffer_memory = bytes;
+        self
+    }
+
+    /// How long a record may wait for room in the buffer, or for its topic's metadata. Default:
+    /// 60 s. Kafka: `max.block.ms`.
+    pub fn max_block(mut self, wait: Duration) -> Self {
+        self.max_block = wait;
+        self
+    }
+
+    /// How long after its batch was opened a record's fate is decided at the latest. At least
+    /// `linger` plus `request_timeout`. Default: 120 s. Kafka: `delivery.timeout.ms`.
+    pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
+        self.delivery_timeout = timeout;
+        self
+    }
+
+    /// How long to wait for the answer to one request; the leader waits as long for its replicas.
+    /// Default: the client's, 30 s. Kafka: `request.timeout.ms`.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// How long to wait before a retry: `min` at first, doubling up to `max`, a fifth more or less.
+    /// Default: the client's, 100 ms to 1 s. Kafka: `retry.backoff.ms`, `retry.backoff.max.ms`.
+    pub fn retry_backoff(mut self, min: Duration, max: Duration) -> Self {
+        self.retry_backoff = (min, max);
+        self
+    }
+
+    /// How many requests may be in flight to a broker, and batches to a partition. At most 5 with
+    /// idempotence; without it, more than 1 may change the order of records that are retried.
+    /// Default: 5. Kafka: `max.in.flight.requests.per.connection`.
+    pub fn max_in_flight(mut self, requests: usize) -> Self {
+        self.max_in_flight = requests;
+        self
+    }
+
+    /// How batches are compressed. Default: [`Compression::None`]. Kafka: `compression.type`.
+    pub fn compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// How a record without an explicit partition gets one. Default: [`Partitioner::Murmur2`], as
+    /// the Java client does. Kafka: `partitioner.class`; librdkafka's `partitioner`, whose default
+    /// is [`Partitioner::Crc32Random`].
+    pub fn partitioner(mut self, partitioner: Partitioner) -> Self {
+        self.partitioner = partitioner;
+        self
+    }
+
+    /// Makes the producer and starts its task. Sends nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`], which names the setting.
+    pub fn build(self) -> Result<Producer, ConfigError> {
+        let config = self.checked()?;
+        Ok(start(self.cluster, config))
+    }
+
+    fn checked(&self) -> Result<ProducerConfig, ConfigError> {
+        let sizes = [
+            ("gather_bytes", "batch.size", self.gather_bytes, 1, self.batch_bytes_max),
+            ("batch_bytes_max", "batch.size", self.batch_bytes_max, 1, self.max_request_size),
+            ("max_request_size", "max.request.size", self.max_request_size, 1, REQUEST_SIZE_MAX),
+            ("buffer_memory", "buffer.memory", self.buffer_memory, 1024, usize::MAX >> 3),
+            ("max_in_flight", IN_FLIGHT_PROPERTY, self.max_in_flight, 1, 1000),
+        ];
+        for (setting, property, value, min, max) in sizes {
+            if value < min || value > max {
+                let rule = format!("must be {min} to {max}");
+                return Err(ConfigError::invalid(setting, property, value, rule));
+            }
+        }
+        let idempotent = self.idempotence.unwrap_or(self.acks == Acks::All);
+        if idempotent && self.acks != Acks::All {
+            let rule = "must be All with idempotence(true)";
+            return Err(ConfigError::invalid("acks", "acks", self.acks, rule));
+        }
+        if idempotent && self.max_in_flight > IN_FLIGHT_MAX {
+            let rule = "must be at most 5 with idempotence: a broker recognizes no more retries";
+            return Err(ConfigError::invalid(
+                "max_in_flight",
+                IN_FLIGHT_PROPERTY,
+                self.max_in_flight,
+                rule,
+            ));
+        }
+        let (min, max) = self.retry_backoff;
+        if min > max {
+            let rule = format!("must be at most the longest wait, {max:?}");
+            return Err(ConfigError::invalid("retry_backoff", "retry.backoff.ms", min, rule));
+        }
+        let least = self.linger.saturating_add(self.request_timeout);
+        if self.delivery_timeout < least {
+            let rule = format!("must be at least linger plus request_timeout, {least:?}");
+            let property = "delivery.timeout.ms";
+            return Err(ConfigError::invalid(
+                "delivery_timeout",
+                property,
+                self.delivery_timeout,
+                rule,
+            ));
+        }
+        Ok(ProducerConfig {
+            acks: self.acks,
+            compression: self.compression,
+            partitioner: self.partitioner.clone(),
+            buffer_memory: self.buffer_memory,
+            max_block: self.max_block,
+            request_timeout: self.request_timeout,
+            bounds: Bounds {
+                batch_bytes_max: self.batch_bytes_max,
+                gather_bytes: self.gather_bytes,
+                request_bytes_max: self.max_request_size,
+            },
+            settings: Settings {
+                idempotent,
+                unanswered: self.acks == Acks::None,
+                linger: self.linger,
+                gather_bytes: self.gather_bytes,
+                request_bytes_max: self.max_request_size,
+                in_flight_max: self.max_in_flight,
+                delivery_timeout: self.delivery_timeout,
+                backoff: Backoff { min, max },
+            },
+        })
+    }
+}
+
+/// The wire counts a request in an `i32`; half of that leaves room for headers and names.
+const REQUEST_SIZE_MAX: usize = 1 << 30;
+
+const IN_FLIGHT_PROPERTY: &str = "max.in.flight.requests.per.connection";
+
+impl fmt::Debug for ProducerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerBuilder")
+            .field("acks", &self.acks)
+            .field("idempotence", &self.idempotence)
+            .field("linger", &self.linger)
+            .field("compression", &self.compression)
+            .field("partitioner", &self.partitioner)
+            .finish_non_exhaustive()
+    }
+}

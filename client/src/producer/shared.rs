@@ -1,0 +1,244 @@
+//! What the handles of a producer and its driver share.
+
+use core::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ottla_protocol::Str;
+use ottla_protocol::ids::Timestamp;
+use ottla_runtime::Instant;
+use tokio::sync::{Notify, watch};
+
+use super::accumulator::{Blocked, Topic};
+use super::config::ProducerConfig;
+use super::delivery::Delivery;
+use super::error::{EnqueueError, Obstacle};
+use super::memory::{Credit, Memory};
+use super::record::Record;
+use crate::cluster::{Cluster, TopicInterest};
+
+/// Shared by handles and driver.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) cluster: Cluster,
+    pub(super) config: ProducerConfig,
+    pub(super) memory: Arc<Memory>,
+    topics: Mutex<Topics>,
+    /// Wakes the driver.
+    pub(super) notify: Notify,
+    /// Counts what the driver learnt of topics; tells who waits for metadata.
+    pub(super) learnt: watch::Sender<u64>,
+    /// Whether the driver has ended.
+    pub(super) ended: watch::Sender<bool>,
+    closing: AtomicBool,
+    /// How many calls want that nothing waits for company.
+    hurried: AtomicUsize,
+    /// A recent wall time in milliseconds, so that a record costs no clock.
+    coarse: AtomicI64,
+}
+
+#[derive(Debug, Default)]
+struct Topics {
+    by_name: BTreeMap<Str, Arc<Topic>>,
+    /// Those the driver does not know yet.
+    new: Vec<Arc<Topic>>,
+    interests: Vec<TopicInterest>,
+    closed: bool,
+}
+
+impl Shared {
+    pub(super) fn new(cluster: Cluster, config: ProducerConfig) -> Self {
+        Self {
+            memory: Arc::new(Memory::new(config.buffer_memory)),
+            coarse: AtomicI64::new(cluster.clock().wall_ms()),
+            cluster,
+            config,
+            topics: Mutex::default(),
+            notify: Notify::new(),
+            learnt: watch::Sender::new(0),
+            ended: watch::Sender::new(false),
+            closing: AtomicBool::new(false),
+            hurried: AtomicUsize::new(0),
+        }
+    }
+
+    fn topics(&self) -> MutexGuard<'_, Topics> {
+        // nothing panics while holding it
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The topic of that name; a new one is asked for at once.
+    pub(super) fn topic(&self, name: &str) -> Arc<Topic> {
+        let mut topics = self.topics();
+        if let Some(topic) = topics.by_name.get(name) {
+            return Arc::clone(topic);
+        }
+        let config = &self.config;
+        let topic = Arc::new(Topic::new(
+            Str::from(name),
+            config.partitioner.clone(),
+            config.bounds.clone(),
+            Arc::clone(&self.memory),
+            self.cluster.next_seed(),
+        ));
+        if topics.closed {
+            topic.close(EnqueueError::Closed);
+        }
+        topics.by_name.insert(topic.name().clone(), Arc::clone(&topic));
+        topics.new.push(Arc::clone(&topic));
+        topics.interests.push(self.cluster.register_topic(name));
+        drop(topics);
+        self.notify.notify_one();
+        topic
+    }
+
+    /// The topics that came since the last look.
+    pub(super) fn take_new_topics(&self) -> Vec<Arc<Topic>> {
+        core::mem::take(&mut self.topics().new)
+    }
+
+    pub(super) fn all_topics(&self) -> Vec<Arc<Topic>> {
+        self.topics().by_name.values().cloned().collect()
+    }
+
+    /// Encodes a record into its batch; the one point at which it is committed.
+    pub(super) fn append(
+        &self,
+        topic: &Topic,
+        record: &Record<'_>,
+        credit: Option<&mut Credit<'_>>,
+    ) -> Result<Delivery, Blocked> {
+        let coarse = Timestamp(self.coarse.load(Ordering::Relaxed));
+        let appended = topic.append(record, coarse, credit, || self.tick())?;
+        if appended.wake {
+            self.notify.notify_one();
+        }
+        Ok(appended.delivery)
+    }
+
+    /// Reads the clock, for all records until the next tick.
+    pub(super) fn tick(&self) -> (Instant, Timestamp) {
+        let clock = self.cluster.clock();
+        let wall = clock.wall_ms();
+        self.coarse.store(wall, Ordering::Relaxed);
+        (clock.now(), Timestamp(wall))
+    }
+
+    /// Waits for what keeps `record` out of its batch, then puts it there. Cancel safe: until it
+    /// returns, the record is in no batch.
+    pub(super) async fn enqueue(
+        &self,
+        topic: &Topic,
+        record: &Record<'_>,
+    ) -> Result<Delivery, EnqueueError> {
+        let blocked = match self.append(topic, record, None) {
+            Ok(delivery) => return Ok(delivery),
+            Err(Blocked::Refused(why)) => return Err(why),
+            Err(blocked) => blocked,
+        };
+        let max_block = self.config.max_block;
+        let mut on_memory = matches!(blocked, Blocked::Memory(_));
+        let waiting = self.enqueue_when_possible(topic, record, blocked, &mut on_memory);
+        match self.cluster.clock().timeout(max_block, waiting).await {
+            Ok(done) => done,
+            Err(_) if on_memory => Err(EnqueueError::BufferFull { waited: max_block }),
+            Err(_) => Err(EnqueueError::MetadataTimedOut {
+                topic: topic.name().clone(),
+                waited: max_block,
+                last: self.last_metadata_obstacle(topic),
+            }),
+        }
+    }
+
+    fn last_metadata_obstacle(&self, topic: &Topic) -> Option<Obstacle> {
+        let refused = topic.refused().map(Obstacle::Broker);
+        let failed = || self.cluster.attempts().borrow().error.clone();
+        refused.or_else(|| failed().map(|why| Obstacle::Network(Arc::new(why))))
+    }
+
+    async fn enqueue_when_possible(
+        &self,
+        topic: &Topic,
+        record: &Record<'_>,
+        mut blocked: Blocked,
+        on_memory: &mut bool,
+    ) -> Result<Delivery, EnqueueError> {
+        let mut learnt = self.learnt.subscribe();
+        loop {
+            let mut credit = None;
+            match blocked {
+                Blocked::Refused(why) => return Err(why),
+                Blocked::Metadata => {
+                    *on_memory = false;
+                    let again = self.append(topic, record, None);
+                    match again {
+                        Ok(delivery) => return Ok(delivery),
+                        Err(Blocked::Metadata) => {
+                            learnt.changed().await.map_err(|_| EnqueueError::Closed)?;
+                        }
+                        Err(other) => {
+                            blocked = other;
+                            continue;
+                        }
+                    }
+                }
+                Blocked::Memory(bytes) => {
+                    *on_memory = true;
+                    let _hurry = self.hurry();
+                    match self.memory.reserve(bytes).await {
+                        Ok(granted) => credit = Some(granted),
+                        Err(EnqueueError::Closed) => {} // the topic knows why
+                        Err(why) => return Err(why),
+                    }
+                    if credit.is_none() && self.is_closing() {
+                        return Err(EnqueueError::Closed);
+                    }
+                }
+            }
+            match self.append(topic, record, credit.as_mut()) {
+                Ok(delivery) => return Ok(delivery),
+                Err(next) => blocked = next,
+            }
+        }
+    }
+
+    /// While the guard lives, nothing waits for company.
+    pub(super) fn hurry(&self) -> Hurry<'_> {
+        self.hurried.fetch_add(1, Ordering::AcqRel);
+        self.notify.notify_one();
+        Hurry(self)
+    }
+
+    pub(super) fn is_hurried(&self) -> bool {
+        self.hurried.load(Ordering::Acquire) > 0 || self.is_closing()
+    }
+
+    /// Takes no more records; the driver ends when those it has are delivered.
+    pub(super) fn close(&self, why: &EnqueueError) {
+        self.topics().closed = true;
+        for topic in self.all_topics() {
+            topic.close(why.clone());
+        }
+        self.memory.close();
+        self.closing.store(true, Ordering::Release);
+        self.learnt.send_modify(|count| *count += 1);
+        self.notify.notify_one();
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(super) fn undelivered(&self) -> u64 {
+        self.all_topics().iter().map(|topic| topic.undelivered()).sum()
+    }
+}
+
+/// See [`Shared::hurry`].
+pub(super) struct Hurry<'a>(&'a Shared);
+
+impl Drop for Hurry<'_> {
+    fn drop(&mut self) {
+        self.0.hurried.fetch_sub(1, Ordering::AcqRel);
+    }
+}

@@ -1,0 +1,153 @@
+//! Producing from a stream: `send_all`, and a sink.
+
+use core::fmt;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, ready};
+use std::collections::VecDeque;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt as _, Sink, Stream, StreamExt as _};
+
+use super::delivery::Delivery;
+use super::error::{EnqueueError, SendError, TryEnqueueError};
+use super::record::Record;
+use super::{Producer, RecordMetadata};
+
+/// Some records of a [`send_all`](Producer::send_all) were not acknowledged.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{failed} records were not acknowledged, {acknowledged} were; the first failure: {first}")]
+#[non_exhaustive]
+pub struct SendAllError {
+    /// How many were acknowledged.
+    pub acknowledged: u64,
+    /// How many failed. After a fatal failure the rest of the stream was not read.
+    pub failed: u64,
+    /// Why the first failed.
+    #[source]
+    pub first: SendError,
+}
+
+/// How records fared so far.
+#[derive(Default)]
+struct Tally {
+    acknowledged: u64,
+    failed: u64,
+    first: Option<SendError>,
+}
+
+impl Tally {
+    fn count(&mut self, outcome: Result<RecordMetadata, SendError>) {
+        match outcome {
+            Ok(_) => self.acknowledged += 1,
+            Err(why) => {
+                self.failed += 1;
+                self.first.get_or_insert(why);
+            }
+        }
+    }
+}
+
+pub(super) async fn send_all<'r>(
+    producer: &Producer,
+    records: impl Stream<Item = Record<'r>>,
+) -> Result<u64, SendAllError> {
+    let mut records = pin!(records);
+    let mut tally = Tally::default();
+    // holds no more than buffer_memory does, for what has its fate leaves it
+    let mut deliveries: VecDeque<Delivery> = VecDeque::new();
+    while let Some(record) = records.next().await {
+        match producer.enqueue(record).await {
+            Ok(delivery) => deliveries.push_back(delivery),
+            Err(why) => {
+                let fatal = why.is_fatal();
+                tally.count(Err(why.into()));
+                if fatal {
+                    break;
+                }
+            }
+        }
+        while let Some(outcome) = deliveries.front().and_then(Delivery::outcome) {
+            deliveries.pop_front();
+            tally.count(outcome);
+        }
+    }
+    let _hurry = producer.shared().hurry();
+    for delivery in deliveries {
+        tally.count(delivery.await);
+    }
+    let Tally { acknowledged, failed, first } = tally;
+    first.map_or(Ok(acknowledged), |first| Err(SendAllError { acknowledged, failed, first }))
+}
+
+/// The [`Sink`] of [`Producer::sink`]. A failed record is an error of the next call; the records
+/// behind it are sent all the same.
+pub struct ProducerSink {
+    producer: Producer,
+    /// A record that waits for metadata or room.
+    waiting: Option<BoxFuture<'static, Result<Delivery, EnqueueError>>>,
+    deliveries: VecDeque<Delivery>,
+}
+
+impl ProducerSink {
+    pub(super) fn new(producer: Producer) -> Self {
+        Self { producer, waiting: None, deliveries: VecDeque::new() }
+    }
+
+    fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Some(waiting) = &mut self.waiting else { return Poll::Ready(Ok(())) };
+        let done = ready!(waiting.poll_unpin(cx));
+        self.waiting = None;
+        self.deliveries.push_back(done?);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Sink<Record<'static>> for ProducerSink {
+    type Error = SendError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        ready!(self.poll_waiting(cx))?;
+        while let Some(outcome) = self.deliveries.front().and_then(Delivery::outcome) {
+            self.deliveries.pop_front();
+            outcome?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, record: Record<'static>) -> Result<(), SendError> {
+        match self.producer.try_enqueue(&record) {
+            Ok(delivery) => self.deliveries.push_back(delivery),
+            Err(TryEnqueueError::Refused(why)) => return Err(why.into()),
+            Err(TryEnqueueError::Full | TryEnqueueError::MetadataPending) => {
+                let producer = self.producer.clone();
+                self.waiting = Some(async move { producer.enqueue(record).await }.boxed());
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        ready!(self.poll_waiting(cx))?;
+        if self.deliveries.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        let producer = self.producer.clone();
+        let _hurry = producer.shared().hurry();
+        while let Some(delivery) = self.deliveries.front_mut() {
+            let outcome = ready!(delivery.poll_unpin(cx));
+            self.deliveries.pop_front();
+            outcome?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_flush(cx)
+    }
+}
+
+impl fmt::Debug for ProducerSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProducerSink({} records without a fate)", self.deliveries.len())
+    }
+}
