@@ -16,3 +16,6 @@ pub use error::{BoxError, CallError};
 pub use net::connect_error::{ConnectCause, ConnectError};
 pub use net::layers::{RawRequest, RawResponse, RequestService};
 pub use ottla_protocol::{ApiKey, ErrorCode, ids};
+pub use producer::{
+    Acks, Delivery, Partitioner, Producer, ProducerBuilder, Record, RecordMetadata,
+};

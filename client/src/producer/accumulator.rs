@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{PartitionIndex, Timestamp};
+use ottla_protocol::ids::Timestamp;
 use ottla_protocol::record::{HEADER_SIZE, record_size_max};
 use ottla_runtime::Instant;
 
@@ -434,12 +434,3 @@ impl Queue {
         self.unsettled.push(completion);
     }
 }
-
-/// The index as the wire has it, of a slot.
-pub(crate) fn index_of(partition: u32) -> PartitionIndex {
-    partition_index(partition)
-}
-
-#[cfg(test)]
-#[path = "accumulator_tests.rs"]
-mod tests;

@@ -192,7 +192,7 @@ impl OpenBatch {
     ) -> Option<SealedBatch> {
         self.claim.completion.close(self.claim.records);
         let raw_len = self.builder.len();
-        match sealer.seal(self.builder, numbers) {
+        match sealer.seal(self.builder, numbers, &self.claim.memory) {
             Ok(body) => Some(SealedBatch {
                 id,
                 body: body.freeze(),
@@ -293,9 +293,8 @@ impl SealedBatch {
         if self.claim.records < 2 {
             return Err(self);
         }
-        let Ok((left, right)) = sealer.halves(&self.body, self.numbers) else {
-            return Err(self);
-        };
+        let halves = sealer.halves(&self.body, self.raw_len, self.numbers, &self.claim.memory);
+        let Ok([left, right]) = halves else { return Err(self) };
         let right_claim = self.claim.split_off(right.records);
         debug_assert_eq!(self.claim.records, left.records);
         let numbers = self.numbers.map(|n| Numbers { first: n.first.after(left.records), ..n });

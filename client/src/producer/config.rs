@@ -222,6 +222,13 @@ impl ProducerBuilder {
                 return Err(ConfigError::invalid(setting, property, value, rule));
             }
         }
+        if !self.compression.is_built_in() {
+            return Err(ConfigError::MissingFeature {
+                setting: "compression",
+                value: self.compression.to_string(),
+                feature: self.compression.name(),
+            });
+        }
         let idempotent = self.idempotence.unwrap_or(self.acks == Acks::All);
         if idempotent && self.acks != Acks::All {
             let rule = "must be All with idempotence(true)";

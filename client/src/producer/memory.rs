@@ -82,10 +82,6 @@ impl Memory {
         self.limit.saturating_sub(self.budget.available_permits())
     }
 
-    pub(crate) fn limit(&self) -> usize {
-        self.limit
-    }
-
     fn pool(&self) -> MutexGuard<'_, Pool> {
         // nothing panics while holding it
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
