@@ -28,7 +28,8 @@ impl Handler for ApiVersionsRequest {
         let software = [&self.client_software_name, &self.client_software_version];
         let named = context.version < NAMES_SOFTWARE || software.into_iter().all(is_software_name);
         let fault = context.verdict.error();
-        if let Some(code) = fault.or((!named).then_some(ErrorCode::INVALID_REQUEST)) {
+        let refused = (!named).then_some(ErrorCode::INVALID_REQUEST);
+        if let Some(code) = fault.or(refused) {
             let response = ApiVersionsResponse { error_code: code, ..Default::default() };
             return Ok(Some(response));
         }

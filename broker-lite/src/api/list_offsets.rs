@@ -43,7 +43,8 @@ impl Handler for ListOffsetsRequest {
                 let key = (topic.name.clone(), partition.partition_index);
                 let fault = context.verdict.error_for(&topic.name, Some(key.1.0));
                 let twice = asked.get(&key).is_some_and(|n| *n > 1);
-                let found = match fault.or(twice.then_some(ErrorCode::INVALID_REQUEST)) {
+                let twice = twice.then_some(ErrorCode::INVALID_REQUEST);
+                let found = match fault.or(twice) {
                     Some(code) => Err(code),
                     None => find(context, replicas.as_ref(), partition),
                 };

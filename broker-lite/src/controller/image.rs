@@ -10,9 +10,8 @@ use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, Uuid}
 use super::names;
 use super::records::Event;
 
-/// Resource types of Kafka's `ConfigResource`.
+/// A topic among the types of Kafka's `ConfigResource`.
 pub(crate) const TOPIC_RESOURCE: i8 = 2;
-pub(crate) const BROKER_RESOURCE: i8 = 4;
 
 /// The state of the cluster.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

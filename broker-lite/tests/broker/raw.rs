@@ -1,12 +1,18 @@
 //! A client that says exactly what it is told: one connection, raw frames.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use ottla_protocol::frame::FrameSplitter;
 use ottla_protocol::header::{decode_response, encode_request};
-use ottla_protocol::ids::{CorrelationId, PartitionIndex, Uuid};
+use ottla_protocol::ids::{
+    CorrelationId, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, Uuid,
+};
 use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use ottla_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use ottla_protocol::record::{
+    BatchBuilder, CheckedBatch, Compression, Compressor, Decompressor, ProducerStamp, RecordBlock,
+    split_batches,
+};
 use ottla_protocol::schema::Request;
 use ottla_runtime::net::{Connector, Halves};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -92,6 +98,11 @@ pub(crate) fn metadata(topics: &[&str]) -> MetadataRequest {
 
 /// A Produce of one batch, acks=all.
 pub(crate) fn produce(topic: &str, partition: i32, values: &[&str]) -> ProduceRequest {
+    produce_batch(topic, partition, batch(values, None))
+}
+
+/// A Produce of these bytes, acks=all.
+pub(crate) fn produce_batch(topic: &str, partition: i32, batch: Bytes) -> ProduceRequest {
     ProduceRequest {
         acks: -1,
         timeout_ms: 1000,
@@ -99,7 +110,7 @@ pub(crate) fn produce(topic: &str, partition: i32, values: &[&str]) -> ProduceRe
             name: topic.into(),
             partition_data: vec![PartitionProduceData {
                 index: PartitionIndex(partition),
-                records: Some(batch(values, None)),
+                records: Some(batch),
                 ..Default::default()
             }],
             ..Default::default()
@@ -129,55 +140,37 @@ pub(crate) fn fetch(topic: &str, partition: i32, offset: i64, max_wait_ms: i32) 
     }
 }
 
-/// A batch of records with these values, uncompressed; of producer (id, epoch, first sequence).
-pub(crate) fn batch(values: &[&str], producer: Option<(i64, i16, i32)>) -> Bytes {
-    let mut records = BytesMut::new();
-    for (i, value) in values.iter().enumerate() {
-        let (delta, length) = (u8::try_from(i).unwrap() * 2, u8::try_from(value.len()).unwrap());
-        assert!(delta < 128 && length < 58, "one byte a varint");
-        // length, attributes, timestamp delta, offset delta, no key, value, no headers
-        records.put_slice(&[(length + 6) * 2, 0, 0, delta, 1, length * 2]);
-        records.put_slice(value.as_bytes());
-        records.put_u8(0);
+/// A batch of records with these values, uncompressed.
+pub(crate) fn batch(values: &[&str], producer: Option<ProducerStamp>) -> Bytes {
+    let mut batch = BatchBuilder::new(BytesMut::new());
+    for value in values {
+        batch.append(Timestamp(1_000), None, Some(value.as_bytes()), &[]).unwrap();
     }
-    let count = i32::try_from(values.len()).unwrap();
-    let (id, epoch, sequence) = producer.unwrap_or((-1, -1, -1));
-    let mut checked = BytesMut::new();
-    checked.put_i16(0);
-    checked.put_i32(count - 1);
-    checked.put_i64(1_000);
-    checked.put_i64(1_000);
-    checked.put_i64(id);
-    checked.put_i16(epoch);
-    checked.put_i32(sequence);
-    checked.put_i32(count);
-    checked.put_slice(&records);
-    let mut out = BytesMut::new();
-    out.put_i64(0);
-    out.put_i32(i32::try_from(checked.len() + 9).unwrap());
-    out.put_i32(-1);
-    out.put_i8(2);
-    out.put_u32(crc32c::crc32c(&checked));
-    out.put_slice(&checked);
-    out.freeze()
+    let sealed = batch.seal(Compression::None, &mut Compressor::default(), producer);
+    sealed.unwrap().bytes.freeze()
 }
 
-/// The values in batches as [`batch`] makes them, with their offsets.
-pub(crate) fn values(mut batches: &[u8]) -> Vec<(i64, String)> {
+/// The values in fetched batches, with their offsets.
+pub(crate) fn values(batches: &Bytes) -> Vec<(i64, String)> {
     let mut values = Vec::new();
-    while !batches.is_empty() {
-        let base = i64::from_be_bytes(batches[..8].try_into().unwrap());
-        let length = i32::from_be_bytes(batches[8..12].try_into().unwrap());
-        let (batch, rest) = batches.split_at(usize::try_from(length).unwrap() + 12);
-        let mut records = &batch[61..];
-        while !records.is_empty() {
-            let (record, rest) = records[1..].split_at(usize::from(records[0] / 2));
-            let length = usize::from(record[4] / 2);
-            let value = String::from_utf8(record[5..5 + length].to_vec()).unwrap();
-            values.push((base + i64::from(record[2] / 2), value));
-            records = rest;
+    for batch in split_batches(batches.clone()) {
+        let batch = CheckedBatch::check(batch.unwrap()).unwrap();
+        let block = RecordBlock::open(&batch, &mut Decompressor::default(), 1 << 20).unwrap();
+        for record in block.records() {
+            let record = record.unwrap();
+            let value = String::from_utf8(record.value.unwrap().to_vec()).unwrap();
+            values.push((record.offset.get(), value));
         }
-        batches = rest;
     }
     values
+}
+
+/// The numbers of a batch of an idempotent producer.
+pub(crate) fn stamp(id: i64, epoch: i16, first: i32) -> Option<ProducerStamp> {
+    Some(ProducerStamp {
+        id: ProducerId(id),
+        epoch: ProducerEpoch(epoch),
+        first: Sequence::new(first).unwrap(),
+        transactional: false,
+    })
 }

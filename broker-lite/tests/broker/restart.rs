@@ -1,0 +1,92 @@
+//! What a restart keeps.
+
+use broker_lite::{ClusterBuilder, StartError, Storage};
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::ids::Offset;
+use ottla_protocol::messages::delete_topics::DeleteTopicsRequest;
+use ottla_protocol::messages::init_producer_id::InitProducerIdRequest;
+
+use crate::raw::{Raw, batch, cluster, fetch, metadata, produce, produce_batch, stamp, values};
+
+fn on(storage: &Storage) -> ClusterBuilder {
+    cluster().storage(storage.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_ids_records_and_producers_outlive_stop_and_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    for storage in [Storage::memory(), Storage::directory(dir.path())] {
+        for kill in [false, true] {
+            let name = if kill { "killed" } else { "stopped" };
+            let cluster = on(&storage).topic(name, 2).start().await.unwrap();
+            let mut raw = Raw::connect(&cluster).await;
+            let id = raw.topic_id(name).await;
+            let producer = raw.call(&InitProducerIdRequest::default(), 4).await.producer_id;
+            let producer = producer.unwrap().0;
+            let first = produce_batch(name, 1, batch(&["a"], stamp(producer, 0, 0)));
+            raw.call(&first, 9).await;
+            let epoch = raw.call(&metadata(&[name]), 9).await.topics[0].partitions[1].leader_epoch;
+            if kill {
+                cluster.kill().await;
+            } else {
+                cluster.stop().await.unwrap();
+            }
+            let cluster = on(&storage).start().await.unwrap();
+            let mut raw = Raw::connect(&cluster).await;
+            assert_eq!(raw.topic_id(name).await, id);
+            let again = raw.call(&first, 9).await;
+            let again = &again.responses[0].partition_responses[0];
+            assert_eq!((again.error_code, again.base_offset), (ErrorCode::NONE, Offset::new(0)));
+            let response = raw.call(&fetch(name, 1, 0, 0), 12).await;
+            let records = response.responses[0].partitions[0].records.as_ref().unwrap();
+            assert_eq!(values(records), [(0, "a".to_owned())], "once");
+            let next = raw.call(&InitProducerIdRequest::default(), 4).await.producer_id;
+            assert!(next.unwrap().0 > producer, "an id is given out once");
+            let now = raw.call(&metadata(&[name]), 9).await.topics[0].partitions[1].leader_epoch;
+            assert!(now > epoch, "a restart starts a new leader epoch");
+            cluster.stop().await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_deleted_before_the_restart_stays_deleted() {
+    let storage = Storage::memory();
+    let cluster = on(&storage).topic("t", 1).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    raw.call(&produce("t", 0, &["x"]), 9).await;
+    let delete = DeleteTopicsRequest { topic_names: vec!["t".into()], ..Default::default() };
+    raw.call(&delete, 5).await;
+    let storage = cluster.kill().await;
+    let cluster = on(&storage).topic("t", 1).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    let response = raw.call(&fetch("t", 0, 0, 0), 12).await;
+    assert!(response.responses[0].partitions[0].records.as_ref().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_clusters_cannot_share_storage_or_a_port() {
+    let storage = Storage::memory();
+    let first = on(&storage).start().await.unwrap();
+    let error = on(&storage).start().await.unwrap_err();
+    assert!(matches!(error, StartError::DataDirInUse(_)), "{error}");
+    drop(first);
+    tokio::task::yield_now().await;
+    on(&storage).start().await.unwrap().stop().await.unwrap();
+    let one = broker_lite::Cluster::builder().start().await.unwrap();
+    let other = broker_lite::Cluster::builder().listen("127.0.0.1", one.port());
+    let error = other.start().await.unwrap_err();
+    assert!(matches!(error, StartError::Listen { .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_start_says_why() {
+    let error = cluster().config("num.partitons", "2").start().await.unwrap_err();
+    assert!(matches!(error, StartError::Config(_)), "{error}");
+    let error = cluster().topic("a b", 1).start().await.unwrap_err();
+    assert!(matches!(error, StartError::Topic { .. }), "{error}");
+    let storage = Storage::memory();
+    on(&storage).start().await.unwrap().stop().await.unwrap();
+    let error = on(&storage).config("node.id", "2").start().await.unwrap_err();
+    assert!(matches!(error, StartError::Identity { what: "node.id", .. }), "{error}");
+}
