@@ -22,8 +22,8 @@ pub(crate) const ALLOWED: &[(&str, &str)] = &[
     ("examples", "broker-lite futures indicatif ottla tempfile tokio"),
     (
         "tests",
-        "broker-lite bytes fastrand futures ottla ottla-protocol ottla-runtime proc-macro2 \
-         serde_json stats_alloc syn tempfile tokio",
+        "broker-lite bytes fastrand futures ottla ottla-protocol ottla-runtime peak_alloc proc-macro2 \
+         serde_json syn tempfile tokio",
     ),
 ];
 

@@ -7,18 +7,30 @@ use super::{Complaint, Source};
 const ASYNC: &[&str] = &[
     "runtime/src/",
     "examples/",
+    // handles
     "client/src/lib.rs",
     "client/src/client.rs",
-    "client/src/layer.rs",
-    "client/src/net/",
     "client/src/admin/",
     "client/src/cluster/mod.rs",
     "client/src/consumer/mod.rs",
+    "client/src/consumer/stream.rs",
     "client/src/producer/mod.rs",
+    "client/src/producer/stream.rs",
+    "broker-lite/src/cluster.rs",
+    "broker-lite/src/fault/",
+    // what a handle and its driver share
+    "client/src/consumer/receive.rs",
+    "client/src/producer/shared.rs",
+    // net
+    "client/src/net/",
+    "broker-lite/src/net/",
+    // handlers: a Fetch waits for an append
+    "broker-lite/src/api/",
+    "broker-lite/src/replica/waiters.rs",
+    // one node, one process
+    "broker-lite/src/broker.rs",
     "broker-lite/src/main.rs",
     "broker-lite/src/cli/",
-    "broker-lite/src/net/",
-    "broker-lite/src/cluster.rs",
 ];
 
 fn may_be_async(path: &str) -> bool {
