@@ -182,8 +182,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How large one answer may be, in bytes; a larger one costs its connection (librdkafka:
-    /// `receive.message.max.bytes`). Default: 256 MiB.
+    /// How large one answer may be, in bytes; a larger one costs its connection (Kafka: none;
+    /// librdkafka: `receive.message.max.bytes`). Default: 256 MiB.
     pub const fn response_bytes_max(mut self, bytes: usize) -> Self {
         self.config.response_bytes_max = bytes;
         self
@@ -196,19 +196,20 @@ impl ClientBuilder {
         self
     }
 
-    /// How sockets are opened: a proxy, TLS, a network in memory. Default: TCP.
+    /// How sockets are opened: a proxy, TLS, a network in memory (Kafka: none). Default: TCP.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(Box::new(connector));
         self
     }
 
-    /// The clock that decides about timeouts and timestamps. Default: the system's.
+    /// The clock that decides about timeouts and timestamps (Kafka: none). Default: the system's.
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Puts a tower layer around every request to a broker, outside of those given before.
+    /// Puts a tower layer around every request to a broker, outside of those given before (Kafka:
+    /// none). Default: no layer.
     ///
     /// A layer may delay, fail or look at requests and answers. A delayed request holds back
     /// those behind it on its connection; order is kept. A request that the layers hold longer
@@ -224,7 +225,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Makes jitter and every other random choice repeat from run to run. Default: a random seed.
+    /// Makes jitter and every other random choice repeat from run to run (Kafka: none). Default: a
+    /// random seed.
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
