@@ -30,7 +30,7 @@ pub(crate) struct Partition {
     topic: String,
     index: PartitionIndex,
     topic_id: Uuid,
-    waiters: Waiters,
+    waiters: Arc<Waiters>,
     inner: Mutex<Inner>,
 }
 
@@ -111,7 +111,7 @@ impl Partition {
             topic: topic.to_owned(),
             index,
             topic_id,
-            waiters: Waiters::default(),
+            waiters: Arc::default(),
             inner: Mutex::new(inner),
         };
         Ok((partition, repaired))
@@ -133,7 +133,7 @@ impl Partition {
     }
 
     /// The fetches that wait for the high watermark to move.
-    pub(crate) const fn waiters(&self) -> &Waiters {
+    pub(crate) const fn waiters(&self) -> &Arc<Waiters> {
         &self.waiters
     }
 
@@ -191,13 +191,13 @@ impl Partition {
         rules: &ProduceRules,
         codecs: &mut Codecs,
     ) -> Result<PreparedBatch, AppendError> {
-        let batch = PreparedBatch::shape(records, rules)?;
+        let header = PreparedBatch::shape(&records, rules)?;
         let config = {
             let inner = self.lock();
             inner.check_leader(rules.all_in_sync)?;
             Arc::clone(&inner.config)
         };
-        batch.validate(&config, rules, codecs)
+        PreparedBatch::validate(records, &header, &config, rules, codecs)
     }
 
     /// Appends a prepared batch: judges its sequence, gives it its offsets, writes it.
@@ -217,7 +217,7 @@ impl Partition {
             (appended, inner.high_watermark > before)
         };
         if moved && !appended.duplicate {
-            self.waiters.appended(batch.bytes().len());
+            self.waiters.appended(batch.len());
         }
         Ok(appended)
     }
@@ -343,12 +343,6 @@ impl Partition {
     }
 }
 
-impl AsRef<Waiters> for Partition {
-    fn as_ref(&self) -> &Waiters {
-        &self.waiters
-    }
-}
-
 impl Inner {
     /// The epoch this replica leads in.
     fn check_leader(&self, all_in_sync: bool) -> Result<LeaderEpoch, AppendError> {
@@ -389,7 +383,7 @@ impl Inner {
             }
         }
         let placed = batch.view().placed(self.log.end(), epoch);
-        if let Err(error) = self.log.append(&placed, batch.bytes(), rules.now_ms) {
+        if let Err(error) = self.log.append(&placed, batch.bytes()?, rules.now_ms) {
             self.failed = true;
             return Err(error.into());
         }
@@ -430,3 +424,6 @@ fn read_plan(plan: &ReadPlan, out: &mut BytesMut) -> io::Result<usize> {
     out.truncate(before + read.as_ref().copied().unwrap_or(0));
     read
 }
+
+#[cfg(test)]
+mod tests;
