@@ -2,7 +2,7 @@
 //!
 //! One short lock guards it all. What can be done without it is done before ([`Partition::prepare`])
 //! or after (reading the bytes that a plan names). An append that moves the high watermark wakes
-//! the fetches in [`Partition::waiters`] once the lock is free.
+//! the waiting fetches once the lock is free.
 
 mod lookup;
 
@@ -30,7 +30,7 @@ pub(crate) struct Partition {
     topic: String,
     index: PartitionIndex,
     topic_id: Uuid,
-    waiters: Arc<Waiters>,
+    waiters: Waiters,
     inner: Mutex<Inner>,
 }
 
@@ -111,7 +111,7 @@ impl Partition {
             topic: topic.to_owned(),
             index,
             topic_id,
-            waiters: Arc::default(),
+            waiters: Waiters::default(),
             inner: Mutex::new(inner),
         };
         Ok((partition, repaired))
@@ -130,11 +130,6 @@ impl Partition {
     /// Id of the topic.
     pub(crate) const fn topic_id(&self) -> Uuid {
         self.topic_id
-    }
-
-    /// The fetches that wait for the high watermark to move.
-    pub(crate) const fn waiters(&self) -> &Arc<Waiters> {
-        &self.waiters
     }
 
     /// Makes this replica the leader of `epoch`, with so many replicas of which so many are in
@@ -340,6 +335,12 @@ impl Partition {
             inner.failed = true; // somebody panicked half way through
             inner
         })
+    }
+}
+
+impl AsRef<Waiters> for Partition {
+    fn as_ref(&self) -> &Waiters {
+        &self.waiters
     }
 }
 

@@ -349,15 +349,15 @@ fn too_few_replicas_refuse_acks_all_only() {
 
 #[test]
 fn an_append_wakes_the_fetch_that_waits_for_it_and_a_retry_does_not() {
-    let partition = open(|_| ());
+    let partition = Arc::new(open(|_| ()));
     let batch = Sent { stamp: Some((1, 0, 0)), ..Sent::default() }.bytes();
     produce(&partition, batch.clone()).unwrap();
-    let fetch = FetchWaiter::register(batch.len(), vec![Arc::clone(partition.waiters())]);
+    let fetch = FetchWaiter::register(batch.len(), vec![Arc::clone(&partition)]);
     produce(&partition, batch).unwrap();
     assert!(fetch.ready().now_or_never().is_none());
     produce(&partition, Sent { stamp: Some((1, 0, 2)), ..Sent::default() }.bytes()).unwrap();
     assert!(fetch.ready().now_or_never().is_some());
-    let fetch = FetchWaiter::register(usize::MAX, vec![Arc::clone(partition.waiters())]);
+    let fetch = FetchWaiter::register(usize::MAX, vec![Arc::clone(&partition)]);
     partition.resign();
     assert!(fetch.ready().now_or_never().is_some());
     let refused = produce(&partition, Sent::default().bytes()).unwrap_err();
