@@ -1,10 +1,14 @@
 //! Reads the records of a batch, one after the other, without copying them.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
+use super::Header;
 use super::batch::{BatchHeader, CheckedBatch};
 use super::compression::{Compression, CompressionError, Decompressor};
-use super::varint;
+use super::varint::{self, VarintError};
+use crate::Str;
 use crate::ids::{Offset, Timestamp};
 
 /// The fewest bytes of a record: its length, attributes, two deltas, two null lengths, no headers.
@@ -27,25 +31,43 @@ pub struct RecordError {
 #[non_exhaustive]
 pub enum RecordReason {
     /// The batch ends before the record does, or the record before its fields do.
-    #[error("it ends too early")]
-    Truncated,
-    /// A length is negative and not null's, or a varint is too long.
-    #[error("a length or number in it cannot be")]
-    BadNumber,
+    #[error("it ends within its {0}")]
+    Truncated(&'static str),
+    /// A varint takes more bytes or has more bits than its type.
+    #[error("the number of its {0} is too long")]
+    BadNumber(&'static str),
+    /// A length or a count is negative and does not mean null, or is above what follows.
+    #[error("its {field} cannot be {claimed} with {left} bytes left")]
+    BadLength {
+        /// Of which field.
+        field: &'static str,
+        /// What it claims.
+        claimed: i32,
+        /// How many bytes follow.
+        left: usize,
+    },
     /// Its fields end before the length that it claims.
     #[error("{0} bytes follow its last field")]
     TrailingBytes(usize),
-    /// Its offset or timestamp is more than 64 bits.
-    #[error("its offset or timestamp overflows")]
-    Overflow,
-    /// A header's key is null or not UTF-8.
-    #[error("the key of a header is null or not UTF-8")]
-    HeaderKey,
-    /// The header counts more records than there are, or fewer.
-    #[error("the batch claims {claimed} records and has bytes for others")]
+    /// Its offset is negative or more than 63 bits.
+    #[error("its offset is {delta} from that of the batch, which no offset is")]
+    Offset {
+        /// What it claims.
+        delta: i32,
+    },
+    /// Its timestamp is more than 64 bits.
+    #[error("its timestamp is {delta} ms from that of the batch, which overflows")]
+    Timestamp {
+        /// What it claims.
+        delta: i64,
+    },
+    /// The batch's header counts more records than there are, or fewer.
+    #[error("the batch claims {claimed} records, and {left} bytes are left for it")]
     Count {
         /// What the batch's header claims.
         claimed: i32,
+        /// How many bytes are left.
+        left: usize,
     },
 }
 
@@ -102,14 +124,25 @@ impl RecordBlock {
         Records { header: &self.header, rest, index, ended: false }
     }
 
-    /// A part of this block, such as a record's value, that shares its memory.
-    ///
-    /// # Panics
-    ///
-    /// If `part` is not a part of this block.
+    /// A part of this block, such as a record's value, that shares its memory. What is not a part
+    /// of it is copied.
     #[must_use]
+    #[inline]
     pub fn slice_of(&self, part: &[u8]) -> Bytes {
-        self.bytes.slice_ref(part)
+        let (whole, range) = (self.bytes.as_ptr_range(), part.as_ptr_range());
+        if whole.start <= range.start && range.end <= whole.end {
+            self.bytes.slice_ref(part)
+        } else {
+            Bytes::copy_from_slice(part)
+        }
+    }
+
+    /// A header of a record of this block, as a value that shares its memory.
+    #[must_use]
+    pub fn header_of(&self, header: &HeaderRef<'_>) -> Header {
+        let key = Str::try_from(self.slice_of(header.key.as_bytes()));
+        let value = header.value.map(|value| self.slice_of(value));
+        Header { key: key.unwrap_or_default(), value } // a `str` a moment ago: it is UTF-8
     }
 }
 
@@ -134,7 +167,7 @@ impl<'a> RecordRef<'a> {
     #[must_use]
     pub fn headers(&self) -> Headers<'a> {
         let mut rest = self.headers;
-        let left = varint::take_i32(&mut rest).unwrap_or(0);
+        let left = varint::take32(&mut rest).unwrap_or(0);
         Headers { rest, left }
     }
 
@@ -146,15 +179,16 @@ impl<'a> RecordRef<'a> {
 }
 
 /// One header of a record.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HeaderRef<'a> {
-    /// Its key.
-    pub key: &'a str,
+    /// Its key. What is not UTF-8 in it, because another client did not care, is U+FFFD here, as
+    /// in Kafka's Java client; only then is it not borrowed.
+    pub key: Cow<'a, str>,
     /// Its value, or null.
     pub value: Option<&'a [u8]>,
 }
 
-/// The headers of one record. [`Records`] has walked over them, so only a key can be wrong.
+/// The headers of one record. [`Records`] has walked over them, so nothing can be wrong.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
     rest: &'a [u8],
@@ -177,23 +211,67 @@ impl<'a> Iterator for Headers<'a> {
             return None;
         }
         self.left -= 1;
-        let key = core::str::from_utf8(take_bytes(&mut self.rest).ok()??).ok()?;
-        let value = take_bytes(&mut self.rest).ok()?;
-        Some(HeaderRef { key, value })
+        let (key, value) = take_header(&mut self.rest).ok()?;
+        Some(HeaderRef { key: String::from_utf8_lossy(key), value })
     }
+}
+
+/// Takes a varint of one field; says which, if it is none.
+#[inline]
+fn number<T>(result: Result<T, VarintError>, field: &'static str) -> Result<T, RecordReason> {
+    result.map_err(|error| match error {
+        VarintError::Truncated => RecordReason::Truncated(field),
+        VarintError::Overlong => RecordReason::BadNumber(field),
+    })
+}
+
+/// Takes as many bytes as a length says.
+#[inline]
+fn take_exactly<'a>(
+    input: &mut &'a [u8],
+    claimed: i32,
+    field: &'static str,
+) -> Result<&'a [u8], RecordReason> {
+    let split = usize::try_from(claimed).ok().and_then(|length| input.split_at_checked(length));
+    let Some((bytes, rest)) = split else {
+        return Err(RecordReason::BadLength { field, claimed, left: input.len() });
+    };
+    *input = rest;
+    Ok(bytes)
 }
 
 /// Takes bytes behind their length; `None` for null.
 #[inline]
-fn take_bytes<'a>(input: &mut &'a [u8]) -> Result<Option<&'a [u8]>, RecordReason> {
-    let length = varint::take_i32(input).ok_or(RecordReason::BadNumber)?;
-    if length == -1 {
-        return Ok(None);
+fn take_bytes<'a>(
+    input: &mut &'a [u8],
+    field: &'static str,
+) -> Result<Option<&'a [u8]>, RecordReason> {
+    match number(varint::take32(input), field)? {
+        -1 => Ok(None),
+        claimed => take_exactly(input, claimed, field).map(Some),
     }
-    let length = usize::try_from(length).map_err(|_| RecordReason::BadNumber)?;
-    let (bytes, rest) = input.split_at_checked(length).ok_or(RecordReason::Truncated)?;
-    *input = rest;
-    Ok(Some(bytes))
+}
+
+/// Takes a header: its key, which cannot be null, and its value.
+fn take_header<'a>(input: &mut &'a [u8]) -> Result<(&'a [u8], Option<&'a [u8]>), RecordReason> {
+    let claimed = number(varint::take32(input), "header key")?;
+    let key = take_exactly(input, claimed, "header key")?;
+    Ok((key, take_bytes(input, "header value")?))
+}
+
+/// Walks over the headers, so that iterating over them later cannot fail.
+fn check_headers(headers: &[u8]) -> Result<(), RecordReason> {
+    let mut rest = headers;
+    let claimed = number(varint::take32(&mut rest), "header count")?;
+    let left = rest.len();
+    // each takes two bytes at least
+    if usize::try_from(claimed).map_or(true, |count| count > left / 2) {
+        return Err(RecordReason::BadLength { field: "header count", claimed, left });
+    }
+    for _ in 0..claimed {
+        take_header(&mut rest)?;
+    }
+    if rest.is_empty() { Ok(()) } else { Err(RecordReason::TrailingBytes(rest.len())) }
 }
 
 /// Iterates over the records of a [`RecordBlock`]; ends after the first error.
@@ -226,45 +304,28 @@ impl<'a> Records<'a> {
 
     #[inline]
     fn read(&mut self) -> Result<RecordRef<'a>, RecordReason> {
-        let length = varint::take_i32(&mut self.rest).ok_or(RecordReason::BadNumber)?;
-        let length = usize::try_from(length).map_err(|_| RecordReason::BadNumber)?;
-        let (mut body, rest) = self.rest.split_at_checked(length).ok_or(RecordReason::Truncated)?;
-        self.rest = rest;
-        let (_attributes, fields) = body.split_first().ok_or(RecordReason::Truncated)?;
+        let length = number(varint::take32(&mut self.rest), "length")?;
+        let mut body = take_exactly(&mut self.rest, length, "length")?;
+        let (_attributes, fields) = body.split_first().ok_or(RecordReason::Truncated("length"))?;
         body = fields;
-        let time_delta = varint::take(&mut body).ok_or(RecordReason::BadNumber)?;
-        let offset_delta = varint::take_i32(&mut body).ok_or(RecordReason::BadNumber)?;
-        let key = take_bytes(&mut body)?;
-        let value = take_bytes(&mut body)?;
+        let time_delta = number(varint::take64(&mut body), "timestamp")?;
+        let offset_delta = number(varint::take32(&mut body), "offset")?;
+        let key = take_bytes(&mut body, "key")?;
+        let value = take_bytes(&mut body, "value")?;
         let headers = body;
         if *headers != [0] {
             check_headers(headers)?;
         }
         let offset = self.header.base_offset.checked_add(i64::from(offset_delta));
-        let offset = offset.and_then(Offset::new).ok_or(RecordReason::Overflow)?;
-        let timestamp = if self.header.is_log_append_time() {
-            self.header.max_timestamp
-        } else {
-            let base = self.header.base_timestamp.0;
-            Timestamp(base.checked_add(time_delta).ok_or(RecordReason::Overflow)?)
-        };
+        let offset = offset.and_then(Offset::new);
+        let offset = offset.ok_or(RecordReason::Offset { delta: offset_delta })?;
+        let time = self.header.base_timestamp.0.checked_add(time_delta);
+        let mut timestamp = Timestamp(time.ok_or(RecordReason::Timestamp { delta: time_delta })?);
+        if self.header.is_log_append_time() {
+            timestamp = self.header.max_timestamp;
+        }
         Ok(RecordRef { offset_delta, offset, timestamp, key, value, headers })
     }
-}
-
-/// Walks over the headers, so that iterating over them later cannot fail.
-fn check_headers(headers: &[u8]) -> Result<(), RecordReason> {
-    let mut rest = headers;
-    let count = varint::take_i32(&mut rest).ok_or(RecordReason::Truncated)?;
-    if count < 0 {
-        return Err(RecordReason::BadNumber);
-    }
-    for _ in 0..count {
-        let key = take_bytes(&mut rest)?.ok_or(RecordReason::HeaderKey)?;
-        core::str::from_utf8(key).map_err(|_| RecordReason::HeaderKey)?;
-        take_bytes(&mut rest)?;
-    }
-    if rest.is_empty() { Ok(()) } else { Err(RecordReason::TrailingBytes(rest.len())) }
 }
 
 impl<'a> Iterator for Records<'a> {
@@ -278,11 +339,12 @@ impl<'a> Iterator for Records<'a> {
         let claimed = self.header.records_count;
         if i64::from(self.index) >= i64::from(claimed) {
             self.ended = true;
-            let wrong = claimed < 0 || !self.rest.is_empty();
-            return wrong.then(|| Err(self.error(RecordReason::Count { claimed })));
+            let left = self.rest.len();
+            let wrong = claimed < 0 || left > 0;
+            return wrong.then(|| Err(self.error(RecordReason::Count { claimed, left })));
         }
         if self.rest.is_empty() {
-            return Some(Err(self.error(RecordReason::Count { claimed })));
+            return Some(Err(self.error(RecordReason::Count { claimed, left: 0 })));
         }
         match self.read() {
             Ok(record) => {

@@ -16,7 +16,7 @@ mod varint;
 pub use assign::{assign_offsets, restamp, set_log_append_time, set_max_timestamp};
 pub use batch::{BatchError, BatchHeader, CheckedBatch, HEADER_SIZE, split_batches};
 pub use builder::{AppendError, BatchBuilder, ProducerStamp, Sealed, record_size_max};
-pub use compression::{Compression, CompressionError, Compressor, Decompressor};
+pub use compression::{Compression, CompressionError, Compressor, Decompressor, LevelError};
 pub use control::{ControlBatchError, ControlRecord, ControlType, EndTxnMarker, control_batch};
 pub use iter::{HeaderRef, Headers, RecordBlock, RecordError, RecordReason, RecordRef, Records};
 

@@ -37,7 +37,7 @@ fn read(batch: &CheckedBatch) -> Vec<Owned> {
         let record = record.unwrap();
         let headers = record
             .headers()
-            .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+            .map(|header| (header.key.into_owned(), header.value.map(<[u8]>::to_vec)))
             .collect();
         let (key, value) = (record.key.map(<[u8]>::to_vec), record.value.map(<[u8]>::to_vec));
         (record.timestamp.0, key, value, headers)

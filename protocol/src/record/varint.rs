@@ -1,119 +1,207 @@
-//! Zigzag varints, as in records (not the unsigned ones of flexible messages).
+//! Zigzag varints, as records use them: 1 to 5 bytes for 32 bits, 1 to 10 for 64.
+//!
+//! Writing spreads the number over the bytes of one word, so that a caller packs several fields
+//! into a register and stores them at once.
 
-/// The most bytes one of 64 bits takes.
-pub(super) const VARLONG_BYTES_MAX: usize = 10;
-
-const fn zigzag(value: i64) -> u64 {
-    (value << 1).cast_unsigned() ^ (value >> 63).cast_unsigned()
+/// Why bytes are not a varint.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum VarintError {
+    /// The bytes end within it.
+    Truncated,
+    /// It does not end within the bytes its type allows, or carries bits its type lacks.
+    Overlong,
 }
 
-/// How many bytes `value` takes.
 #[inline]
-pub(super) const fn size(value: i64) -> usize {
-    let bits = 64 - (zigzag(value) | 1).leading_zeros();
-    bits.div_ceil(7) as usize // at most 10
+pub(super) const fn zigzag32(value: i32) -> u32 {
+    ((value << 1) ^ (value >> 31)).cast_unsigned()
 }
 
-/// A few bytes on the stack, written front to back.
-#[derive(Debug)]
-pub(super) struct Scratch<const N: usize> {
-    bytes: [u8; N],
-    len: usize,
+#[inline]
+pub(super) const fn zigzag64(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 
-impl<const N: usize> Scratch<N> {
-    #[inline]
-    pub(super) const fn new() -> Self {
-        Self { bytes: [0; N], len: 0 }
+#[inline]
+const fn unzigzag32(value: u32) -> i32 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
+#[inline]
+const fn unzigzag64(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
+/// How many bytes `value` takes: 1 to 5. 9/64 is just above 1/7, and right for up to 64 bits.
+#[inline]
+pub(super) const fn len32(value: u32) -> usize {
+    (((31 - (value | 1).leading_zeros()) * 9 + 73) / 64) as usize // at most 5
+}
+
+/// How many bytes `value` takes: 1 to 10.
+#[inline]
+pub(super) const fn len64(value: u64) -> usize {
+    (((63 - (value | 1).leading_zeros()) * 9 + 73) / 64) as usize // at most 10
+}
+
+/// The bytes of `value` as a little-endian word, and how many of them count.
+#[inline]
+pub(super) fn spread(value: u32) -> (u64, usize) {
+    if value < 0x80 {
+        return (u64::from(value), 1);
     }
+    let v = u64::from(value);
+    let groups = (v & 0x7f)
+        | ((v & 0x3f80) << 1)
+        | ((v & 0x001f_c000) << 2)
+        | ((v & 0x0fe0_0000) << 3)
+        | ((v & 0xf000_0000) << 4);
+    let len = len32(value);
+    let more = 0x0080_8080_8080 & ((1 << (8 * (len - 1))) - 1); // every byte but the last
+    (groups | more, len)
+}
 
-    #[inline]
-    pub(super) fn byte(&mut self, byte: u8) {
-        debug_assert!(self.len < N, "a caller sized its scratch too small");
-        if let Some(place) = self.bytes.get_mut(self.len) {
-            *place = byte;
-            self.len += 1;
+/// The same for 64 bits, byte by byte: rare.
+#[cold]
+pub(super) fn spread_long(value: u64) -> ([u8; 10], usize) {
+    let mut bytes = [0; 10];
+    let mut rest = value;
+    let mut len = 0;
+    for byte in &mut bytes {
+        len += 1;
+        let [low, ..] = rest.to_le_bytes();
+        rest >>= 7;
+        if rest == 0 {
+            *byte = low;
+            break;
+        }
+        *byte = low | 0x80;
+    }
+    (bytes, len)
+}
+
+/// Takes a 32-bit varint off the front of `input`.
+#[inline]
+pub(super) fn take32(input: &mut &[u8]) -> Result<i32, VarintError> {
+    match *input {
+        [low, rest @ ..] if *low < 0x80 => {
+            *input = rest;
+            Ok(unzigzag32(u32::from(*low)))
+        }
+        [low, high, rest @ ..] if *high < 0x80 => {
+            *input = rest;
+            Ok(unzigzag32(u32::from(*low & 0x7f) | u32::from(*high) << 7))
+        }
+        _ => {
+            let long = take_slowly(input, 5)?;
+            u32::try_from(long).map(unzigzag32).map_err(|_| VarintError::Overlong)
         }
     }
+}
 
-    #[inline]
-    pub(super) fn varint(&mut self, value: i64) {
-        let mut rest = zigzag(value);
-        while rest >= 0x80 {
-            self.byte((rest & 0x7f) as u8 | 0x80);
-            rest >>= 7;
+/// Takes a 64-bit varint off the front of `input`.
+#[inline]
+pub(super) fn take64(input: &mut &[u8]) -> Result<i64, VarintError> {
+    match *input {
+        [low, rest @ ..] if *low < 0x80 => {
+            *input = rest;
+            Ok(unzigzag64(u64::from(*low)))
         }
-        self.byte((rest & 0x7f) as u8);
-    }
-
-    #[inline]
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        [low, high, rest @ ..] if *high < 0x80 => {
+            *input = rest;
+            Ok(unzigzag64(u64::from(*low & 0x7f) | u64::from(*high) << 7))
+        }
+        _ => take_slowly(input, 10).map(unzigzag64),
     }
 }
 
-/// Takes a varint of at most 64 bits from `input`; `None` if it is cut off or longer.
-#[inline]
-pub(super) fn take(input: &mut &[u8]) -> Option<i64> {
-    let (&first, rest) = input.split_first()?;
-    if first < 0x80 {
+fn take_slowly(input: &mut &[u8], len_max: u32) -> Result<u64, VarintError> {
+    let mut value = 0_u64;
+    for at in 0..len_max {
+        let Some((byte, rest)) = input.split_first() else { return Err(VarintError::Truncated) };
         *input = rest;
-        return Some(unzigzag(u64::from(first)));
-    }
-    take_long(input)
-}
-
-fn take_long(input: &mut &[u8]) -> Option<i64> {
-    let mut value = 0u64;
-    for (i, &byte) in input.iter().enumerate().take(VARLONG_BYTES_MAX) {
-        if i + 1 == VARLONG_BYTES_MAX && byte > 1 {
-            return None; // above 64 bits
+        let group = u64::from(byte & 0x7f);
+        if at == 9 && group > 1 {
+            return Err(VarintError::Overlong); // 9 * 7 + 1 bits are all there are
         }
-        value |= u64::from(byte & 0x7f) << (7 * i);
-        if byte < 0x80 {
-            *input = input.get(i + 1..)?;
-            return Some(unzigzag(value));
+        value |= group << (7 * at);
+        if *byte < 0x80 {
+            return Ok(value);
         }
     }
-    None
-}
-
-const fn unzigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
-}
-
-/// Takes a varint that must fit 32 bits.
-#[inline]
-pub(super) fn take_i32(input: &mut &[u8]) -> Option<i32> {
-    i32::try_from(take(input)?).ok()
+    Err(VarintError::Overlong)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    #[test]
-    fn varints_have_the_size_that_was_computed_and_read_back() {
-        let edges = (0..63).flat_map(|bit| {
-            let power = 1i64 << bit;
-            [power - 1, power, -power, -power - 1]
-        });
-        for value in edges.chain([0, -1, i64::MAX, i64::MIN]) {
-            let mut scratch = Scratch::<VARLONG_BYTES_MAX>::new();
-            scratch.varint(value);
-            assert_eq!(scratch.bytes().len(), size(value), "{value}");
-            let mut input = scratch.bytes();
-            assert_eq!(take(&mut input), Some(value));
-            assert!(input.is_empty());
-            for cut in 0..scratch.bytes().len() {
-                assert_eq!(take(&mut &scratch.bytes()[..cut]), None, "{value} cut at {cut}");
-            }
-        }
+    fn bytes32(value: i32) -> Vec<u8> {
+        let (word, len) = spread(zigzag32(value));
+        assert_eq!(len, len32(zigzag32(value)));
+        word.to_le_bytes()[..len].to_vec()
+    }
+
+    fn bytes64(value: i64) -> Vec<u8> {
+        let (bytes, len) = spread_long(zigzag64(value));
+        assert_eq!(len, len64(zigzag64(value)));
+        bytes[..len].to_vec()
     }
 
     #[test]
-    fn a_varint_above_64_bits_is_refused() {
-        assert_eq!(take(&mut &[0xff; 11][..]), None);
-        assert_eq!(take(&mut &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2][..]), None);
+    fn known_numbers_have_known_bytes() {
+        for (value, bytes) in [
+            (0, &[0][..]),
+            (-1, &[1]),
+            (1, &[2]),
+            (63, &[0x7e]),
+            (-64, &[0x7f]),
+            (64, &[0x80, 0x01]),
+            (8191, &[0xfe, 0x7f]),
+            (8192, &[0x80, 0x80, 0x01]),
+            (i32::MAX, &[0xfe, 0xff, 0xff, 0xff, 0x0f]),
+            (i32::MIN, &[0xff, 0xff, 0xff, 0xff, 0x0f]),
+        ] {
+            assert_eq!(bytes32(value), bytes, "{value}");
+            assert_eq!(bytes64(i64::from(value)), bytes, "{value}");
+        }
+        let min = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        assert_eq!(bytes64(i64::MIN), min);
+    }
+
+    #[test]
+    fn what_is_cut_or_too_long_is_refused() {
+        for (bytes, cause) in [
+            (&[][..], VarintError::Truncated),
+            (&[0x80], VarintError::Truncated),
+            (&[0xff, 0xff, 0xff, 0xff], VarintError::Truncated),
+            (&[0xff, 0xff, 0xff, 0xff, 0x1f], VarintError::Overlong), // 33 bits
+            (&[0x80, 0x80, 0x80, 0x80, 0x80, 0x00], VarintError::Overlong),
+        ] {
+            assert_eq!(take32(&mut &*bytes), Err(cause), "{bytes:?}");
+        }
+        let mut long = vec![0xff; 9];
+        assert_eq!(take64(&mut &*long), Err(VarintError::Truncated));
+        long.push(2); // 65 bits
+        assert_eq!(take64(&mut &*long), Err(VarintError::Overlong));
+        assert_eq!(take64(&mut &[0x80; 11][..]), Err(VarintError::Overlong));
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_survives(value: i64, shift in 0_u32..64) {
+            let value = value >> shift;
+            let bytes = bytes64(value);
+            let mut input = &bytes[..];
+            prop_assert_eq!(take64(&mut input), Ok(value));
+            prop_assert!(input.is_empty());
+            if let Ok(value) = i32::try_from(value) {
+                let bytes = bytes32(value);
+                let mut input = &bytes[..];
+                prop_assert_eq!(take32(&mut input), Ok(value));
+                prop_assert!(input.is_empty());
+            }
+        }
     }
 }

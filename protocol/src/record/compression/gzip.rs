@@ -1,46 +1,47 @@
-//! gzip (RFC 1952), by flate2 with zlib-rs.
+//! gzip (RFC 1952): raw deflate of flate2, with header and trailer written and read here, because
+//! that is what lets its contexts be used again.
 
-use bytes::{BufMut, BytesMut};
-use flate2::{Compress, Crc, FlushCompress, Status};
+use bytes::{Buf, BufMut, BytesMut};
+use flate2::{Compress, Crc, Decompress, FlushCompress, FlushDecompress, Status};
 
-use super::{Compression, CompressionError, failed, read_bounded};
+use super::output::{Fault, Output};
+use super::{Compression, Decode, Encode};
 
-/// A member's header: deflate, no flags, no time, unknown system.
+/// Deflate, no flags, no time, no extra flags, unknown system: what Java writes since 16.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-/// What comes out at once.
-const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Writes one member a batch. flate2's own gzip writer cannot be used again; its deflate can.
-pub(super) struct Encoder {
-    deflate: Compress,
-    chunk: Box<[u8]>,
-}
+const FLAG_HEADER_CRC: u8 = 1 << 1;
+const FLAG_EXTRA: u8 = 1 << 2;
+const FLAG_NAME: u8 = 1 << 3;
+const FLAG_COMMENT: u8 = 1 << 4;
+const FLAGS_RESERVED: u8 = 0b1110_0000;
 
-impl Encoder {
-    pub(super) fn new(level: Option<i32>) -> Self {
-        let level = level.and_then(|level| u32::try_from(level.clamp(1, 9)).ok());
-        let level = level.map_or_else(flate2::Compression::default, flate2::Compression::new);
-        Self { deflate: Compress::new(level, false), chunk: vec![0; CHUNK_BYTES].into() }
+/// How much room deflate and inflate get at least in one go.
+const ROOM_MIN: usize = 16 * 1024;
+
+#[derive(Debug)]
+pub(super) struct Encoder(Compress);
+
+impl Encode for Encoder {
+    fn new(level: Option<i32>) -> Result<Self, Fault> {
+        let default = Compression::Gzip.levels().map_or(6, |(_, default)| default);
+        let level = u32::try_from(level.unwrap_or(default)).map_err(Fault::failed)?;
+        Ok(Self(Compress::new(flate2::Compression::new(level), false)))
     }
 
-    pub(super) fn encode(
-        &mut self,
-        input: &[u8],
-        out: &mut BytesMut,
-    ) -> Result<(), CompressionError> {
-        self.deflate.reset();
-        out.put_slice(&HEADER);
+    fn encode(&mut self, input: &[u8], out: &mut BytesMut) -> Result<(), Fault> {
+        self.0.reset();
+        out.extend_from_slice(&HEADER);
         let mut rest = input;
         loop {
-            let (taken, made) = (self.deflate.total_in(), self.deflate.total_out());
-            let status = self
-                .deflate
-                .compress(rest, &mut self.chunk, FlushCompress::Finish)
-                .map_err(|error| failed(Compression::Gzip, error))?;
-            let taken = usize::try_from(self.deflate.total_in() - taken).unwrap_or(rest.len());
-            let made = usize::try_from(self.deflate.total_out() - made).unwrap_or(0);
-            rest = rest.get(taken..).unwrap_or_default();
-            out.put_slice(self.chunk.get(..made).unwrap_or_default());
+            let start = out.len();
+            out.resize(start + ROOM_MIN.max(rest.len() / 4), 0);
+            let (read, written) = (self.0.total_in(), self.0.total_out());
+            let room = out.get_mut(start..).unwrap_or_default();
+            let status = self.0.compress(rest, room, FlushCompress::Finish);
+            let status = status.map_err(Fault::failed)?;
+            rest.advance(between(read, self.0.total_in()));
+            out.truncate(start + between(written, self.0.total_out()));
             if status == Status::StreamEnd {
                 break;
             }
@@ -53,10 +54,93 @@ impl Encoder {
     }
 }
 
-pub(super) fn decode(
-    input: &[u8],
-    out: &mut BytesMut,
-    bytes_max: usize,
-) -> Result<(), CompressionError> {
-    read_bounded(Compression::Gzip, flate2::bufread::MultiGzDecoder::new(input), out, bytes_max)
+#[derive(Debug)]
+pub(super) struct Decoder(Decompress);
+
+impl Decode for Decoder {
+    fn new() -> Result<Self, Fault> {
+        Ok(Self(Decompress::new(false)))
+    }
+
+    /// Reads any number of members, the first of which must be there.
+    fn decode(&mut self, input: &[u8], out: &mut Output) -> Result<(), Fault> {
+        let mut rest = input;
+        loop {
+            let start = out.len();
+            skip_header(&mut rest).ok_or_else(|| Fault::failed("no gzip header"))?;
+            self.inflate(&mut rest, out)?;
+            if rest.remaining() < 8 {
+                return Err(Fault::truncated());
+            }
+            let (crc, amount) = (rest.get_u32_le(), rest.get_u32_le());
+            let mut found = Crc::new();
+            found.update(out.since(start));
+            if (found.sum(), found.amount()) != (crc, amount) {
+                return Err(Fault::failed("its checksum or its size is wrong"));
+            }
+            if rest.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Decoder {
+    /// Inflates one deflate stream.
+    fn inflate(&mut self, rest: &mut &[u8], out: &mut Output) -> Result<(), Fault> {
+        self.0.reset(false);
+        let inflate = &mut self.0;
+        loop {
+            let (read, written) = (inflate.total_in(), inflate.total_out());
+            // Twice what there is, so that the cost of moving it stays in proportion. At the
+            // limit there is no room, which is enough to see the end of a stream.
+            let room = ROOM_MIN.max(out.len()).max(rest.len());
+            let mut status = Status::Ok;
+            out.fill(room, |room| {
+                status = inflate.decompress(rest, room, FlushDecompress::None)?;
+                Ok(between(written, inflate.total_out()))
+            })
+            .map_err(|error: flate2::DecompressError| Fault::failed(error))?;
+            let advanced = between(read, inflate.total_in());
+            rest.advance(advanced);
+            if status == Status::StreamEnd {
+                return Ok(());
+            }
+            if advanced == 0 && inflate.total_out() == written {
+                let full = out.left() == 0;
+                return Err(if full { Fault::Oversized } else { Fault::truncated() });
+            }
+        }
+    }
+}
+
+/// Skips the header of a member; `None` if it is none or not whole.
+fn skip_header(input: &mut &[u8]) -> Option<()> {
+    let ([0x1f, 0x8b, 8, flags, _, _, _, _, _, _], rest) = input.split_first_chunk::<10>()? else {
+        return None;
+    };
+    let mut rest = rest;
+    if flags & FLAGS_RESERVED != 0 {
+        return None;
+    }
+    if flags & FLAG_EXTRA != 0 {
+        let (length, after) = rest.split_first_chunk()?;
+        rest = after.get(usize::from(u16::from_le_bytes(*length))..)?;
+    }
+    for flag in [FLAG_NAME, FLAG_COMMENT] {
+        if flags & flag != 0 {
+            let end = rest.iter().position(|byte| *byte == 0)?;
+            rest = rest.get(end + 1..)?;
+        }
+    }
+    if flags & FLAG_HEADER_CRC != 0 {
+        rest = rest.get(2..)?; // the CRC of the batch covers these bytes
+    }
+    *input = rest;
+    Some(())
+}
+
+/// The difference of two of flate2's totals within one call.
+fn between(before: u64, after: u64) -> usize {
+    usize::try_from(after.saturating_sub(before)).unwrap_or(usize::MAX)
 }

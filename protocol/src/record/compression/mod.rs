@@ -1,19 +1,38 @@
 //! The five codecs of record batches. Output is bounded, memory is used again.
 
+#[cfg(not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")))]
+mod absent;
 #[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(feature = "lz4")]
 mod lz4;
+#[cfg_attr(
+    not(all(feature = "gzip", feature = "snappy", feature = "lz4", feature = "zstd")),
+    allow(dead_code, reason = "each codec needs another part of it")
+)]
+mod output;
 #[cfg(feature = "snappy")]
 mod snappy;
 #[cfg(feature = "zstd")]
 mod zstd;
 
+#[cfg(not(feature = "gzip"))]
+use absent as gzip;
+#[cfg(not(feature = "lz4"))]
+use absent as lz4;
+#[cfg(not(feature = "snappy"))]
+use absent as snappy;
+#[cfg(not(feature = "zstd"))]
+use absent as zstd;
+
 use core::fmt;
+use core::ops::RangeInclusive;
 use core::str::FromStr;
 use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
+
+use output::{Fault, Output};
 
 /// How a batch's records are compressed (Kafka: `compression.type`).
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -69,6 +88,17 @@ impl Compression {
             Self::Snappy => "snappy",
             Self::Lz4 => "lz4",
             Self::Zstd => "zstd",
+        }
+    }
+
+    /// The levels it has and the one it works at if it is not told (KIP-390); `None` if it has
+    /// none. Kafka's lz4 has levels, this one has not: it always works at its fastest.
+    #[must_use]
+    pub const fn levels(self) -> Option<(RangeInclusive<i32>, i32)> {
+        match self {
+            Self::None | Self::Snappy | Self::Lz4 => None,
+            Self::Gzip => Some((1..=9, 6)),
+            Self::Zstd => Some((-131_072..=22, 3)),
         }
     }
 
@@ -141,78 +171,135 @@ pub enum CompressionError {
     },
 }
 
-#[cfg(any(feature = "gzip", feature = "lz4", feature = "snappy", feature = "zstd"))]
-fn damaged(codec: Compression, reason: impl fmt::Display) -> CompressionError {
-    CompressionError::Damaged { codec, reason: reason.to_string() }
+/// A codec does not have the level that was asked for.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LevelError {
+    /// It has no levels.
+    #[error("{0} has no levels: leave its level out")]
+    None(Compression),
+    /// It has levels, but not this one.
+    #[error("{codec} has no level {level}: it has {levels:?}")]
+    OutOfRange {
+        /// Which codec.
+        codec: Compression,
+        /// What was asked for.
+        level: i32,
+        /// What it has.
+        levels: RangeInclusive<i32>,
+    },
 }
 
-#[cfg(any(feature = "gzip", feature = "lz4", feature = "snappy", feature = "zstd"))]
-fn failed(codec: Compression, reason: impl fmt::Display) -> CompressionError {
-    CompressionError::Failed { codec, reason: reason.to_string() }
+/// One direction of a codec: what it keeps from one batch to the next.
+trait Encode: Sized {
+    fn new(level: Option<i32>) -> Result<Self, Fault>;
+
+    /// Appends the compressed form of `input`.
+    fn encode(&mut self, input: &[u8], out: &mut BytesMut) -> Result<(), Fault>;
+}
+
+/// The other direction.
+trait Decode: Sized {
+    fn new() -> Result<Self, Fault>;
+
+    /// Appends what `input` is the compressed form of.
+    fn decode(&mut self, input: &[u8], out: &mut Output) -> Result<(), Fault>;
+}
+
+/// A codec that is made when it is first needed. One that failed is not used again.
+struct Slot<T> {
+    level: Option<i32>,
+    codec: Option<T>,
+}
+
+impl<T> Default for Slot<T> {
+    fn default() -> Self {
+        Self { level: None, codec: None }
+    }
+}
+
+impl<T: Encode> Slot<T> {
+    fn encode(&mut self, input: &[u8], out: &mut BytesMut) -> Result<(), Fault> {
+        let mut codec = self.codec.take().map_or_else(|| T::new(self.level), Ok)?;
+        codec.encode(input, out)?;
+        self.codec = Some(codec);
+        Ok(())
+    }
+}
+
+impl<T: Decode> Slot<T> {
+    fn decode(&mut self, input: &[u8], out: &mut Output) -> Result<(), Fault> {
+        let mut codec = self.codec.take().map_or_else(T::new, Ok)?;
+        codec.decode(input, out)?;
+        self.codec = Some(codec);
+        Ok(())
+    }
 }
 
 /// How many buffers a compressor or decompressor keeps for later.
 const SPARE_BUFFERS_MAX: usize = 4;
+/// The largest buffer it keeps: one batch of the size that Kafka allows by default, unpacked.
+const SPARE_BYTES_MAX: usize = 8 << 20;
 
 /// Compresses, with contexts that are made on first use and used again.
 #[derive(Default)]
 pub struct Compressor {
-    level: Option<i32>,
     spare: Vec<BytesMut>,
-    #[cfg(feature = "gzip")]
-    gzip: Option<gzip::Encoder>,
-    #[cfg(feature = "lz4")]
-    lz4: Option<lz4::Encoder>,
-    #[cfg(feature = "snappy")]
-    snappy: snappy::Encoder,
-    #[cfg(feature = "zstd")]
-    zstd: Option<zstd::Encoder>,
+    gzip: Slot<gzip::Encoder>,
+    snappy: Slot<snappy::Encoder>,
+    lz4: Slot<lz4::Encoder>,
+    zstd: Slot<zstd::Encoder>,
 }
 
 impl Compressor {
-    /// A compressor with this level instead of Kafka's default (gzip: zlib's, zstd: 3). A level
-    /// that the codec does not have is taken to the nearest one; snappy and lz4 have none.
-    #[must_use]
-    pub fn with_level(level: i32) -> Self {
-        Self { level: Some(level), ..Self::default() }
+    /// Makes a codec work at `level` from now on (Kafka: `compression.gzip.level`, default 6, and
+    /// `compression.zstd.level`, default 3).
+    ///
+    /// # Errors
+    ///
+    /// If the codec does not have that level.
+    pub fn set_level(&mut self, codec: Compression, level: i32) -> Result<(), LevelError> {
+        let (levels, _) = codec.levels().ok_or(LevelError::None(codec))?;
+        if !levels.contains(&level) {
+            return Err(LevelError::OutOfRange { codec, level, levels });
+        }
+        match codec {
+            Compression::Gzip => self.gzip = Slot { level: Some(level), codec: None },
+            Compression::Zstd => self.zstd = Slot { level: Some(level), codec: None },
+            Compression::None | Compression::Snappy | Compression::Lz4 => {}
+        }
+        Ok(())
     }
 
     /// Compresses `input` and appends it to `out`.
     ///
     /// # Errors
     ///
-    /// If the codec is not built in, or fails.
+    /// If the codec is not built in, or fails; `out` has lost nothing, but may have gained.
     pub fn compress(
         &mut self,
         codec: Compression,
         input: &[u8],
         out: &mut BytesMut,
     ) -> Result<(), CompressionError> {
-        match codec {
+        let outcome = match codec {
             Compression::None => {
                 out.extend_from_slice(input);
                 Ok(())
             }
-            #[cfg(feature = "gzip")]
-            Compression::Gzip => {
-                let level = self.level;
-                self.gzip.get_or_insert_with(|| gzip::Encoder::new(level)).encode(input, out)
-            }
-            #[cfg(feature = "snappy")]
+            Compression::Gzip => self.gzip.encode(input, out),
             Compression::Snappy => self.snappy.encode(input, out),
-            #[cfg(feature = "lz4")]
-            Compression::Lz4 => self.lz4.get_or_insert_default().encode(input, out),
-            #[cfg(feature = "zstd")]
-            Compression::Zstd => {
-                let encoder = match &mut self.zstd {
-                    Some(encoder) => encoder,
-                    none => none.insert(zstd::Encoder::new(self.level)?),
-                };
-                encoder.encode(input, out)
+            Compression::Lz4 => self.lz4.encode(input, out),
+            Compression::Zstd => self.zstd.encode(input, out),
+        };
+        outcome.map_err(|fault| match fault {
+            Fault::Absent => CompressionError::NotBuiltIn(codec),
+            Fault::Oversized => {
+                let reason = "there is no room for the output".to_owned();
+                CompressionError::Failed { codec, reason }
             }
-            #[allow(unreachable_patterns, reason = "reached where a feature is off")]
-            _ => Err(CompressionError::NotBuiltIn(codec)),
-        }
+            Fault::Failed(reason) => CompressionError::Failed { codec, reason },
+        })
     }
 
     /// An empty buffer for what is compressed, a recycled one if there is one.
@@ -221,9 +308,9 @@ impl Compressor {
         self.spare.pop().unwrap_or_default()
     }
 
-    /// Keeps a buffer that nobody needs any more for [`buffer`](Self::buffer).
+    /// Keeps a buffer that nobody needs any more for [`buffer`](Self::buffer), unless it is large.
     pub fn recycle(&mut self, mut buffer: BytesMut) {
-        if self.spare.len() < SPARE_BUFFERS_MAX {
+        if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= SPARE_BYTES_MAX {
             buffer.clear();
             self.spare.push(buffer);
         }
@@ -232,7 +319,7 @@ impl Compressor {
 
 impl fmt::Debug for Compressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Compressor").field("level", &self.level).finish_non_exhaustive()
+        f.debug_struct("Compressor").field("spare", &self.spare.len()).finish_non_exhaustive()
     }
 }
 
@@ -240,10 +327,10 @@ impl fmt::Debug for Compressor {
 #[derive(Default)]
 pub struct Decompressor {
     given: VecDeque<Bytes>,
-    #[cfg(feature = "snappy")]
-    snappy: snappy::Decoder,
-    #[cfg(feature = "zstd")]
-    zstd: Option<zstd::Decoder>,
+    gzip: Slot<gzip::Decoder>,
+    snappy: Slot<snappy::Decoder>,
+    lz4: Slot<lz4::Decoder>,
+    zstd: Slot<zstd::Decoder>,
 }
 
 impl Decompressor {
@@ -259,31 +346,23 @@ impl Decompressor {
         input: &[u8],
         bytes_max: usize,
     ) -> Result<Bytes, CompressionError> {
-        let mut out = self.buffer();
-        match codec {
-            Compression::None if input.len() > bytes_max => {
-                return Err(CompressionError::Oversized { codec, bytes_max });
-            }
-            Compression::None => out.extend_from_slice(input),
-            #[cfg(feature = "gzip")]
-            Compression::Gzip => gzip::decode(input, &mut out, bytes_max)?,
-            #[cfg(feature = "snappy")]
-            Compression::Snappy => self.snappy.decode(input, &mut out, bytes_max)?,
-            #[cfg(feature = "lz4")]
-            Compression::Lz4 => lz4::decode(input, &mut out, bytes_max)?,
-            #[cfg(feature = "zstd")]
-            Compression::Zstd => {
-                let decoder = match &mut self.zstd {
-                    Some(decoder) => decoder,
-                    none => none.insert(zstd::Decoder::new()?),
-                };
-                decoder.decode(input, &mut out, bytes_max)?;
-            }
-            #[allow(unreachable_patterns, reason = "reached where a feature is off")]
-            _ => return Err(CompressionError::NotBuiltIn(codec)),
-        }
-        let out = out.freeze();
-        if self.given.len() < SPARE_BUFFERS_MAX {
+        let mut out = Output::new(self.buffer(), bytes_max);
+        let outcome = match codec {
+            Compression::None => out.put(input),
+            Compression::Gzip => self.gzip.decode(input, &mut out),
+            Compression::Snappy => self.snappy.decode(input, &mut out),
+            Compression::Lz4 => self.lz4.decode(input, &mut out),
+            Compression::Zstd => self.zstd.decode(input, &mut out),
+        };
+        outcome.map_err(|fault| match fault {
+            Fault::Absent => CompressionError::NotBuiltIn(codec),
+            Fault::Oversized => CompressionError::Oversized { codec, bytes_max },
+            Fault::Failed(reason) => CompressionError::Damaged { codec, reason },
+        })?;
+        let buffer = out.into_buffer();
+        let keep = self.given.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= SPARE_BYTES_MAX;
+        let out = buffer.freeze();
+        if keep {
             self.given.push_back(out.clone());
         }
         Ok(out)
@@ -312,23 +391,4 @@ impl fmt::Debug for Decompressor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decompressor").field("given", &self.given.len()).finish_non_exhaustive()
     }
-}
-
-/// Appends what `source` yields to `out`, up to `bytes_max` bytes of it.
-#[cfg(any(feature = "gzip", feature = "lz4"))]
-fn read_bounded(
-    codec: Compression,
-    source: impl std::io::Read,
-    out: &mut BytesMut,
-    bytes_max: usize,
-) -> Result<(), CompressionError> {
-    use bytes::BufMut;
-
-    let one_more = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
-    std::io::copy(&mut source.take(one_more), &mut out.writer())
-        .map_err(|error| damaged(codec, error))?;
-    if out.len() > bytes_max {
-        return Err(CompressionError::Oversized { codec, bytes_max });
-    }
-    Ok(())
 }

@@ -1,49 +1,49 @@
-//! snappy: written with the framing of the Java library, read with it or as one raw block.
+//! snappy. Java frames raw blocks in its own way (xerial), librdkafka writes one raw block.
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{BufMut, BytesMut};
+use snap::raw::{decompress_len, max_compress_len};
 
-use super::{Compression, CompressionError, damaged, failed};
+use super::output::{Fault, Output};
+use super::{Decode, Encode};
 
-/// What the framing starts with: its mark, version 1, compatible with 1.
-const FRAMING: [u8; 16] = *b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
-const MARK_BYTES: usize = 8;
-/// How much of the records goes into one block.
-const BLOCK_BYTES: usize = 32 * 1024;
-/// A snappy block cannot grow by more than this: a copy of 64 bytes takes at least 2.
-const EXPANSION_MAX: usize = 32;
+/// Begins what is framed. No raw block begins so: it would claim 10,626 bytes of output and go on
+/// with a copy of bytes before the first.
+const MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
+const VERSION: u32 = 1;
+const VERSION_COMPATIBLE: u32 = 1;
+/// How much goes into one block: what Java does.
+const BLOCK: usize = 32 * 1024;
+/// The most a byte of input can stand for: a copy of 64 bytes takes 3.
+const EXPANSION_MAX: usize = 22;
 
 pub(super) struct Encoder(snap::raw::Encoder);
 
-impl Default for Encoder {
-    fn default() -> Self {
-        Self(snap::raw::Encoder::new())
+impl core::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("snappy::Encoder")
     }
 }
 
-impl Encoder {
-    pub(super) fn encode(
-        &mut self,
-        input: &[u8],
-        out: &mut BytesMut,
-    ) -> Result<(), CompressionError> {
-        out.put_slice(&FRAMING);
-        for block in input.chunks(BLOCK_BYTES) {
-            let length_at = out.len();
-            out.put_u32(0);
+impl Encode for Encoder {
+    fn new(_: Option<i32>) -> Result<Self, Fault> {
+        Ok(Self(snap::raw::Encoder::new()))
+    }
+
+    fn encode(&mut self, input: &[u8], out: &mut BytesMut) -> Result<(), Fault> {
+        out.reserve(16 + input.len() / 2);
+        out.extend_from_slice(&MAGIC);
+        out.put_u32(VERSION);
+        out.put_u32(VERSION_COMPATIBLE);
+        for block in input.chunks(BLOCK) {
             let start = out.len();
-            out.resize(start + snap::raw::max_compress_len(block.len()), 0);
-            let place = out.get_mut(start..).unwrap_or_default();
-            let length = self
-                .0
-                .compress(block, place)
-                .map_err(|error| failed(Compression::Snappy, error))?;
-            out.truncate(start + length);
-            let length = u32::try_from(length).map_err(|error| {
-                failed(Compression::Snappy, error) // not reached: a block is small
-            })?;
-            if let Some(place) = out.get_mut(length_at..start) {
-                place.copy_from_slice(&length.to_be_bytes());
-            }
+            out.resize(start + 4 + max_compress_len(block.len()), 0);
+            let (length, room) = out
+                .get_mut(start..)
+                .and_then(<[u8]>::split_first_chunk_mut::<4>)
+                .ok_or(Fault::Oversized)?;
+            let written = self.0.compress(block, room).map_err(Fault::failed)?;
+            *length = u32::try_from(written).map_err(Fault::failed)?.to_be_bytes();
+            out.truncate(start + 4 + written);
         }
         Ok(())
     }
@@ -51,59 +51,44 @@ impl Encoder {
 
 pub(super) struct Decoder(snap::raw::Decoder);
 
-impl Default for Decoder {
-    fn default() -> Self {
-        Self(snap::raw::Decoder::new())
+impl core::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("snappy::Decoder")
+    }
+}
+
+impl Decode for Decoder {
+    fn new() -> Result<Self, Fault> {
+        Ok(Self(snap::raw::Decoder::new()))
+    }
+
+    fn decode(&mut self, input: &[u8], out: &mut Output) -> Result<(), Fault> {
+        let Some(framed) = input.strip_prefix(&MAGIC) else {
+            return self.decode_block(input, out);
+        };
+        // Both versions are only ever 1; like Java, what a later one says is left to its blocks.
+        let (_, mut rest) = framed.split_first_chunk::<8>().ok_or_else(Fault::truncated)?;
+        while !rest.is_empty() {
+            let (length, after) = rest.split_first_chunk::<4>().ok_or_else(Fault::truncated)?;
+            let length = usize::try_from(u32::from_be_bytes(*length)).map_err(Fault::failed)?;
+            let block = after.split_at_checked(length).ok_or_else(Fault::truncated)?;
+            self.decode_block(block.0, out)?;
+            rest = block.1;
+        }
+        Ok(())
     }
 }
 
 impl Decoder {
-    pub(super) fn decode(
-        &mut self,
-        input: &[u8],
-        out: &mut BytesMut,
-        bytes_max: usize,
-    ) -> Result<(), CompressionError> {
-        if !input.starts_with(&FRAMING[..MARK_BYTES]) {
-            return self.block(input, out, bytes_max);
-        }
-        let mut rest = input.get(FRAMING.len()..).unwrap_or_default();
-        while !rest.is_empty() {
-            if rest.len() < 4 {
-                return Err(damaged(Compression::Snappy, "the length of a block is cut off"));
-            }
-            let length = rest.get_u32();
-            let block = usize::try_from(length).ok().and_then(|at| rest.split_at_checked(at));
-            let Some((block, after)) = block else {
-                let reason = format!("a block of {length} bytes is cut off at {}", rest.len());
-                return Err(damaged(Compression::Snappy, reason));
-            };
-            rest = after;
-            self.block(block, out, bytes_max)?;
-        }
-        Ok(())
-    }
-
-    fn block(
-        &mut self,
-        block: &[u8],
-        out: &mut BytesMut,
-        bytes_max: usize,
-    ) -> Result<(), CompressionError> {
-        let codec = Compression::Snappy;
-        let claimed = snap::raw::decompress_len(block).map_err(|error| damaged(codec, error))?;
+    fn decode_block(&mut self, block: &[u8], out: &mut Output) -> Result<(), Fault> {
+        let claimed = decompress_len(block).map_err(Fault::failed)?;
         if claimed > block.len().saturating_mul(EXPANSION_MAX) {
-            let reason = format!("{} bytes claim to be {claimed}", block.len());
-            return Err(damaged(codec, reason));
+            return Err(Fault::failed("a block claims more than its bytes can hold"));
         }
-        let start = out.len();
-        if start.saturating_add(claimed) > bytes_max {
-            return Err(CompressionError::Oversized { codec, bytes_max });
+        if claimed > out.left() {
+            return Err(Fault::Oversized);
         }
-        out.resize(start + claimed, 0);
-        let place = out.get_mut(start..).unwrap_or_default();
-        let made = self.0.decompress(block, place).map_err(|error| damaged(codec, error))?;
-        out.truncate(start + made);
+        out.fill(claimed, |room| self.0.decompress(block, room)).map_err(Fault::failed)?;
         Ok(())
     }
 }

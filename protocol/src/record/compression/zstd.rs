@@ -1,85 +1,79 @@
-//! zstd frames, by the reference library with contexts that are used again.
+//! zstd. Written as Java does: without content size. Read in one go, not as a stream, because a
+//! stream would first allocate the window that its header claims.
 
 use bytes::BytesMut;
-use zstd::stream::raw::{Decoder as RawDecoder, InBuffer, Operation, OutBuffer};
+use zstd::bulk::Compressor;
+use zstd::zstd_safe::{CParameter, DCtx, compress_bound, get_error_name, get_frame_content_size};
 
-use super::{Compression, CompressionError, damaged, failed};
+use super::output::{Fault, Output};
+use super::{Compression, Decode, Encode};
 
-/// Kafka's default, `compression.zstd.level`.
-const LEVEL: i32 = 3;
-/// How much room for output is made at first; it doubles.
-const ROOM_BYTES: usize = 16 * 1024;
+/// The least room that is given to decompress into.
+const ROOM_MIN: usize = 4 * 1024;
+/// What a byte of input is taken to stand for, if the frame does not say.
+const EXPANSION: usize = 8;
+/// What a byte of input is believed to stand for, if the frame says so.
+const EXPANSION_BELIEVED: usize = 32;
+/// `ZSTD_error_dstSize_tooSmall`, a stable number of zstd's C interface, as it is returned.
+const OUTPUT_TOO_SMALL: usize = 0_usize.wrapping_sub(70);
 
-pub(super) struct Encoder(zstd::bulk::Compressor<'static>);
+pub(super) struct Encoder(Compressor<'static>);
 
-impl Encoder {
-    pub(super) fn new(level: Option<i32>) -> Result<Self, CompressionError> {
-        let range = zstd::compression_level_range();
-        let level = level.unwrap_or(LEVEL).clamp(*range.start(), *range.end());
-        let context = zstd::bulk::Compressor::new(level);
-        context.map(Self).map_err(|error| failed(Compression::Zstd, error))
+impl core::fmt::Debug for Encoder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("zstd::Encoder")
+    }
+}
+
+impl Encode for Encoder {
+    fn new(level: Option<i32>) -> Result<Self, Fault> {
+        let default = Compression::Zstd.levels().map_or(3, |(_, default)| default);
+        let mut compressor = Compressor::new(level.unwrap_or(default)).map_err(Fault::failed)?;
+        let flag = CParameter::ContentSizeFlag(false);
+        compressor.set_parameter(flag).map_err(Fault::failed)?;
+        Ok(Self(compressor))
     }
 
-    pub(super) fn encode(
-        &mut self,
-        input: &[u8],
-        out: &mut BytesMut,
-    ) -> Result<(), CompressionError> {
+    fn encode(&mut self, input: &[u8], out: &mut BytesMut) -> Result<(), Fault> {
         let start = out.len();
-        out.resize(start + zstd::zstd_safe::compress_bound(input.len()), 0);
-        let place = out.get_mut(start..).unwrap_or_default();
-        let made = self
-            .0
-            .compress_to_buffer(input, place)
-            .map_err(|error| failed(Compression::Zstd, error))?;
-        out.truncate(start + made);
+        out.resize(start + compress_bound(input.len()), 0);
+        let room = out.get_mut(start..).unwrap_or_default();
+        let written = self.0.compress_to_buffer(input, room).map_err(Fault::failed)?;
+        out.truncate(start + written);
         Ok(())
     }
 }
 
-pub(super) struct Decoder(RawDecoder<'static>);
+pub(super) struct Decoder(DCtx<'static>);
 
-impl Decoder {
-    pub(super) fn new() -> Result<Self, CompressionError> {
-        RawDecoder::new().map(Self).map_err(|error| damaged(Compression::Zstd, error))
+impl core::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("zstd::Decoder")
+    }
+}
+
+impl Decode for Decoder {
+    fn new() -> Result<Self, Fault> {
+        DCtx::try_create().map(Self).ok_or_else(|| Fault::failed("out of memory"))
     }
 
-    pub(super) fn decode(
-        &mut self,
-        input: &[u8],
-        out: &mut BytesMut,
-        bytes_max: usize,
-    ) -> Result<(), CompressionError> {
-        let codec = Compression::Zstd;
-        self.0.reinit().map_err(|error| damaged(codec, error))?;
-        let mut input = InBuffer::around(input);
-        let mut made = 0;
-        let mut in_frame = true;
-        while in_frame || input.pos() < input.src.len() {
-            if made == out.len() {
-                let room = made.max(ROOM_BYTES).min(bytes_max.saturating_add(1) - made);
-                if room == 0 {
-                    return Err(CompressionError::Oversized { codec, bytes_max });
-                }
-                out.resize(made + room, 0);
+    fn decode(&mut self, input: &[u8], out: &mut Output) -> Result<(), Fault> {
+        let mut room = match get_frame_content_size(input) {
+            Ok(Some(size)) => {
+                let believed = input.len().saturating_mul(EXPANSION_BELIEVED);
+                usize::try_from(size).unwrap_or(usize::MAX).min(believed)
             }
-            let place = out.get_mut(made..).unwrap_or_default();
-            let mut output = OutBuffer::around(place);
-            let (before, capacity) = (input.pos(), output.capacity());
-            let hint =
-                self.0.run(&mut input, &mut output).map_err(|error| damaged(codec, error))?;
-            let written = output.pos();
-            made += written;
-            in_frame = hint != 0;
-            let stuck = written < capacity && input.pos() == before;
-            if in_frame && stuck && input.pos() == input.src.len() {
-                return Err(damaged(codec, "the frame is cut off"));
+            Ok(None) | Err(_) => input.len().saturating_mul(EXPANSION),
+        };
+        room = room.max(ROOM_MIN);
+        loop {
+            // What is too small was filled all but for a block: room grows with what comes out.
+            match out.fill(room, |room| self.0.decompress(room, input)) {
+                Ok(_) => return Ok(()),
+                Err(OUTPUT_TOO_SMALL) if room >= out.left() => return Err(Fault::Oversized),
+                Err(OUTPUT_TOO_SMALL) => room = room.saturating_mul(4),
+                Err(code) => return Err(Fault::failed(get_error_name(code))),
             }
         }
-        out.truncate(made);
-        if made > bytes_max {
-            return Err(CompressionError::Oversized { codec, bytes_max });
-        }
-        Ok(())
     }
 }
