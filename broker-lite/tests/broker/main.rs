@@ -1,6 +1,11 @@
 //! The broker as a client sees it: raw frames over a network in memory, on a paused clock.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod configs;
 mod faults;
+mod limits;
+mod offsets;
+mod producers;
 mod raw;
 mod records;
 mod restart;

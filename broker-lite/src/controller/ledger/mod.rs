@@ -5,6 +5,9 @@ mod brokers;
 mod create;
 mod topics;
 
+#[cfg(test)]
+mod tests;
+
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{NodeId, PartitionIndex, ProducerId, Uuid};
