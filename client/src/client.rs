@@ -12,6 +12,7 @@ use tower_service::Service;
 
 use crate::cluster::Cluster;
 use crate::config::{ClientConfig, ConfigError};
+use crate::consumer::ConsumerBuilder;
 use crate::error::{BoxError, CallError};
 use crate::net::connection::Env;
 use crate::net::layers::{Layers, RawRequest, RawResponse, RequestService};
@@ -86,6 +87,11 @@ impl Client {
     /// delivered is lost, so flush or close them before. Cancel safe; call again to wait on.
     pub async fn close(&self) {
         self.cluster.close().await;
+    }
+
+    /// A consumer of this cluster's records; see [`ConsumerBuilder`].
+    pub fn consumer(&self) -> ConsumerBuilder {
+        ConsumerBuilder::new(self.cluster.clone())
     }
 
     /// What the client calls itself (Kafka: `client.id`).

@@ -1,0 +1,212 @@
+//! Why the consumer could not do what it was asked. One enum per operation.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::ids::{NodeId, Offset};
+
+use super::decode::BatchFault;
+use super::subscription::TopicPartition;
+use crate::error::CallError;
+
+/// Why no records came. Other partitions are not concerned: the next call goes on with them.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PollError {
+    /// A batch cannot be read. Reading of this partition stays before it, and it is fetched and
+    /// reported again after a while. To skip it, seek to `next`.
+    #[error("{partition} cannot be read at offset {offset}: {fault}; {}", skip(.next))]
+    Corrupt {
+        /// Where it is.
+        partition: TopicPartition,
+        /// The first record that cannot be had.
+        offset: Offset,
+        /// The first offset behind the batch, if its header can be trusted that far.
+        next: Option<Offset>,
+        /// What is wrong with it.
+        fault: BatchFault,
+    },
+    /// The log does not have the position, and the policy is
+    /// [`OffsetReset::Error`](super::OffsetReset::Error). Nothing is read from this partition
+    /// before a seek.
+    #[error(
+        "{partition} has no offset {position}: its log was cut at one of its ends; seek to go on"
+    )]
+    OffsetOutOfRange {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Where the consumer wanted to read.
+        position: Offset,
+    },
+    /// The partition was assigned without an offset, and the policy is
+    /// [`OffsetReset::Error`](super::OffsetReset::Error). Nothing is read from it before a seek.
+    #[error("{partition} has no position and the reset policy forbids to guess one; seek to go on")]
+    NoPosition {
+        /// Which partition.
+        partition: TopicPartition,
+    },
+    /// The topic was deleted and made again, so that offsets mean something else, and the policy is
+    /// [`OffsetReset::Error`](super::OffsetReset::Error). Nothing is read from this partition
+    /// before a seek. (With another policy reading goes on at the start of the new topic.)
+    #[error("the topic of {partition} was deleted and created again; seek to go on")]
+    TopicRecreated {
+        /// Which partition.
+        partition: TopicPartition,
+    },
+    /// The cluster does not have this partition. The consumer goes on asking for it.
+    #[error("{partition} does not exist: {code}; still looking for it")]
+    UnknownPartition {
+        /// Which partition.
+        partition: TopicPartition,
+        /// What the cluster said.
+        code: ErrorCode,
+    },
+    /// The leader refuses this partition. The consumer goes on asking.
+    #[error("the leader of {partition} answered {code}: {}", .code.meaning())]
+    Broker {
+        /// Which partition.
+        partition: TopicPartition,
+        /// What the leader said.
+        code: ErrorCode,
+    },
+    /// A broker cannot be read from in a way that waiting will not cure. The consumer tries again
+    /// after a while.
+    #[error("cannot fetch from node {node}: {source}")]
+    Node {
+        /// Which broker.
+        node: NodeId,
+        /// Why.
+        source: CallError,
+    },
+    /// The consumer, or its client, was closed.
+    #[error("the consumer is closed")]
+    Closed,
+}
+
+fn skip(next: &Option<Offset>) -> String {
+    match next {
+        Some(next) => format!("seek to {next} to skip it"),
+        None => "seek past it to skip it".to_owned(),
+    }
+}
+
+impl PollError {
+    /// Whether the same call may succeed later with no change by the application.
+    #[must_use]
+    pub const fn is_retriable(&self) -> bool {
+        match self {
+            Self::UnknownPartition { .. } | Self::Broker { .. } | Self::Corrupt { .. } => true,
+            Self::OffsetOutOfRange { .. }
+            | Self::NoPosition { .. }
+            | Self::TopicRecreated { .. }
+            | Self::Node { .. }
+            | Self::Closed => false,
+        }
+    }
+
+    /// The partition that is concerned, if it is one.
+    #[must_use]
+    pub const fn partition(&self) -> Option<&TopicPartition> {
+        match self {
+            Self::Corrupt { partition, .. }
+            | Self::OffsetOutOfRange { partition, .. }
+            | Self::NoPosition { partition }
+            | Self::TopicRecreated { partition }
+            | Self::UnknownPartition { partition, .. }
+            | Self::Broker { partition, .. } => Some(partition),
+            Self::Node { .. } | Self::Closed => None,
+        }
+    }
+}
+
+/// Why nothing was assigned; the assignment is as it was.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AssignError {
+    /// No topic can have this name.
+    #[error("{topic:?} cannot be a topic: a name has 1 to 249 of the characters a-z A-Z 0-9 . _ -")]
+    InvalidTopic {
+        /// The name.
+        topic: Arc<str>,
+    },
+    /// No partition can have this index.
+    #[error("{partition} cannot be a partition: the first is 0")]
+    InvalidPartition {
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// The consumer, or its client, was closed.
+    #[error("the consumer is closed")]
+    Closed,
+}
+
+/// The partition is not assigned to this consumer; nothing was changed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{partition} is not assigned to this consumer")]
+pub struct NotAssigned {
+    /// Which partition.
+    pub partition: TopicPartition,
+}
+
+/// Why the position of a partition is not known.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PositionError {
+    /// It is not assigned to this consumer.
+    #[error(transparent)]
+    NotAssigned(#[from] NotAssigned),
+    /// It has none, and the policy is [`OffsetReset::Error`](super::OffsetReset::Error).
+    #[error("{partition} has no position and the reset policy forbids to guess one; seek to go on")]
+    Undefined {
+        /// Which partition.
+        partition: TopicPartition,
+    },
+    /// The leader did not say where its log starts or ends in time (Kafka:
+    /// `default.api.timeout.ms`).
+    #[error("the position of {partition} was not known within {timeout:?}")]
+    TimedOut {
+        /// Which partition.
+        partition: TopicPartition,
+        /// How long that is.
+        timeout: Duration,
+    },
+    /// The consumer, or its client, was closed.
+    #[error("the consumer is closed")]
+    Closed,
+}
+
+/// Why the offsets of a partition could not be had.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OffsetsError {
+    /// Not answered in time (Kafka: `default.api.timeout.ms`).
+    #[error("the offsets of {partition} were not known within {timeout:?}: {reason}")]
+    TimedOut {
+        /// The first partition that is missing.
+        partition: TopicPartition,
+        /// How long that is.
+        timeout: Duration,
+        /// What stood in the way last.
+        reason: String,
+    },
+    /// The leader refuses.
+    #[error("the leader of {partition} answered {code}: {}", .code.meaning())]
+    Broker {
+        /// Which partition.
+        partition: TopicPartition,
+        /// What the leader said.
+        code: ErrorCode,
+    },
+    /// A broker cannot be asked.
+    #[error("node {node} cannot be asked for offsets: {source}")]
+    Node {
+        /// Which broker.
+        node: NodeId,
+        /// Why.
+        source: CallError,
+    },
+    /// The consumer, or its client, was closed.
+    #[error("the consumer is closed")]
+    Closed,
+}

@@ -1,0 +1,134 @@
+//! Asks leaders where their logs start and end, for partitions that have no position.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex};
+use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
+
+use super::{Inbox, Retry};
+use crate::consumer::error::PollError;
+use crate::consumer::subscription::{Claim, End, Position};
+use crate::error::CallError;
+
+/// Asks one broker for offsets of partitions it leads.
+#[derive(Debug)]
+pub(crate) struct OffsetsOrder {
+    id: u64,
+    pub(crate) node: NodeId,
+    pub(crate) parts: Vec<OffsetsPart>,
+}
+
+/// A partition and the end that is asked for.
+#[derive(Debug)]
+pub(crate) struct OffsetsPart {
+    claim: Claim,
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: PartitionIndex,
+    pub(crate) leader_epoch: Option<LeaderEpoch>,
+    pub(crate) end: End,
+}
+
+impl Inbox {
+    /// One order for everything that one broker must be asked; `None` if nothing is to be asked.
+    pub(super) fn order_offsets(&mut self) -> Option<OffsetsOrder> {
+        let id = self.next_order;
+        let mut node = None;
+        let mut parts = Vec::new();
+        for (slot, assigned) in self.subscription.iter() {
+            let seat = &mut self.seats[slot];
+            let (Position::Ask(end), Some(leader)) = (assigned.position, seat.leader) else {
+                continue;
+            };
+            let same_node = node.is_none_or(|n| n == leader.node);
+            if seat.asking.is_some() || !seat.may_ask() || !same_node {
+                continue;
+            }
+            let Some(claim) = self.subscription.claim(slot) else { continue };
+            node = Some(leader.node);
+            seat.asking = Some(id);
+            parts.push(OffsetsPart {
+                claim,
+                topic: Arc::clone(&assigned.partition.topic),
+                partition: assigned.partition.partition,
+                leader_epoch: leader.epoch,
+                end,
+            });
+        }
+        self.next_order += 1;
+        Some(OffsetsOrder { id, node: node?, parts })
+    }
+
+    /// Takes over what the leader answered. Whatever went wrong, the policy is not applied again:
+    /// the question stays until it is answered.
+    pub(crate) fn on_offsets_reply(
+        &mut self,
+        order: &OffsetsOrder,
+        reply: Result<ListOffsetsResponse, CallError>,
+    ) {
+        let mut answers = BTreeMap::new();
+        let failure = match reply {
+            Ok(response) => {
+                for topic in &response.topics {
+                    for p in &topic.partitions {
+                        let key = (&*topic.name, p.partition_index);
+                        answers.insert(key, (p.error_code, p.offset));
+                    }
+                }
+                return self.take_answers(order, &answers);
+            }
+            Err(failure) => failure,
+        };
+        tracing::debug!(node = %order.node, error = %failure, "asking for offsets failed");
+        if !failure.is_retriable() {
+            self.lane(order.node).error = Some(failure);
+        }
+        self.take_answers(order, &answers);
+    }
+
+    fn take_answers(
+        &mut self,
+        order: &OffsetsOrder,
+        answers: &BTreeMap<(&str, PartitionIndex), (ErrorCode, Option<Offset>)>,
+    ) {
+        for part in &order.parts {
+            let slot = part.claim.slot;
+            let Some(assigned) = self.subscription.claimed(part.claim) else { continue };
+            let seat = &mut self.seats[slot];
+            if seat.asking != Some(order.id) {
+                continue;
+            }
+            seat.asking = None;
+            match answers.get(&(&*part.topic, part.partition)) {
+                Some((ErrorCode::NONE, Some(offset))) => {
+                    assigned.position = Position::At(*offset);
+                    seat.succeeded();
+                }
+                Some((code, _)) if !is_passing(*code) => {
+                    let partition = assigned.partition.clone();
+                    seat.error = Some(PollError::Broker { partition, code: *code });
+                    seat.retry = Retry::Backoff;
+                }
+                _ => {
+                    seat.retry = Retry::Backoff;
+                    self.refresh = true;
+                }
+            }
+        }
+    }
+}
+
+/// Whether the code speaks of a state that passes: the answer is to wait, look at the metadata, and
+/// ask again, without a word to the application.
+pub(crate) fn is_passing(code: ErrorCode) -> bool {
+    code.is_retriable()
+        || matches!(
+            code,
+            ErrorCode::NONE
+                | ErrorCode::UNKNOWN_SERVER_ERROR
+                | ErrorCode::FENCED_LEADER_EPOCH
+                | ErrorCode::UNKNOWN_TOPIC_ID
+                | ErrorCode::INCONSISTENT_TOPIC_ID
+        )
+}

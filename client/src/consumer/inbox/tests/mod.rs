@@ -1,0 +1,5 @@
+//! The machine without a runtime: rules by table, and random schedules against a model.
+
+mod model;
+mod rules;
+mod schedule;
