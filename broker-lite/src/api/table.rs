@@ -7,6 +7,7 @@ use ottla_protocol::messages::delete_topics::DeleteTopicsRequest;
 use ottla_protocol::messages::describe_cluster::DescribeClusterRequest;
 use ottla_protocol::messages::describe_configs::DescribeConfigsRequest;
 use ottla_protocol::messages::fetch::FetchRequest;
+use ottla_protocol::messages::find_coordinator::FindCoordinatorRequest;
 use ottla_protocol::messages::init_producer_id::InitProducerIdRequest;
 use ottla_protocol::messages::list_offsets::ListOffsetsRequest;
 use ottla_protocol::messages::metadata::MetadataRequest;
@@ -20,6 +21,7 @@ pub(crate) static TABLE: &[Row] = &[
     row::<FetchRequest>(),
     row::<ListOffsetsRequest>(),
     row::<MetadataRequest>(),
+    row::<FindCoordinatorRequest>(),
     row::<ApiVersionsRequest>(),
     row::<CreateTopicsRequest>(),
     row::<DeleteTopicsRequest>(),

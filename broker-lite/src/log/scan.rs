@@ -3,9 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use ottla_protocol::record::HEADER_SIZE;
-
-use super::batch::{BadBatch, BatchView};
+use super::batch::{BadBatch, BatchView, HEADER_BYTES};
 use super::disk::File;
 
 /// What lies at a position of a log file.
@@ -43,7 +41,7 @@ impl Scanner {
             return Ok(Step::End);
         }
         let left = self.end - at;
-        let header = match BatchView::read(self.bytes(at, HEADER_SIZE)?) {
+        let header = match BatchView::read(self.bytes(at, HEADER_BYTES)?) {
             Ok(header) if header.bytes <= left => header,
             Ok(_) => return Ok(Step::Bad(at, BadBatch::Torn)),
             Err(bad) => return Ok(Step::Bad(at, bad)),

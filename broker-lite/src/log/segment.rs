@@ -5,9 +5,8 @@ use std::io;
 use std::sync::Arc;
 
 use ottla_protocol::ids::Offset;
-use ottla_protocol::record::HEADER_SIZE;
 
-use super::batch::{BadBatch, BatchBytes, BatchView};
+use super::batch::{BatchView, HEAD_BYTES};
 use super::config::LogConfig;
 use super::disk::{Disk, File, join};
 use super::offset_index::{self, IndexError, OffsetIndex};
@@ -50,7 +49,7 @@ pub(crate) struct Scanned {
     /// The offset behind the last whole batch.
     pub(crate) next: Offset,
     /// Why the scan ended before the file did.
-    pub(crate) bad: Option<BadBatch>,
+    pub(crate) bad: Option<super::batch::BadBatch>,
 }
 
 impl Segment {
@@ -118,14 +117,14 @@ impl Segment {
                 Step::End => break None,
                 Step::Bad(_, bad) => break Some(bad),
                 Step::Batch(_, batch) if batch.base < next => {
-                    break Some(BadBatch::Order(batch.base, next));
+                    break Some(super::batch::BadBatch::Order(batch.base, next));
                 }
                 Step::Batch(at, batch) => {
                     if !batch.checksum_fits(scan.whole(at, &batch)?) {
-                        break Some(BadBatch::Checksum);
+                        break Some(super::batch::BadBatch::Checksum);
                     }
                     if this.delta(batch.last).is_none() {
-                        break Some(BadBatch::Offset);
+                        break Some(super::batch::BadBatch::Offset);
                     }
                     this.note(disk, &batch, config)?;
                     next = batch.last.next();
@@ -215,17 +214,16 @@ impl Segment {
         Ok(age > config.segment_ms)
     }
 
-    /// Writes `batch`, whose bytes are `bytes` but for its place, which is taken from the view.
+    /// Writes `batch`, whose bytes are `bytes` but for the head, which is taken from the view.
     pub(crate) fn append(
         &mut self,
         disk: &dyn Disk,
         batch: &BatchView,
-        mut bytes: BatchBytes<'_>,
+        bytes: &[u8],
         config: &LogConfig,
     ) -> io::Result<()> {
         assert_eq!(bytes.len(), batch.bytes as usize);
-        bytes.place(batch);
-        self.file.append(&bytes.parts())?;
+        self.file.append(&[&batch.head(), &bytes[HEAD_BYTES..]])?;
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
@@ -388,7 +386,7 @@ impl Segment {
     }
 
     fn first_batch(&self) -> io::Result<Option<Found>> {
-        match self.scan_from(0, HEADER_SIZE).step()? {
+        match self.scan_from(0, super::batch::HEADER_BYTES).step()? {
             Step::Batch(at, batch) => Ok(Some((at, batch))),
             Step::End => Ok(None),
             Step::Bad(at, bad) => Err(self.damaged(at, bad)),
@@ -405,7 +403,7 @@ impl Segment {
         u32::try_from(delta).ok().filter(|delta| i32::try_from(*delta).is_ok())
     }
 
-    fn damaged(&self, at: u32, bad: BadBatch) -> io::Error {
+    fn damaged(&self, at: u32, bad: super::batch::BadBatch) -> io::Error {
         let name = path(&self.dir, self.base, "log");
         io::Error::new(io::ErrorKind::InvalidData, format!("{name}: byte {at}: {bad}"))
     }

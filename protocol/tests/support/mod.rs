@@ -133,6 +133,7 @@ macro_rules! for_every_message {
             describe_cluster::DescribeClusterRequest, describe_cluster::DescribeClusterResponse,
             describe_configs::DescribeConfigsRequest, describe_configs::DescribeConfigsResponse,
             fetch::FetchRequest, fetch::FetchResponse,
+            find_coordinator::FindCoordinatorRequest, find_coordinator::FindCoordinatorResponse,
             init_producer_id::InitProducerIdRequest, init_producer_id::InitProducerIdResponse,
             leader_change::LeaderChangeMessage,
             list_offsets::ListOffsetsRequest, list_offsets::ListOffsetsResponse,
