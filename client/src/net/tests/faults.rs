@@ -210,3 +210,46 @@ async fn a_queue_without_end_is_refused() {
     assert!(matches!(error, CallError::QueueFull { waiting: 4096, .. }), "{error}");
     assert!(error.is_retriable() && !error.possibly_sent());
 }
+
+/// Larger than what the network in memory holds on its way.
+fn wide_request() -> MetadataRequest {
+    let name = Some(Str::from("x".repeat(10_000)));
+    let topic = MetadataRequestTopic { name, ..Default::default() };
+    MetadataRequest { topics: Some(vec![topic; 60]), ..Default::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_written_in_part_was_not_sent() {
+    let stage = Stage::new();
+    let (small, wide) = (stage.ask("a"), stage.connection.call(wide_request(), TIMEOUT));
+    let peer = stage.accept_kafka().await;
+    stage.settle().await;
+    drop(peer);
+    let (small, wide) = (small.await.unwrap_err(), wide.await.unwrap_err());
+    assert!(matches!(small, CallError::Disconnected { possibly_sent: true, .. }), "{small}");
+    assert!(matches!(wide, CallError::Disconnected { possibly_sent: false, .. }), "{wide}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_read_while_a_write_is_stuck() {
+    let stage = Stage::new();
+    let calls: Vec<_> = (0..16).map(|i| stage.ask(&format!("t{i}"))).collect();
+    let mut peer = stage.accept_kafka().await;
+    let mut headers = Vec::new();
+    for _ in 0..16 {
+        headers.push(peer.asked().await);
+    }
+    let wide = stage.connection.call(wide_request(), TIMEOUT);
+    stage.settle().await;
+    // the client cannot write on before we read, and we do not read before all this is taken
+    for (header, _) in &headers {
+        peer.answer(header, &"y".repeat(30_000)).await;
+    }
+    for (i, call) in calls.into_iter().enumerate() {
+        assert_eq!(name_of(call.await.unwrap()).len(), 30_000, "call {i}");
+    }
+    let (header, _) = peer.request().await.unwrap();
+    peer.answer(&header, "wide").await;
+    assert_eq!(name_of(wide.await.unwrap()), "wide");
+    assert!(stage.at(0), "{:?}", stage.clock.now());
+}
