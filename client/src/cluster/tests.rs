@@ -92,9 +92,13 @@ impl Fake {
             }
             ApiKey::DELETE_TOPICS => {
                 let request = DeleteTopicsRequest::decode(body, version).unwrap();
-                let error_code = world.errors.pop_front().unwrap_or_default();
-                let names = request.topics.into_iter().map(|t| t.name);
-                let result = |name| DeletableTopicResult { name, error_code, ..Default::default() };
+                let names = request.topics.into_iter().map(|t| t.name.unwrap());
+                let result = |name: Str| {
+                    let known = world.leaders.contains_key(&*name);
+                    let missing = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+                    let error_code = if known { ErrorCode::NONE } else { missing };
+                    DeletableTopicResult { name: Some(name), error_code, ..Default::default() }
+                };
                 let responses = names.map(result).rev().collect(); // order promises nothing
                 encode(&DeleteTopicsResponse { responses, ..Default::default() }, header)
             }
@@ -295,11 +299,12 @@ async fn admin_asks_again_what_passes_and_gives_up_in_time() {
     assert_eq!(error.code(), Some(ErrorCode::TOPIC_ALREADY_EXISTS));
     assert!(error.to_string().starts_with("t: TOPIC_ALREADY_EXISTS (36): "), "{error}");
     assert!(!error.possibly_done() && !error.is_retriable());
-    fake.world().errors.push_back(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    fake.world().leaders.insert("a", (1, 0));
     let before = client.cluster().clock().now();
-    let results = admin.delete_topics(["a", "b"]).await;
-    let codes: Vec<_> = results.iter().map(|r| r.as_ref().unwrap_err().code()).collect();
-    assert_eq!(codes, [Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION); 2], "final here");
+    let results = admin.delete_topics(["a", "b", "c"]).await;
+    let codes: Vec<_> = results.iter().map(|r| r.as_ref().err().map(|e| e.code())).collect();
+    let missing = Some(Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)); // final here
+    assert_eq!(codes, [None, missing, missing]);
     assert_eq!(client.cluster().clock().now(), before);
     fake.world().errors.extend([ErrorCode::NOT_CONTROLLER; 100]);
     let error = admin.create_topic(NewTopic::new("t")).await.unwrap_err();

@@ -167,6 +167,31 @@ async fn a_refused_connection_is_tried_again_after_a_growing_backoff() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broker_that_answers_again_is_soon_tried_again() {
+    let Stage { connection, listener, clock, scope } = Stage::new();
+    for _ in 0..8 {
+        let call = connection.call(request("a"), TIMEOUT);
+        drop(listener.accept().await.unwrap()); // before it says a word
+        call.await.unwrap_err();
+    }
+    assert!(connection.is_failing());
+    let stage = Stage { connection, listener, clock, scope };
+    let call = stage.ask("a");
+    let mut peer = stage.accept_kafka().await;
+    let (header, _) = peer.asked().await;
+    peer.answer(&header, "a").await;
+    call.await.unwrap();
+    assert!(!stage.connection.is_failing());
+    drop(peer);
+    stage.scope.ended().await;
+    let before = stage.clock.now();
+    let _call = stage.ask("b");
+    stage.accept().await;
+    let wait = stage.clock.now().since(before);
+    assert!(wait <= Duration::from_millis(61), "{wait:?}: the first wait again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_address_is_tried_at_once() {
     let network = MemoryNetwork::new();
     let listener = network.bind("moved", 1).unwrap();

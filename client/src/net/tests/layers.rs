@@ -22,6 +22,7 @@ enum What {
     Fail,
     FailAfterwards,
     Hold,
+    Steal,
 }
 
 /// Decides by the number of the request, and writes down what it saw.
@@ -30,11 +31,17 @@ struct Script {
     act: Arc<Act>,
     clock: Clock,
     seen: Arc<Mutex<Vec<(ApiKey, usize)>>>,
+    stolen: Arc<Mutex<Vec<RawRequest>>>,
 }
 
 impl Script {
     fn new(act: impl Fn(usize) -> What + Send + Sync + 'static) -> Self {
-        Self { act: Arc::new(act), clock: Clock::system(), seen: Arc::default() }
+        Self {
+            act: Arc::new(act),
+            clock: Clock::system(),
+            seen: Arc::default(),
+            stolen: Arc::default(),
+        }
     }
 
     fn stage(&self) -> Stage {
@@ -74,7 +81,7 @@ impl Service<RawRequest> for Scripted {
         };
         assert_eq!((request.node(), request.api_version()), (Some(NodeId(1)), METADATA_VERSION));
         let (what, clock) = ((self.script.act)(number), self.script.clock.clone());
-        let mut inner = self.inner.clone();
+        let (mut inner, stolen) = (self.inner.clone(), Arc::clone(&self.script.stolen));
         Box::pin(Box::pin(async move {
             match what {
                 What::Pass => inner.call(request).await,
@@ -88,6 +95,10 @@ impl Service<RawRequest> for Scripted {
                     Err("seen too much".into())
                 }
                 What::Hold => core::future::pending().await,
+                What::Steal => {
+                    stolen.lock().unwrap().push(request);
+                    Err("mine".into())
+                }
             }
         }))
     }
@@ -161,6 +172,22 @@ async fn a_request_held_for_ever_is_given_up_and_lets_the_others_go() {
     next.await.unwrap();
     let error = held.await.unwrap_err();
     assert!(matches!(error, CallError::TimedOut { possibly_sent: false, .. }), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_layer_that_keeps_a_request_it_failed_holds_nobody_back() {
+    let script = Script::new(|n| if n == 0 { What::Steal } else { What::Pass });
+    let stage = script.stage();
+    let [a, b] = ["a", "b"].map(|name| stage.ask(name));
+    let mut peer = stage.accept_kafka().await;
+    answer_all(&mut peer, &["b"]).await;
+    assert!(a.await.unwrap_err().to_string().ends_with("mine"));
+    b.await.unwrap();
+    assert!(stage.at(0), "{:?}", stage.clock.now());
+    script.stolen.lock().unwrap().clear(); // too late to matter
+    let c = stage.ask("c");
+    answer_all(&mut peer, &["c"]).await;
+    c.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

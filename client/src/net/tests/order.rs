@@ -140,6 +140,26 @@ async fn a_throttled_client_is_silent_and_the_silence_is_no_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_when_the_silence_begins_gets_that_much_longer() {
+    let stage = Stage::new();
+    let calls: Vec<_> = (0..64).map(|i| stage.ask(&format!("t{i}"))).collect();
+    let waits = stage.ask_within("waits", Duration::from_secs(1));
+    let mut peer = stage.accept_kafka().await;
+    let (header, _) = peer.asked().await;
+    let bytes = answer(&header, "t0", 5_000);
+    peer.write(&bytes).await;
+    for _ in 1..64 {
+        peer.asked().await;
+    }
+    let (header, name) = peer.asked().await;
+    assert_eq!(name, "waits");
+    assert!(stage.at(5_000), "{:?}", stage.clock.now());
+    assert!(waits.await.unwrap_err().possibly_sent(), "never answered: {header:?}");
+    assert!(stage.at(6_000), "{:?}", stage.clock.now());
+    drop(calls);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_throttle_at_the_end_of_a_produce_answer_counts_too() {
     let stage = Stage::new();
     let first = stage.connection.call(ProduceRequest::default(), TIMEOUT);
