@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::Timestamp;
-use ottla_protocol::record::{HEADER_SIZE, record_size_max};
+use ottla_protocol::record::{AppendError, HEADER_SIZE, record_size_max};
 use ottla_runtime::Instant;
 
 use super::batch::OpenBatch;
@@ -137,8 +137,8 @@ impl Topic {
         &self,
         record: &Record<'_>,
         coarse: Timestamp,
-        credit: Option<&mut Credit<'_>>,
-        now: impl FnOnce() -> (Instant, Timestamp),
+        mut credit: Option<&mut Credit<'_>>,
+        now: impl Fn() -> (Instant, Timestamp),
     ) -> Result<Appended, Blocked> {
         let size = record_size_max(
             record.key_bytes().map_or(0, <[u8]>::len),
@@ -158,8 +158,9 @@ impl Topic {
         let mut timestamp = record.chosen_timestamp().unwrap_or(coarse);
         let has_room = |open: &OpenBatch| open.len() + size <= open.reserved();
         if !slot.open.as_ref().is_some_and(has_room) {
+            let credit = credit.as_deref_mut();
             let asked = Asked { size, credit, topic: self, partition };
-            (wake, timestamp) = asked.make_room(queue, record.chosen_timestamp(), coarse, now)?;
+            (wake, timestamp) = asked.make_room(queue, record.chosen_timestamp(), coarse, &now)?;
         }
         let Some(open) = queue.slots.get_mut(place).and_then(|slot| slot.open.as_mut()) else {
             return Err(Blocked::Metadata); // unreachable: room was made in it
@@ -169,24 +170,21 @@ impl Topic {
                 queue.sticky.on_filled(size);
                 Ok(Appended { delivery, wake })
             }
-            Err(why) => Err(self.discard_if_empty(queue, place, &why)),
+            Err(AppendError::TimestampRange(..)) if open.records() > 0 => {
+                queue.end_batch(place); // the next has a first timestamp of its own
+                let asked = Asked { size, credit, topic: self, partition };
+                (wake, timestamp) =
+                    asked.make_room(queue, record.chosen_timestamp(), coarse, &now)?;
+                let open = queue.slots.get_mut(place).and_then(|slot| slot.open.as_mut());
+                let delivery = open.map(|open| open.append(record, timestamp));
+                match delivery {
+                    Some(Ok(delivery)) => Ok(Appended { delivery, wake }),
+                    Some(Err(why)) => Err(queue.refuse(place, &why)),
+                    None => Err(Blocked::Metadata), // unreachable: room was made in it
+                }
+            }
+            Err(why) => Err(queue.refuse(place, &why)),
         }
-    }
-
-    /// A record that cannot be encoded leaves no empty batch behind.
-    fn discard_if_empty(
-        &self,
-        queue: &mut Queue,
-        place: usize,
-        why: &ottla_protocol::record::AppendError,
-    ) -> Blocked {
-        if let Some(slot) = queue.slots.get_mut(place)
-            && let Some(empty) = slot.open.take_if(|open| open.records() == 0)
-        {
-            slot.place.gate.sub(empty.reserved());
-        }
-        let _ = self;
-        Blocked::Refused(EnqueueError::NotEncodable(Str::from(why.to_string())))
     }
 
     fn pick(&self, queue: &mut Queue, record: &Record<'_>) -> Result<u32, Blocked> {
@@ -209,7 +207,7 @@ impl Topic {
         if chosen < partitions {
             return Ok(chosen);
         }
-        let partition = record.chosen_partition().unwrap_or(partition_index(chosen));
+        let partition = record.chosen_partition().unwrap_or_else(|| partition_index(chosen));
         let topic = self.name.clone();
         Err(Blocked::Refused(EnqueueError::NoSuchPartition { topic, partition, partitions }))
     }
@@ -372,7 +370,7 @@ impl Asked<'_, '_, '_> {
         queue: &mut Queue,
         chosen: Option<Timestamp>,
         coarse: Timestamp,
-        now: impl FnOnce() -> (Instant, Timestamp),
+        now: &impl Fn() -> (Instant, Timestamp),
     ) -> Result<(bool, Timestamp), Blocked> {
         let topic = self.topic;
         let place = usize::try_from(self.partition).unwrap_or(usize::MAX);
@@ -387,7 +385,7 @@ impl Asked<'_, '_, '_> {
             return Ok((slot.place.gate.add(step), chosen.unwrap_or(coarse)));
         }
         let needed = HEADER_SIZE + self.size;
-        let step = self.reserve(needed, STEP_MIN)?;
+        let step = self.reserve(needed, STEP_MIN.min(max))?;
         let (opened_at, wall) = now();
         let timestamp = chosen.unwrap_or(wall);
         let mut open = OpenBatch::new(
@@ -425,6 +423,24 @@ impl Asked<'_, '_, '_> {
 }
 
 impl Queue {
+    /// Lets the open batch of a partition grow no more.
+    fn end_batch(&mut self, place: usize) {
+        if let Some(slot) = self.slots.get_mut(place) {
+            slot.full.extend(slot.open.take());
+        }
+    }
+
+    /// Says why a record cannot be encoded; leaves no empty batch behind.
+    fn refuse(&mut self, place: usize, why: &AppendError) -> Blocked {
+        if let Some(slot) = self.slots.get_mut(place)
+            && let Some(empty) = slot.open.take_if(|open| open.records() == 0)
+        {
+            slot.place.gate.sub(empty.reserved());
+            self.unsettled.retain(|batch| !Arc::ptr_eq(batch, empty.completion()));
+        }
+        Blocked::Refused(EnqueueError::NotEncodable(Str::from(why.to_string())))
+    }
+
     /// Remembers the batch for `flush`; forgets settled ones now and then.
     fn track(&mut self, completion: Arc<BatchCompletion>) {
         if self.unsettled.len() >= self.unsettled_max {
@@ -434,3 +450,7 @@ impl Queue {
         self.unsettled.push(completion);
     }
 }
+
+#[cfg(test)]
+#[path = "accumulator_tests.rs"]
+mod tests;

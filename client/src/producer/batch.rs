@@ -289,12 +289,12 @@ impl SealedBatch {
         mut self,
         ids: [BatchId; 2],
         sealer: &mut Sealer,
-    ) -> Result<[Self; 2], Self> {
+    ) -> Result<[Self; 2], Box<Self>> {
         if self.claim.records < 2 {
-            return Err(self);
+            return Err(Box::new(self));
         }
         let halves = sealer.halves(&self.body, self.raw_len, self.numbers, &self.claim.memory);
-        let Ok([left, right]) = halves else { return Err(self) };
+        let Ok([left, right]) = halves else { return Err(Box::new(self)) };
         let right_claim = self.claim.split_off(right.records);
         debug_assert_eq!(self.claim.records, left.records);
         let numbers = self.numbers.map(|n| Numbers { first: n.first.after(left.records), ..n });

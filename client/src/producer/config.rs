@@ -208,7 +208,8 @@ impl ProducerBuilder {
         Ok(start(self.cluster, config))
     }
 
-    fn checked(&self) -> Result<ProducerConfig, ConfigError> {
+    /// Checks each setting by itself.
+    fn check_each(&self) -> Result<(), ConfigError> {
         let sizes = [
             ("gather_bytes", "batch.size", self.gather_bytes, 1, self.batch_bytes_max),
             ("batch_bytes_max", "batch.size", self.batch_bytes_max, 1, self.max_request_size),
@@ -229,6 +230,16 @@ impl ProducerBuilder {
                 feature: self.compression.name(),
             });
         }
+        let (min, max) = self.retry_backoff;
+        if min > max {
+            let rule = format!("must be at most the longest wait, {max:?}");
+            return Err(ConfigError::invalid("retry_backoff", "retry.backoff.ms", min, rule));
+        }
+        Ok(())
+    }
+
+    fn checked(&self) -> Result<ProducerConfig, ConfigError> {
+        self.check_each()?;
         let idempotent = self.idempotence.unwrap_or(self.acks == Acks::All);
         if idempotent && self.acks != Acks::All {
             let rule = "must be All with idempotence(true)";
@@ -244,10 +255,6 @@ impl ProducerBuilder {
             ));
         }
         let (min, max) = self.retry_backoff;
-        if min > max {
-            let rule = format!("must be at most the longest wait, {max:?}");
-            return Err(ConfigError::invalid("retry_backoff", "retry.backoff.ms", min, rule));
-        }
         let least = self.linger.saturating_add(self.request_timeout);
         if self.delivery_timeout < least {
             let rule = format!("must be at least linger plus request_timeout, {least:?}");

@@ -98,6 +98,7 @@ impl Driver {
             self.topics.push(Arc::clone(&topic));
             self.outbox.add_topic(topic);
             self.on_topic(self.topics.len() - 1, &metadata);
+            self.shared.learnt.send_modify(|count| *count += 1); // or that it is refused
         }
     }
 

@@ -88,7 +88,7 @@ impl Log {
             if let Some((.., offset)) = ours.clone().find(|b| (b.0, b.1) == (first, last)) {
                 return Ok(*offset);
             }
-            let expected = ours.last().map_or(0, |b| wrapped(i64::from(b.1) + 1));
+            let expected = ours.clone().next_back().map_or(0, |b| wrapped(i64::from(b.1) + 1));
             if first != expected {
                 return Err(ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER);
             }

@@ -496,3 +496,6 @@ mod outbox_kit;
 #[cfg(test)]
 #[path = "outbox_random_tests.rs"]
 mod random_tests;
+#[cfg(test)]
+#[path = "outbox_tests.rs"]
+mod tests;

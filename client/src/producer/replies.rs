@@ -98,7 +98,9 @@ impl Outbox {
             lanes.topic.on_too_large(bytes);
         }
         if let Some(obstacle) = obstacle {
-            if lane.not_before.is_none_or(|at| at <= now) {
+            // what an old leader said is no reason to wait before the new one is asked
+            let of_old_leader = lane.out_at != lane.leader.map(|leader| leader.node);
+            if !of_old_leader && lane.not_before.is_none_or(|at| at <= now) {
                 lane.failures += 1;
                 let again = now + backoff.after(lane.failures, &mut self.rng);
                 lane.not_before = Some(again);

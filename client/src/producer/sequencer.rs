@@ -271,7 +271,7 @@ impl Sequencer {
                 Err(batch) => {
                     let refusal =
                         SendError::Refused { code: ErrorCode::MESSAGE_TOO_LARGE, message: None };
-                    self.fail(place, batch, refusal.into());
+                    self.fail(place, *batch, refusal.into());
                 }
             },
             Answer::Failed(failure) => self.fail(place, batch, failure),
