@@ -1,19 +1,18 @@
 //! What the log needs to know of a batch: its header, and whether its bytes are whole.
 
-use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
-
-/// Bytes of a batch header, all of them before the records.
-pub(crate) const HEADER_BYTES: usize = 61;
+use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use ottla_protocol::record::{BatchError, BatchHeader, HEADER_SIZE};
 
 /// Bytes at the front that the leader assigns: base offset, length, leader epoch.
-pub(crate) const HEAD_BYTES: usize = 16;
+const HEAD_BYTES: usize = 16;
 
 /// Bytes that the length field does not count: the base offset and itself.
 const BEFORE_LENGTH: u32 = 12;
 
-const ATTRIBUTE_LOG_APPEND_TIME: i16 = 1 << 3;
-const ATTRIBUTE_TRANSACTIONAL: i16 = 1 << 4;
-const ATTRIBUTE_CONTROL: i16 = 1 << 5;
+const CHECKSUM_AT: usize = 17;
+const ATTRIBUTES_AT: usize = 21;
+const MAX_TIMESTAMP_AT: usize = 35;
+const LOG_APPEND_TIME_BIT: u8 = 0x08;
 
 /// The numbers by which a batch of an idempotent producer is told from its retries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,7 +36,6 @@ pub(crate) struct BatchView {
     /// `None` unless the producer is idempotent.
     pub(crate) stamp: Option<BatchStamp>,
     crc: u32,
-    attributes: i16,
 }
 
 /// What is wrong with bytes that should be a batch.
@@ -60,60 +58,44 @@ pub(crate) enum BadBatch {
 impl BatchView {
     /// Reads a header; `bytes` begins with one.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, BadBatch> {
-        let header: &[u8; HEADER_BYTES] = bytes.first_chunk().ok_or(BadBatch::Torn)?;
-        let magic = i8::from_be_bytes(field(header, 16));
-        if magic != 2 {
-            return Err(BadBatch::Magic(magic));
-        }
-        let length = i32::from_be_bytes(field(header, 8));
-        let bytes = u32::try_from(length).map_err(|_| BadBatch::Length(length))? + BEFORE_LENGTH;
-        if bytes < u32::try_from(HEADER_BYTES).unwrap_or(u32::MAX) {
-            return Err(BadBatch::Length(length));
-        }
-        let base = i64::from_be_bytes(field(header, 0));
-        let last_delta = i32::from_be_bytes(field(header, 23));
-        let last_delta = u32::try_from(last_delta).map_err(|_| BadBatch::Offset)?;
-        let base = Offset::new(base).ok_or(BadBatch::Offset)?;
-        if base.get().checked_add(i64::from(last_delta)).is_none_or(|last| last == i64::MAX) {
-            return Err(BadBatch::Offset);
-        }
-        let epoch = i32::from_be_bytes(field(header, 12));
-        let producer_id = i64::from_be_bytes(field(header, 43));
-        let producer_epoch = i16::from_be_bytes(field(header, 51));
-        let first = Sequence::new(i32::from_be_bytes(field(header, 53)));
-        let stamp = first.filter(|_| producer_id >= 0).map(|first| BatchStamp {
-            id: ProducerId(producer_id),
-            epoch: ProducerEpoch(producer_epoch),
-            first,
-            last: first.after(last_delta),
-        });
+        let header = BatchHeader::parse(bytes).map_err(|error| match error {
+            BatchError::Magic { magic, .. } => BadBatch::Magic(magic),
+            BatchError::BadLength { length, .. } => BadBatch::Length(length),
+            _ => BadBatch::Torn,
+        })?;
+        Self::of(&header)
+    }
+
+    /// What a header says.
+    pub(crate) fn of(header: &BatchHeader) -> Result<Self, BadBatch> {
+        let last_delta = u32::try_from(header.last_offset_delta).map_err(|_| BadBatch::Offset)?;
+        let base = Offset::new(header.base_offset).ok_or(BadBatch::Offset)?;
+        // the offset behind it must be one, too
+        let last = header.last_offset().filter(|last| *last < Offset::MAX);
+        let last = last.ok_or(BadBatch::Offset)?;
+        let bytes = u32::try_from(header.total_size());
+        let bytes = bytes.map_err(|_| BadBatch::Length(header.batch_length))?;
+        let BatchHeader { producer_id, producer_epoch, base_sequence, .. } = *header;
+        let stamp = match (producer_id, producer_epoch, base_sequence) {
+            (Some(id), Some(epoch), Some(first)) => {
+                Some(BatchStamp { id, epoch, first, last: first.after(last_delta) })
+            }
+            _ => None,
+        };
         Ok(Self {
             base,
-            last: base.after(last_delta),
+            last,
             bytes,
-            leader_epoch: (epoch >= 0).then_some(LeaderEpoch(epoch)),
-            max_timestamp: i64::from_be_bytes(field(header, 35)),
+            leader_epoch: header.partition_leader_epoch,
+            max_timestamp: header.max_timestamp.0,
             stamp,
-            crc: u32::from_be_bytes(field(header, 17)),
-            attributes: i16::from_be_bytes(field(header, 21)),
+            crc: header.crc,
         })
     }
 
     /// Whether `bytes`, the whole batch, are those the checksum was made over.
     pub(crate) fn checksum_fits(&self, bytes: &[u8]) -> bool {
         bytes.get(21..).is_some_and(|covered| crc32c::crc32c(covered) == self.crc)
-    }
-
-    pub(crate) const fn is_log_append_time(&self) -> bool {
-        self.attributes & ATTRIBUTE_LOG_APPEND_TIME != 0
-    }
-
-    pub(crate) const fn is_transactional(&self) -> bool {
-        self.attributes & ATTRIBUTE_TRANSACTIONAL != 0
-    }
-
-    pub(crate) const fn is_control(&self) -> bool {
-        self.attributes & ATTRIBUTE_CONTROL != 0
     }
 
     /// The view of the same batch once it has got its place in the log.
@@ -123,8 +105,8 @@ impl BatchView {
         Self { base, last, leader_epoch: Some(leader_epoch), ..self }
     }
 
-    /// The bytes at the front that differ from what the producer sent.
-    pub(crate) fn head(&self) -> [u8; HEAD_BYTES] {
+    /// The bytes at the front that say so.
+    fn head(&self) -> [u8; HEAD_BYTES] {
         let mut head = [0; HEAD_BYTES];
         head[..8].copy_from_slice(&self.base.get().to_be_bytes());
         head[8..12].copy_from_slice(&(self.bytes - BEFORE_LENGTH).to_be_bytes());
@@ -134,10 +116,45 @@ impl BatchView {
     }
 }
 
-/// The `N` bytes at `at`, which must lie inside the header.
-fn field<const N: usize>(header: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
-    assert!(at + N <= HEADER_BYTES); // every call names a fixed place
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(&header[at..at + N]);
-    bytes
+/// The bytes of a batch on their way to the log: a copy of the header, which is changed, and the
+/// records, which stay where they were received.
+#[derive(Clone, Copy)]
+pub(crate) struct BatchBytes<'a> {
+    header: [u8; HEADER_SIZE],
+    records: &'a [u8],
+}
+
+impl<'a> BatchBytes<'a> {
+    /// The bytes of one batch; `None` if they are too few.
+    pub(crate) fn of(batch: &'a [u8]) -> Option<Self> {
+        let (header, records) = batch.split_first_chunk()?;
+        Some(Self { header: *header, records })
+    }
+
+    /// Gives it the place that `view` says.
+    pub(crate) fn place(&mut self, view: &BatchView) {
+        self.header[..HEAD_BYTES].copy_from_slice(&view.head());
+    }
+
+    /// Sets the largest timestamp, says whose clock it is of, and makes the checksum anew.
+    pub(crate) fn stamp(&mut self, max: Timestamp, log_append_time: bool) {
+        let low = &mut self.header[ATTRIBUTES_AT + 1];
+        *low =
+            (*low & !LOG_APPEND_TIME_BIT) | if log_append_time { LOG_APPEND_TIME_BIT } else { 0 };
+        let place = MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8;
+        self.header[place].copy_from_slice(&max.0.to_be_bytes());
+        let crc = crc32c::crc32c(&self.header[ATTRIBUTES_AT..]);
+        let crc = crc32c::crc32c_append(crc, self.records);
+        self.header[CHECKSUM_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+    }
+
+    /// What is to be written, one behind the other.
+    pub(crate) const fn parts(&self) -> [&[u8]; 2] {
+        [&self.header, self.records]
+    }
+
+    /// How many bytes that is.
+    pub(crate) const fn len(&self) -> usize {
+        HEADER_SIZE + self.records.len()
+    }
 }

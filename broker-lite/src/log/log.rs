@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_protocol::ids::{LeaderEpoch, Offset};
 
-use super::batch::BatchView;
+use super::batch::{BatchBytes, BatchView};
 use super::config::LogConfig;
 use super::disk::{self, Disk, File};
 use super::epochs::Epochs;
@@ -143,7 +143,7 @@ impl Log {
     pub(crate) fn append(
         &mut self,
         batch: &BatchView,
-        bytes: &[u8],
+        bytes: BatchBytes<'_>,
         now_ms: i64,
     ) -> io::Result<()> {
         assert_eq!(batch.base, self.next);

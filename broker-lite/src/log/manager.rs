@@ -58,11 +58,16 @@ pub(crate) struct LogManager {
     disk: Arc<dyn Disk>,
     meta: MetaProperties,
     clean: bool,
+    /// Held while the checkpoints are written, so that two writers do not mix.
+    written: Mutex<Written>,
+    _lock: LockGuard,
+}
+
+/// What the checkpoints say.
+#[derive(Debug, Default)]
+struct Written {
     recovery_points: PartitionOffsets,
     log_starts: PartitionOffsets,
-    /// Held while the checkpoints are written, so that two writers do not mix.
-    checkpoints: Mutex<()>,
-    _lock: LockGuard,
 }
 
 impl LogManager {
@@ -107,8 +112,8 @@ impl LogManager {
             read => read?,
         };
         let log_starts = checkpoints::read_offsets(&*disk, LOG_STARTS)?;
-        let checkpoints = Mutex::new(());
-        Ok(Self { disk, meta, clean, recovery_points, log_starts, checkpoints, _lock: lock })
+        let written = Mutex::new(Written { recovery_points, log_starts });
+        Ok(Self { disk, meta, clean, written, _lock: lock })
     }
 
     /// Whose data directory it is.
@@ -161,12 +166,8 @@ impl LogManager {
         let dir = dir_name(topic, index);
         self.claim(&dir, topic_id).map_err(|source| OpenError::Io { dir: dir.clone(), source })?;
         let key = (topic.to_owned(), index);
-        let args = OpenArgs {
-            clean: self.clean,
-            recovery_point: self.recovery_points.get(&key).copied().unwrap_or_default(),
-            log_start: self.log_starts.get(&key).copied().unwrap_or_default(),
-            now_ms,
-        };
+        let (recovery_point, log_start) = self.written().of(&key);
+        let args = OpenArgs { clean: self.clean, recovery_point, log_start, now_ms };
         let disk = Arc::clone(&self.disk);
         Partition::open(disk, &dir, (topic, index, topic_id), config, &args)
     }
@@ -180,6 +181,7 @@ impl LogManager {
     /// removed once it is renamed is removed at the next start.
     pub(crate) fn delete(&self, partition: &Partition, unique: Uuid) -> io::Result<()> {
         partition.resign();
+        self.forget(partition.topic(), partition.index())?;
         let name = dir_name(partition.topic(), partition.index());
         let suffix = format!(".{:032x}-delete", u128::from_be_bytes(unique.0));
         let kept = name.len().min(NAME_BYTES_MAX - suffix.len());
@@ -198,6 +200,7 @@ impl LogManager {
     ///
     /// What the operating system says.
     pub(crate) fn delete_dir(&self, stray: &PartitionDir) -> io::Result<()> {
+        self.forget(&stray.topic, stray.index)?;
         self.disk.remove_dir(&dir_name(&stray.topic, stray.index))?;
         self.disk.sync_dir("")
     }
@@ -212,25 +215,33 @@ impl LogManager {
         &self,
         partitions: impl IntoIterator<Item = &'a Partition>,
     ) -> io::Result<()> {
-        let _one_writer = self.writer();
-        let mut recovery_points = PartitionOffsets::new();
-        let mut log_starts = PartitionOffsets::new();
+        let mut written = self.written();
+        let mut next = Written::default();
         let mut high_watermarks = PartitionOffsets::new();
         for partition in partitions {
             let key = (partition.topic().to_owned(), partition.index());
             let (synced, start, high_watermark) = partition.checkpoint().unwrap_or_else(|_| {
-                let old = self.recovery_points.get(&key).copied().unwrap_or_default();
-                (old, self.log_starts.get(&key).copied().unwrap_or_default(), old)
+                let (synced, start) = written.of(&key);
+                (synced, start, synced)
             });
             if start > Offset::ZERO {
-                log_starts.insert(key.clone(), start);
+                next.log_starts.insert(key.clone(), start);
             }
-            recovery_points.insert(key.clone(), synced);
+            next.recovery_points.insert(key.clone(), synced);
             high_watermarks.insert(key, high_watermark);
         }
-        checkpoints::write_offsets(&*self.disk, RECOVERY_POINTS, &recovery_points)?;
-        checkpoints::write_offsets(&*self.disk, LOG_STARTS, &log_starts)?;
+        next.write(&*self.disk)?;
+        *written = next;
         checkpoints::write_offsets(&*self.disk, HIGH_WATERMARKS, &high_watermarks)
+    }
+
+    /// A topic of the same name may come: it starts at 0 and is nowhere on the device.
+    fn forget(&self, topic: &str, index: PartitionIndex) -> io::Result<()> {
+        let mut written = self.written();
+        let key = (topic.to_owned(), index);
+        let point = written.recovery_points.remove(&key);
+        let start = written.log_starts.remove(&key);
+        if point.is_some() || start.is_some() { written.write(&*self.disk) } else { Ok(()) }
     }
 
     /// Ends all partitions in order and leaves the marker of a clean stop, unless one could not be
@@ -278,8 +289,21 @@ impl LogManager {
         id.map(Some).ok_or_else(malformed)
     }
 
-    fn writer(&self) -> MutexGuard<'_, ()> {
-        self.checkpoints.lock().unwrap_or_else(PoisonError::into_inner)
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Written {
+    /// How far a log is on the device, and where it starts.
+    fn of(&self, key: &(String, PartitionIndex)) -> (Offset, Offset) {
+        let of = |offsets: &PartitionOffsets| offsets.get(key).copied().unwrap_or_default();
+        (of(&self.recovery_points), of(&self.log_starts))
+    }
+
+    fn write(&self, disk: &dyn Disk) -> io::Result<()> {
+        checkpoints::write_offsets(disk, RECOVERY_POINTS, &self.recovery_points)?;
+        checkpoints::write_offsets(disk, LOG_STARTS, &self.log_starts)
     }
 }
 
@@ -322,3 +346,6 @@ fn parse_meta(bytes: &[u8]) -> Result<MetaProperties, String> {
     let cluster_id = value("cluster.id")?.to_owned();
     Ok(MetaProperties { cluster_id, node_id: NodeId(node_id), directory_id })
 }
+
+#[cfg(test)]
+mod tests;

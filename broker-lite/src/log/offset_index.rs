@@ -149,3 +149,6 @@ fn decode(bytes: [u8; 8]) -> Option<Entry> {
     let number = |bytes| u32::try_from(i32::from_be_bytes(bytes)).ok();
     Some(Entry { last_delta: number([a, b, c, d])?, position: number([e, f, g, h])? })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
-use super::batch::{BadBatch, BatchView, HEADER_BYTES};
+use ottla_protocol::record::HEADER_SIZE;
+
+use super::batch::{BadBatch, BatchView};
 use super::disk::File;
 
 /// What lies at a position of a log file.
@@ -41,7 +43,7 @@ impl Scanner {
             return Ok(Step::End);
         }
         let left = self.end - at;
-        let header = match BatchView::read(self.bytes(at, HEADER_BYTES)?) {
+        let header = match BatchView::read(self.bytes(at, HEADER_SIZE)?) {
             Ok(header) if header.bytes <= left => header,
             Ok(_) => return Ok(Step::Bad(at, BadBatch::Torn)),
             Err(bad) => return Ok(Step::Bad(at, bad)),

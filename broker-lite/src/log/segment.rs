@@ -5,8 +5,9 @@ use std::io;
 use std::sync::Arc;
 
 use ottla_protocol::ids::Offset;
+use ottla_protocol::record::HEADER_SIZE;
 
-use super::batch::{BatchView, HEAD_BYTES};
+use super::batch::{BadBatch, BatchBytes, BatchView};
 use super::config::LogConfig;
 use super::disk::{Disk, File, join};
 use super::offset_index::{self, IndexError, OffsetIndex};
@@ -49,7 +50,7 @@ pub(crate) struct Scanned {
     /// The offset behind the last whole batch.
     pub(crate) next: Offset,
     /// Why the scan ended before the file did.
-    pub(crate) bad: Option<super::batch::BadBatch>,
+    pub(crate) bad: Option<BadBatch>,
 }
 
 impl Segment {
@@ -117,14 +118,14 @@ impl Segment {
                 Step::End => break None,
                 Step::Bad(_, bad) => break Some(bad),
                 Step::Batch(_, batch) if batch.base < next => {
-                    break Some(super::batch::BadBatch::Order(batch.base, next));
+                    break Some(BadBatch::Order(batch.base, next));
                 }
                 Step::Batch(at, batch) => {
                     if !batch.checksum_fits(scan.whole(at, &batch)?) {
-                        break Some(super::batch::BadBatch::Checksum);
+                        break Some(BadBatch::Checksum);
                     }
                     if this.delta(batch.last).is_none() {
-                        break Some(super::batch::BadBatch::Offset);
+                        break Some(BadBatch::Offset);
                     }
                     this.note(disk, &batch, config)?;
                     next = batch.last.next();
@@ -214,16 +215,17 @@ impl Segment {
         Ok(age > config.segment_ms)
     }
 
-    /// Writes `batch`, whose bytes are `bytes` but for the head, which is taken from the view.
+    /// Writes `batch`, whose bytes are `bytes` but for its place, which is taken from the view.
     pub(crate) fn append(
         &mut self,
         disk: &dyn Disk,
         batch: &BatchView,
-        bytes: &[u8],
+        mut bytes: BatchBytes<'_>,
         config: &LogConfig,
     ) -> io::Result<()> {
         assert_eq!(bytes.len(), batch.bytes as usize);
-        self.file.append(&[&batch.head(), &bytes[HEAD_BYTES..]])?;
+        bytes.place(batch);
+        self.file.append(&bytes.parts())?;
         if self.recent.len() == RECENT_MAX {
             self.recent.pop_front();
         }
@@ -386,7 +388,7 @@ impl Segment {
     }
 
     fn first_batch(&self) -> io::Result<Option<Found>> {
-        match self.scan_from(0, super::batch::HEADER_BYTES).step()? {
+        match self.scan_from(0, HEADER_SIZE).step()? {
             Step::Batch(at, batch) => Ok(Some((at, batch))),
             Step::End => Ok(None),
             Step::Bad(at, bad) => Err(self.damaged(at, bad)),
@@ -403,7 +405,7 @@ impl Segment {
         u32::try_from(delta).ok().filter(|delta| i32::try_from(*delta).is_ok())
     }
 
-    fn damaged(&self, at: u32, bad: super::batch::BadBatch) -> io::Error {
+    fn damaged(&self, at: u32, bad: BadBatch) -> io::Error {
         let name = path(&self.dir, self.base, "log");
         io::Error::new(io::ErrorKind::InvalidData, format!("{name}: byte {at}: {bad}"))
     }

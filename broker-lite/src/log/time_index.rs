@@ -137,3 +137,6 @@ fn decode(bytes: [u8; 12]) -> Option<TimeEntry> {
     let last_delta = u32::try_from(i32::from_be_bytes(delta.try_into().ok()?)).ok()?;
     (timestamp >= 0).then_some(TimeEntry { timestamp, last_delta })
 }
+
+#[cfg(test)]
+mod tests;

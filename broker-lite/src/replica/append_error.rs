@@ -3,6 +3,7 @@
 use std::io;
 
 use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::record::compression::CompressionError;
 
 use crate::log::producers::SequenceError;
 
@@ -34,6 +35,8 @@ pub(crate) enum AppendError {
     BaseOffset(i64),
     #[error("batch of {bytes} bytes, max.message.bytes is {max}")]
     TooLarge { bytes: usize, max: u32 },
+    #[error("batch of more than {max} bytes once decompressed, 64 times max.message.bytes")]
+    TooLargeInside { max: usize },
     #[error("batch of {bytes} bytes does not fit a segment: segment.bytes is {max}")]
     LargerThanSegment { bytes: usize, max: u32 },
     #[error("damaged batch: {0}")]
@@ -44,13 +47,13 @@ pub(crate) enum AppendError {
     Control,
     #[error("transactions are not supported yet")]
     Transactional,
-    #[error("batch is compressed with {0}")]
-    Compression(String),
+    #[error(transparent)]
+    Compression(CompressionError),
     #[error("{} of the records are not valid", .0.len())]
     Records(Vec<RecordFault>),
     #[error("{} of the records have a timestamp that the topic does not take", .0.len())]
     Timestamps(Vec<RecordFault>),
-    #[error("the topic is LogAppendTime, the batch says it is stamped already")]
+    #[error("a producer must not set the timestamp type LogAppendTime")]
     StampedBatch,
     #[error(transparent)]
     Sequence(#[from] SequenceError),
@@ -77,7 +80,7 @@ impl AppendError {
             Self::ZstdTooOld | Self::Compression(_) => ErrorCode::UNSUPPORTED_COMPRESSION_TYPE,
             Self::NotLeader => ErrorCode::NOT_LEADER_OR_FOLLOWER,
             Self::NotEnoughReplicas { .. } => ErrorCode::NOT_ENOUGH_REPLICAS,
-            Self::TooLarge { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+            Self::TooLarge { .. } | Self::TooLargeInside { .. } => ErrorCode::MESSAGE_TOO_LARGE,
             Self::LargerThanSegment { .. } => ErrorCode::RECORD_LIST_TOO_LARGE,
             Self::Corrupt(_) => ErrorCode::CORRUPT_MESSAGE,
             Self::Transactional => ErrorCode::INVALID_TXN_STATE,

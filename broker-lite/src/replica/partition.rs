@@ -2,7 +2,9 @@
 //!
 //! One short lock guards it all. What can be done without it is done before ([`Partition::prepare`])
 //! or after (reading the bytes that a plan names). An append that moves the high watermark wakes
-//! the fetches in [`Partition::waiters`] once the lock is free.
+//! the waiting fetches once the lock is free.
+
+mod lookup;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,6 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp, Uuid};
+
+pub(crate) use lookup::{FoundOffset, OffsetQuery};
 
 use super::append_error::AppendError;
 use super::prepare::{Codecs, PreparedBatch, ProduceRules};
@@ -86,29 +90,6 @@ pub(crate) struct ReadResult {
     pub(crate) offsets: PartitionOffsets,
 }
 
-/// Which offset is asked for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum OffsetQuery {
-    /// The first of the log.
-    Earliest,
-    /// The high watermark.
-    Latest,
-    /// Of the record with the largest timestamp.
-    MaxTimestamp,
-    /// Of the first record as young as this.
-    AtOrAfter(Timestamp),
-}
-
-/// The answer to an [`OffsetQuery`].
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub(crate) struct FoundOffset {
-    /// `None` if no record is like that.
-    pub(crate) offset: Option<Offset>,
-    /// Of that record; `None` for the ends of the log.
-    pub(crate) timestamp: Option<Timestamp>,
-    pub(crate) leader_epoch: Option<LeaderEpoch>,
-}
-
 impl Partition {
     /// Opens the log in `dir`, or makes it. The replica does nothing before it is made leader.
     ///
@@ -149,11 +130,6 @@ impl Partition {
     /// Id of the topic.
     pub(crate) const fn topic_id(&self) -> Uuid {
         self.topic_id
-    }
-
-    /// The fetches that wait for the high watermark to move.
-    pub(crate) const fn waiters(&self) -> &Waiters {
-        &self.waiters
     }
 
     /// Makes this replica the leader of `epoch`, with so many replicas of which so many are in
@@ -210,13 +186,13 @@ impl Partition {
         rules: &ProduceRules,
         codecs: &mut Codecs,
     ) -> Result<PreparedBatch, AppendError> {
-        let batch = PreparedBatch::shape(records, rules)?;
+        let header = PreparedBatch::shape(&records, rules)?;
         let config = {
             let inner = self.lock();
             inner.check_leader(rules.all_in_sync)?;
             Arc::clone(&inner.config)
         };
-        batch.validate(&config, rules, codecs)
+        PreparedBatch::validate(records, &header, &config, rules, codecs)
     }
 
     /// Appends a prepared batch: judges its sequence, gives it its offsets, writes it.
@@ -236,7 +212,7 @@ impl Partition {
             (appended, inner.high_watermark > before)
         };
         if moved && !appended.duplicate {
-            self.waiters.appended(batch.bytes().len());
+            self.waiters.appended(batch.len());
         }
         Ok(appended)
     }
@@ -298,56 +274,6 @@ impl Partition {
             Some(given) if given > current => Err(ErrorCode::UNKNOWN_LEADER_EPOCH),
             _ => Ok(current),
         }
-    }
-
-    /// The largest epoch up to `epoch` and the offset at which it ends; `None` if unknown.
-    pub(crate) fn end_offset_for(&self, epoch: LeaderEpoch) -> Option<(LeaderEpoch, Offset)> {
-        let inner = self.lock();
-        inner.log.epochs().end_offset_for(epoch, inner.log.end())
-    }
-
-    /// Finds an offset.
-    ///
-    /// # Errors
-    ///
-    /// `NOT_LEADER_OR_FOLLOWER`, `KAFKA_STORAGE_ERROR`.
-    pub(crate) fn list_offset(
-        &self,
-        query: OffsetQuery,
-        codecs: &mut Codecs,
-    ) -> Result<FoundOffset, ErrorCode> {
-        let mut inner = self.lock();
-        inner.check_leader(false).map_err(|e| e.code())?;
-        let PartitionOffsets { log_start, high_watermark, leader_epoch, .. } = inner.offsets();
-        let end = |offset| FoundOffset { offset: Some(offset), timestamp: None, leader_epoch };
-        let found = match query {
-            OffsetQuery::Earliest => {
-                return Ok(FoundOffset {
-                    leader_epoch: inner.log.epochs().covering(log_start).or(leader_epoch),
-                    ..end(log_start)
-                });
-            }
-            OffsetQuery::Latest => return Ok(end(high_watermark)),
-            OffsetQuery::MaxTimestamp => inner.log.newest(),
-            OffsetQuery::AtOrAfter(timestamp) => inner.log.find_time(timestamp.0),
-        };
-        drop(inner);
-        let Some((plan, batch)) = found.map_err(|e| self.read_failed(&e))? else {
-            return Ok(FoundOffset::default());
-        };
-        let mut bytes = BytesMut::new();
-        read_plan(&plan, &mut bytes).map_err(|e| self.read_failed(&e))?;
-        let wanted = match query {
-            OffsetQuery::AtOrAfter(timestamp) => timestamp.0,
-            _ => batch.max_timestamp,
-        };
-        let record = super::prepare::first_record_since(bytes.freeze(), wanted, codecs);
-        let found = record.filter(|(offset, _)| (log_start..high_watermark).contains(offset));
-        Ok(found.map_or_else(FoundOffset::default, |(offset, timestamp)| FoundOffset {
-            offset: Some(offset),
-            timestamp: Some(timestamp),
-            leader_epoch: batch.leader_epoch,
-        }))
     }
 
     /// Forgets producers that have been silent for too long.
@@ -458,7 +384,7 @@ impl Inner {
             }
         }
         let placed = batch.view().placed(self.log.end(), epoch);
-        if let Err(error) = self.log.append(&placed, batch.bytes(), rules.now_ms) {
+        if let Err(error) = self.log.append(&placed, batch.bytes()?, rules.now_ms) {
             self.failed = true;
             return Err(error.into());
         }
@@ -499,3 +425,6 @@ fn read_plan(plan: &ReadPlan, out: &mut BytesMut) -> io::Result<usize> {
     out.truncate(before + read.as_ref().copied().unwrap_or(0));
     read
 }
+
+#[cfg(test)]
+mod tests;

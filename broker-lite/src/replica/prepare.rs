@@ -1,11 +1,28 @@
 //! What is done to a batch before its partition's lock is taken.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ottla_protocol::ids::{Offset, Timestamp};
+use ottla_protocol::record::compression::CompressionError;
+use ottla_protocol::record::{
+    BatchBuilder, BatchError, BatchHeader, CheckedBatch, Compression, Compressor, Decompressor,
+    ProducerStamp, RecordBlock,
+};
 
-use super::append_error::AppendError;
-use crate::log::batch::{BadBatch, BatchView};
-use crate::log::config::{LogConfig, TimestampType};
+use super::append_error::{AppendError, RecordFault};
+use crate::log::batch::{BadBatch, BatchBytes, BatchView};
+use crate::log::config::{CompressionType, LogConfig, TimestampType};
+
+/// How many times `max.message.bytes` the records of a compressed batch may take.
+const EXPANSION_MAX: usize = 64;
+
+/// A decompression buffer of more is not kept for the next batch.
+const KEPT_BUFFER_BYTES_MAX: usize = 4 << 20;
+
+/// Records at fault that a reply names.
+const FAULTS_MAX: usize = 100;
+
+/// What Kafka calls "no timestamp".
+const NO_TIMESTAMP: i64 = -1;
 
 /// What a Produce request says about all its batches.
 #[derive(Clone, Copy, Debug)]
@@ -20,99 +37,260 @@ pub(crate) struct ProduceRules {
 
 /// Contexts that are used again for each batch; one for each connection.
 #[derive(Debug, Default)]
-pub(crate) struct Codecs {}
+pub(crate) struct Codecs {
+    compressor: Compressor,
+    decompressor: Decompressor,
+}
 
 /// A batch that only needs its place in the log.
 #[derive(Clone, Debug)]
 pub(crate) struct PreparedBatch {
     bytes: Bytes,
     view: BatchView,
+    restamp: Option<Timestamp>,
     log_append_time: Option<Timestamp>,
+}
+
+/// What a look at all records of a batch found.
+struct Looked {
+    max_timestamp: i64,
+    /// Offsets do not count from 0, one by one.
+    renumber: bool,
 }
 
 impl PreparedBatch {
     /// Checks that `records` is one batch of magic 2: what Kafka checks before it looks for the
     /// partition.
-    pub(super) fn shape(records: Bytes, _rules: &ProduceRules) -> Result<Self, AppendError> {
+    pub(super) fn shape(records: &Bytes, rules: &ProduceRules) -> Result<BatchHeader, AppendError> {
         if records.is_empty() {
             return Err(AppendError::NoBatch);
         }
-        let view = BatchView::read(&records).map_err(|bad| match bad {
-            BadBatch::Magic(magic) => AppendError::Magic(magic),
-            bad => AppendError::Corrupt(bad.to_string()),
+        let header = BatchHeader::parse(records).map_err(|error| match error {
+            BatchError::Magic { magic, .. } => AppendError::Magic(magic),
+            BatchError::Truncated { .. } => AppendError::Invalid(error.to_string()),
+            error => AppendError::Corrupt(error.to_string()),
         })?;
-        let bytes = view.bytes as usize;
+        let bytes = header.total_size();
         if bytes > records.len() {
-            return Err(AppendError::Corrupt(BadBatch::Torn.to_string()));
+            let missing = bytes - records.len();
+            return Err(AppendError::Invalid(format!("{missing} bytes of the batch are missing")));
         }
         if bytes < records.len() {
             return Err(AppendError::SeveralBatches(records.len() - bytes));
         }
-        Ok(Self { bytes: records, view, log_append_time: None })
-    }
-
-    /// A batch made by this broker, with any content: no check but its checksum.
-    pub(crate) fn internal(batch: Bytes) -> Result<Self, AppendError> {
-        let rules = ProduceRules { version: i16::MAX, all_in_sync: false, now_ms: 0 };
-        let this = Self::shape(batch, &rules)?;
-        if this.view.checksum_fits(&this.bytes) {
-            Ok(this)
-        } else {
-            Err(AppendError::Corrupt(BadBatch::Checksum.to_string()))
+        if header.compression() == Some(Compression::Zstd) && rules.version < 7 {
+            return Err(AppendError::ZstdTooOld);
         }
+        Ok(header)
     }
 
-    /// The rest of the checks.
+    /// A batch made by this broker, with any content: only its size and checksum are checked.
+    ///
+    /// # Errors
+    ///
+    /// It is not one whole batch.
+    pub(crate) fn internal(batch: Bytes) -> Result<Self, AppendError> {
+        let checked =
+            CheckedBatch::check(batch).map_err(|e| AppendError::Corrupt(e.to_string()))?;
+        let view = BatchView::of(checked.header()).map_err(corrupt)?;
+        let bytes = checked.into_bytes();
+        Ok(Self { bytes, view, restamp: None, log_append_time: None })
+    }
+
+    /// The rest of the checks, in Kafka's order, and what follows from them: other time stamps,
+    /// another codec.
     pub(super) fn validate(
-        self,
+        records: Bytes,
+        header: &BatchHeader,
         config: &LogConfig,
         rules: &ProduceRules,
-        _codecs: &mut Codecs,
+        codecs: &mut Codecs,
     ) -> Result<Self, AppendError> {
-        if self.view.base != Offset::ZERO {
-            return Err(AppendError::BaseOffset(self.view.base.get()));
+        let bytes = records.len();
+        if header.base_offset != 0 {
+            return Err(AppendError::BaseOffset(header.base_offset));
         }
-        let bytes = self.bytes.len();
-        if self.view.bytes > config.message_bytes_max {
+        if bytes > config.message_bytes_max as usize {
             return Err(AppendError::TooLarge { bytes, max: config.message_bytes_max });
         }
-        if !self.view.checksum_fits(&self.bytes) {
-            return Err(AppendError::Corrupt(BadBatch::Checksum.to_string()));
+        let batch =
+            CheckedBatch::check(records).map_err(|e| AppendError::Corrupt(e.to_string()))?;
+        check_header(header)?;
+        let max = EXPANSION_MAX.saturating_mul(config.message_bytes_max as usize);
+        let block = RecordBlock::open(&batch, &mut codecs.decompressor, max);
+        let block = block.map_err(|error| match error {
+            CompressionError::Oversized { .. } => AppendError::TooLargeInside { max },
+            CompressionError::Damaged { .. } => AppendError::Invalid(error.to_string()),
+            error => AppendError::Compression(error),
+        })?;
+        let looked = look_at_records(&block, config, rules.now_ms)?;
+        let codec = codec_in_log(header, config.compression);
+        let rebuilt = looked.renumber || Some(codec) != header.compression();
+        let bytes = if rebuilt { rebuild(&block, codec, codecs)? } else { batch.into_bytes() };
+        refuse_large(bytes.len(), config)?;
+        if block.bytes().len() > KEPT_BUFFER_BYTES_MAX {
+            codecs.decompressor = Decompressor::default();
         }
-        if self.view.is_control() {
-            return Err(AppendError::Control);
-        }
-        if self.view.is_transactional() {
-            return Err(AppendError::Transactional);
-        }
-        if self.view.bytes > config.segment_bytes {
-            return Err(AppendError::LargerThanSegment { bytes, max: config.segment_bytes });
-        }
+        let header = BatchHeader::parse(&bytes).map_err(|e| AppendError::Corrupt(e.to_string()))?;
+        let mut view = BatchView::of(&header).map_err(corrupt)?;
         let stamped = config.timestamp_type == TimestampType::LogAppendTime;
         let log_append_time = stamped.then_some(Timestamp(rules.now_ms));
-        Ok(Self { log_append_time, ..self })
+        let max_timestamp = log_append_time.map_or(looked.max_timestamp, |time| time.0);
+        let differs = stamped || max_timestamp != view.max_timestamp;
+        view.max_timestamp = max_timestamp;
+        let restamp = differs.then_some(Timestamp(max_timestamp));
+        Ok(Self { bytes, view, restamp, log_append_time })
     }
 
-    /// All of it, as it came but for the time stamp.
-    pub(crate) const fn bytes(&self) -> &Bytes {
-        &self.bytes
+    /// What is to be written, but for its place.
+    pub(super) fn bytes(&self) -> Result<BatchBytes<'_>, AppendError> {
+        let mut bytes = BatchBytes::of(&self.bytes).ok_or_else(|| corrupt(BadBatch::Torn))?;
+        if let Some(max) = self.restamp {
+            bytes.stamp(max, self.log_append_time.is_some());
+        }
+        Ok(bytes)
     }
 
-    pub(crate) const fn view(&self) -> &BatchView {
+    /// Size in bytes.
+    pub(crate) const fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What its header will say, but for its place.
+    pub(super) const fn view(&self) -> &BatchView {
         &self.view
     }
 
     /// When the broker stamped it.
-    pub(crate) const fn log_append_time(&self) -> Option<Timestamp> {
+    pub(super) const fn log_append_time(&self) -> Option<Timestamp> {
         self.log_append_time
     }
 }
 
+fn refuse_large(bytes: usize, config: &LogConfig) -> Result<(), AppendError> {
+    if bytes > config.message_bytes_max as usize {
+        return Err(AppendError::TooLarge { bytes, max: config.message_bytes_max });
+    }
+    if bytes > config.segment_bytes as usize {
+        return Err(AppendError::LargerThanSegment { bytes, max: config.segment_bytes });
+    }
+    Ok(())
+}
+
+fn corrupt(bad: BadBatch) -> AppendError {
+    AppendError::Corrupt(bad.to_string())
+}
+
+/// What can be judged by the header alone.
+fn check_header(header: &BatchHeader) -> Result<(), AppendError> {
+    let (count, delta) = (header.records_count, header.last_offset_delta);
+    if count <= 0 || i64::from(delta) + 1 != i64::from(count) {
+        let what = format!("batch says it has {count} records and its last offset is {delta}");
+        return Err(AppendError::Invalid(what));
+    }
+    if header.is_control() {
+        return Err(AppendError::Control);
+    }
+    if header.producer_id.is_some()
+        && (header.base_sequence.is_none() || header.producer_epoch.is_none())
+    {
+        let what = "batch of an idempotent producer without an epoch and a sequence";
+        return Err(AppendError::Invalid(what.to_owned()));
+    }
+    if header.is_log_append_time() {
+        return Err(AppendError::StampedBatch);
+    }
+    if header.is_transactional() {
+        return Err(AppendError::Transactional);
+    }
+    Ok(())
+}
+
+fn look_at_records(
+    block: &RecordBlock,
+    config: &LogConfig,
+    now_ms: i64,
+) -> Result<Looked, AppendError> {
+    let judge_time = config.timestamp_type == TimestampType::CreateTime;
+    let (before, after) = (config.timestamp_before_max_ms, config.timestamp_after_max_ms);
+    let (mut keyless, mut untimely) = (Vec::new(), Vec::new());
+    let mut looked = Looked { max_timestamp: NO_TIMESTAMP, renumber: false };
+    for (index, record) in (0_i32..).zip(block.records()) {
+        let record = record.map_err(|error| {
+            AppendError::Records(vec![RecordFault { index, message: error.reason.to_string() }])
+        })?;
+        looked.renumber |= record.offset_delta != index;
+        let time = record.timestamp.0;
+        looked.max_timestamp = looked.max_timestamp.max(time);
+        if config.cleanup.compact && record.key.is_none() && keyless.len() < FAULTS_MAX {
+            let message = "a compacted topic takes no record without a key".to_owned();
+            keyless.push(RecordFault { index, message });
+        }
+        let too_old = now_ms.saturating_sub(time) > before;
+        let too_new = time.saturating_sub(now_ms) > after;
+        if judge_time && time != NO_TIMESTAMP && (too_old || too_new) && untimely.len() < FAULTS_MAX
+        {
+            let message = format!("timestamp {time} is too far from the broker's {now_ms}");
+            untimely.push(RecordFault { index, message });
+        }
+    }
+    if !keyless.is_empty() {
+        return Err(AppendError::Records(keyless));
+    }
+    if !untimely.is_empty() {
+        return Err(AppendError::Timestamps(untimely));
+    }
+    Ok(looked)
+}
+
+/// The codec that the batch has in the log.
+fn codec_in_log(header: &BatchHeader, wanted: CompressionType) -> Compression {
+    match wanted {
+        CompressionType::Producer => header.compression().unwrap_or_default(),
+        CompressionType::Uncompressed => Compression::None,
+        CompressionType::Gzip => Compression::Gzip,
+        CompressionType::Snappy => Compression::Snappy,
+        CompressionType::Lz4 => Compression::Lz4,
+        CompressionType::Zstd => Compression::Zstd,
+    }
+}
+
+/// Writes the records again, numbered one by one, in another codec.
+fn rebuild(
+    block: &RecordBlock,
+    codec: Compression,
+    codecs: &mut Codecs,
+) -> Result<Bytes, AppendError> {
+    let invalid = |error: &dyn core::fmt::Display| AppendError::Invalid(error.to_string());
+    let mut batch = BatchBuilder::new(BytesMut::new());
+    for record in block.records() {
+        let record = record.map_err(|error| invalid(&error))?;
+        batch.append_ref(&record).map_err(|error| invalid(&error))?;
+    }
+    let header = block.header();
+    let stamp = match (header.producer_id, header.producer_epoch, header.base_sequence) {
+        (Some(id), Some(epoch), Some(first)) => {
+            Some(ProducerStamp { id, epoch, first, transactional: false })
+        }
+        _ => None,
+    };
+    let sealed = batch.seal(codec, &mut codecs.compressor, stamp);
+    let sealed = sealed.map_err(AppendError::Compression)?;
+    if let Some(spare) = sealed.spare {
+        codecs.compressor.recycle(spare);
+    }
+    Ok(sealed.bytes.freeze())
+}
+
 /// The first record in `batch` that is as young as `timestamp`; `None` if the batch is damaged.
 pub(super) fn first_record_since(
-    _batch: Bytes,
-    _timestamp: i64,
-    _codecs: &mut Codecs,
+    batch: Bytes,
+    timestamp: i64,
+    codecs: &mut Codecs,
 ) -> Option<(Offset, Timestamp)> {
-    None
+    let batch = CheckedBatch::check(batch).ok()?;
+    let block = RecordBlock::open(&batch, &mut codecs.decompressor, usize::MAX).ok()?;
+    let mut records = block.records().map_while(Result::ok);
+    let record = records.find(|record| record.timestamp.0 >= timestamp)?;
+    Some((record.offset, record.timestamp))
 }

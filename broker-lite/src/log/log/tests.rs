@@ -39,7 +39,7 @@ struct Model {
 impl Model {
     fn append(&mut self, spec: Spec) {
         let spec = Spec { base: self.log.end().get(), ..spec };
-        self.log.append(&spec.view(), &spec.bytes(), self.now_ms).unwrap();
+        append(&mut self.log, &spec, self.now_ms);
         self.batches.push(spec);
     }
 
@@ -72,6 +72,11 @@ impl Model {
         }
         assert_eq!(windows(self.log.producers()), windows(&replayed));
     }
+}
+
+fn append(log: &mut Log, spec: &Spec, now_ms: i64) {
+    let bytes = spec.bytes();
+    log.append(&spec.view(), BatchBytes::of(&bytes).unwrap(), now_ms).unwrap();
 }
 
 /// What decides about retries, without when a producer was last seen.
@@ -464,7 +469,7 @@ fn a_segment_ends_when_it_is_full_old_or_its_index_is_full() {
         for (base, timestamp) in times.into_iter().enumerate() {
             let base = i64::try_from(base).unwrap();
             let spec = Spec { base, timestamp, ..Spec::default() };
-            log.append(&spec.view(), &spec.bytes(), 0).unwrap();
+            append(&mut log, &spec, 0);
         }
         assert_eq!(log.segments.len(), segments, "{rule}");
     }

@@ -1,0 +1,146 @@
+use super::super::disk::{FileDisk, MemoryDisk};
+use super::super::testing::offset;
+use super::*;
+use ottla_protocol::ids::LeaderEpoch;
+
+fn identity() -> MetaProperties {
+    MetaProperties {
+        cluster_id: "a-cluster".to_owned(),
+        node_id: NodeId(3),
+        directory_id: Uuid::from_random([9; 16]),
+    }
+}
+
+fn manager(disk: &MemoryDisk) -> LogManager {
+    LogManager::open(Arc::new(disk.clone()), identity).unwrap()
+}
+
+const ID: Uuid = Uuid([7; 16]);
+
+fn open(manager: &LogManager, topic: &str) -> Arc<Partition> {
+    let place = (topic, PartitionIndex(0), ID);
+    let (partition, _) = manager.open_partition(place, LogConfig::default(), 0).unwrap();
+    partition.make_leader(LeaderEpoch(0), 1, 1).unwrap();
+    Arc::new(partition)
+}
+
+#[test]
+fn a_directory_keeps_the_identity_it_was_given_first() {
+    let disk = MemoryDisk::new();
+    assert_eq!(*manager(&disk).meta(), identity());
+    let text = disk::read_all(&disk, META_PROPERTIES).unwrap();
+    let expected = "version=1\ncluster.id=a-cluster\nnode.id=3\ndirectory.id=";
+    assert!(text.starts_with(expected.as_bytes()));
+    let other = || unreachable!("it has an identity");
+    assert_eq!(*LogManager::open(Arc::new(disk.clone()), other).unwrap().meta(), identity());
+    disk::replace(
+        &disk,
+        META_PROPERTIES,
+        b"#comment\nversion=1\ndirectory.id=AAAAAAAAAAAAAAAAAAAAAQ\nnode.id=3\n",
+    )
+    .unwrap();
+    let error = LogManager::open(Arc::new(disk), identity).unwrap_err().to_string();
+    assert!(error.contains("cluster.id is missing"), "{error}");
+}
+
+#[test]
+fn a_directory_in_use_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = || LogManager::open(Arc::new(FileDisk::new(dir.path())), identity);
+    let first = open().unwrap();
+    first.close(&[]).unwrap();
+    let refused = open().unwrap_err();
+    assert!(matches!(refused, OpenDirError::Lock(LockError::InUse { .. })), "{refused}");
+    drop(first);
+    assert!(open().unwrap().was_clean(), "the marker is still there");
+}
+
+#[test]
+fn only_a_stop_in_order_is_clean_and_only_once() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    assert!(!first.was_clean());
+    let partition = open(&first, "t");
+    first.close(&[partition]).unwrap();
+    drop(first);
+    assert!(manager(&disk).was_clean());
+    assert!(!manager(&disk).was_clean(), "the one before was killed");
+}
+
+#[test]
+fn partitions_are_found_with_their_topic_ids() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    for topic in ["a-b.c", "__cluster_metadata", "x"] {
+        open(&first, topic);
+    }
+    for noise in ["lost+found", "x-y", "-3", "deleted-0.00ff-delete", "x-1.0-future"] {
+        disk.create_dir(noise).unwrap();
+    }
+    let found = first.partitions().unwrap();
+    let topics: Vec<_> = found.iter().map(|dir| dir.topic.as_str()).collect();
+    assert_eq!(topics, ["__cluster_metadata", "a-b.c", "x"]);
+    assert!(found.iter().all(|dir| dir.topic_id == Some(ID) && dir.index.0 == 0));
+    let text = disk::read_all(&disk, "x-0/partition.metadata").unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), format!("version: 0\ntopic_id: {ID}"));
+    assert!(disk.list("deleted-0.00ff-delete").is_err(), "what a crash left of it is gone");
+}
+
+#[test]
+fn a_directory_of_a_deleted_topic_is_not_taken_for_the_new_one() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    open(&first, "t");
+    let place = ("t", PartitionIndex(0), Uuid([8; 16]));
+    let refused = first.open_partition(place, LogConfig::default(), 0).unwrap_err().to_string();
+    assert!(refused.contains("t-0") && refused.contains("deleted topic"), "{refused}");
+}
+
+#[test]
+fn a_deleted_partition_leaves_nothing_and_its_name_is_free() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    let long = "t".repeat(249);
+    for topic in ["t", &long] {
+        let partition = open(&first, topic);
+        first.delete(&partition, Uuid([5; 16])).unwrap();
+        assert!(first.partitions().unwrap().is_empty());
+        let code = partition.check_epoch(None).unwrap_err();
+        assert_eq!(code, ottla_protocol::error_code::ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        open(&first, topic);
+        first.delete_dir(&first.partitions().unwrap()[0]).unwrap();
+    }
+    assert!(disk.list("").unwrap().iter().all(|entry| !entry.directory));
+}
+
+#[test]
+fn a_closed_directory_says_how_far_each_log_is_on_the_device() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    let partitions = [open(&first, "a"), open(&first, "b")];
+    first.close(&partitions).unwrap();
+    let points = checkpoints::read_offsets(&disk, RECOVERY_POINTS).unwrap();
+    let key = |topic: &str| (topic.to_owned(), PartitionIndex(0));
+    assert_eq!(points, PartitionOffsets::from([(key("a"), offset(0)), (key("b"), offset(0))]));
+    assert_eq!(disk::read_all(&disk, LOG_STARTS).unwrap(), b"0\n0\n");
+    let marker = disk::read_all(&disk, CLEAN_SHUTDOWN).unwrap();
+    assert_eq!(marker, b"{\"version\":0,\"brokerEpoch\":-1}");
+}
+
+#[test]
+fn a_topic_made_again_inherits_nothing_from_the_checkpoints() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    open(&first, "t");
+    drop(first);
+    let old = PartitionOffsets::from([(("t".to_owned(), PartitionIndex(0)), offset(500))]);
+    checkpoints::write_offsets(&disk, RECOVERY_POINTS, &old).unwrap();
+    checkpoints::write_offsets(&disk, LOG_STARTS, &old).unwrap();
+    let second = manager(&disk);
+    let partition = open(&second, "t");
+    second.delete(&partition, Uuid([5; 16])).unwrap();
+    assert_eq!(open(&second, "t").offsets().log_start, offset(0));
+    drop(second);
+    let third = manager(&disk); // after a crash
+    assert_eq!(open(&third, "t").offsets().log_start, offset(0));
+}
