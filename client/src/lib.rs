@@ -25,5 +25,6 @@ pub use net::layers::{RawRequest, RawResponse, RequestService};
 pub use ottla_protocol::record::{Header, HeaderRef};
 pub use ottla_protocol::{ApiKey, ErrorCode, ids};
 pub use producer::{
-    Acks, Delivery, Partitioner, Producer, ProducerBuilder, Record, RecordMetadata,
+    Acks, Compression, Delivery, EnqueueError, FlushError, Partitioner, Producer, ProducerBuilder,
+    Record, RecordMetadata, SendError, TryEnqueueError,
 };
