@@ -1,7 +1,5 @@
 //! Embedding: a whole cluster in this process, started and stopped like a value.
 
-mod thread;
-
 use core::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -13,7 +11,6 @@ use ottla_runtime::net::tcp::{Tcp, TcpListener};
 use ottla_runtime::net::{Connector, Halves, Listener};
 use ottla_runtime::{Clock, Scope};
 
-use self::thread::ClusterThread;
 use crate::broker::{Node, NodeSetup};
 use crate::config::BrokerConfig;
 use crate::error::{StartError, StopError};
@@ -67,7 +64,6 @@ pub struct ClusterBuilder {
     seed: Option<u64>,
     topics: Vec<(String, i32)>,
     settings: Vec<(String, String)>,
-    own_thread: bool,
 }
 
 impl ClusterBuilder {
@@ -82,7 +78,6 @@ impl ClusterBuilder {
             seed: None,
             topics: Vec::new(),
             settings: Vec::new(),
-            own_thread: false,
         }
     }
 
@@ -146,13 +141,6 @@ impl ClusterBuilder {
         self
     }
 
-    /// Runs on a thread of its own with a runtime of its own, for tests whose client blocks its
-    /// thread. The other methods of [`Cluster`] then need no tokio runtime either.
-    pub const fn own_thread(mut self) -> Self {
-        self.own_thread = true;
-        self
-    }
-
     /// Starts the cluster. It is ready when this returns: metadata is served with live leaders.
     ///
     /// # Errors
@@ -160,20 +148,6 @@ impl ClusterBuilder {
     /// See [`StartError`]. Not cancel safe: a dropped start leaves its data directory as a crash
     /// would.
     pub async fn start(self) -> Result<Cluster, StartError> {
-        let storage = self.storage.clone();
-        let connector = ClusterConnector(self.network.clone());
-        let (running, facts) = if self.own_thread {
-            let (thread, facts) = ClusterThread::start(self).await?;
-            (Running::Thread(thread), facts)
-        } else {
-            let (node, facts) = self.start_here().await?;
-            (Running::Here(node), facts)
-        };
-        Ok(Cluster { running, storage, connector, facts })
-    }
-
-    /// Starts the cluster on this runtime.
-    async fn start_here(self) -> Result<(Node, Facts), StartError> {
         let config = BrokerConfig::new(&self.settings)?;
         let scope = Scope::current()?;
         let listener = self.bind().await.map_err(|source| StartError::Listen {
@@ -198,7 +172,15 @@ impl ClusterBuilder {
             topics: self.topics,
         };
         let node = Node::start(setup)?;
-        Ok((node, Facts { advertised, port, clock, faults }))
+        Ok(Cluster {
+            node,
+            storage: self.storage,
+            connector: ClusterConnector(self.network),
+            advertised,
+            port,
+            clock,
+            faults,
+        })
     }
 
     async fn bind(&self) -> io::Result<Box<dyn Listener>> {
@@ -218,21 +200,9 @@ fn reachable(host: &str) -> String {
 /// A running cluster. Dropping it kills it.
 #[derive(Debug)]
 pub struct Cluster {
-    running: Running,
+    node: Node,
     storage: Storage,
     connector: ClusterConnector,
-    facts: Facts,
-}
-
-#[derive(Debug)]
-enum Running {
-    Here(Node),
-    Thread(ClusterThread),
-}
-
-/// What is known of a cluster once it has started.
-#[derive(Debug)]
-struct Facts {
     advertised: (String, u16),
     port: u16,
     clock: Clock,
@@ -248,13 +218,13 @@ impl Cluster {
     /// What a client's `bootstrap.servers` should be: the advertised addresses.
     #[must_use]
     pub fn bootstrap(&self) -> String {
-        format!("{}:{}", self.facts.advertised.0, self.facts.advertised.1)
+        format!("{}:{}", self.advertised.0, self.advertised.1)
     }
 
     /// The port listened on.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.facts.port
+        self.port
     }
 
     /// Reaches the cluster over the network it listens on, TCP or memory.
@@ -266,13 +236,13 @@ impl Cluster {
     /// The clock the nodes go by.
     #[must_use]
     pub const fn clock(&self) -> &Clock {
-        &self.facts.clock
+        &self.clock
     }
 
     /// The fault rules in force, to add to.
     #[must_use]
     pub const fn faults(&self) -> &Faults {
-        &self.facts.faults
+        &self.faults
     }
 
     /// Stops in order: no more requests, logs synced, clean-shutdown markers written.
@@ -281,21 +251,13 @@ impl Cluster {
     ///
     /// See [`StopError`].
     pub async fn stop(self) -> Result<Storage, StopError> {
-        match self.running {
-            Running::Here(node) => {
-                node.stop().await.map_err(|error| StopError::Flush(error.to_string()))?;
-            }
-            Running::Thread(thread) => thread.stop().await?,
-        }
+        self.node.stop().await.map_err(|error| StopError::Flush(error.to_string()))?;
         Ok(self.storage)
     }
 
     /// Ends every task where it stands and writes nothing more: what SIGKILL does to a process.
     pub async fn kill(self) -> Storage {
-        match self.running {
-            Running::Here(node) => node.kill().await,
-            Running::Thread(thread) => thread.kill().await,
-        }
+        self.node.kill().await;
         self.storage
     }
 }

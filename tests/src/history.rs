@@ -40,7 +40,7 @@ pub struct Read {
 }
 
 /// Everything the clients of one run saw of one topic.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct History {
     /// What was sent, in any order.
     pub sent: Vec<Sent>,

@@ -2,6 +2,10 @@
 //!
 //! [`history`] holds what a client was told, [`checkers`] judge it: nothing else is believed.
 
+pub mod chaos;
 pub mod checkers;
 pub mod history;
 pub mod raw;
+pub mod readback;
+pub mod script;
+pub mod simulation;

@@ -6,16 +6,17 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::ids::CorrelationId;
 use ottla_protocol::{Request, decode_response, encode_request};
+use ottla_runtime::net::tcp::Tcp;
+use ottla_runtime::net::{Connector, Halves};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// How long a test waits for the peer before it fails: far longer than a healthy peer needs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One TCP connection.
+/// One connection.
 #[derive(Debug)]
 pub struct RawClient {
-    stream: TcpStream,
+    halves: Halves,
     next_id: i32,
 }
 
@@ -26,17 +27,23 @@ impl RawClient {
     ///
     /// The system's.
     pub async fn connect(port: u16) -> io::Result<Self> {
-        Ok(Self { stream: TcpStream::connect(("127.0.0.1", port)).await?, next_id: 0 })
+        Ok(Self::over(Tcp.connect("127.0.0.1", port).await?))
+    }
+
+    /// Speaks over a connection that is open.
+    #[must_use]
+    pub const fn over(halves: Halves) -> Self {
+        Self { halves, next_id: 0 }
     }
 
     /// Sends `bytes` as they are. A peer that has hung up is no error: that is for [`Self::closed`].
     pub async fn send(&mut self, bytes: &[u8]) {
-        let _sent = self.stream.write_all(bytes).await;
+        let _sent = self.halves.write.write_all(bytes).await;
     }
 
     /// Says that nothing more will be sent.
     pub async fn end(&mut self) {
-        let _ended = self.stream.shutdown().await;
+        let _ended = self.halves.write.shutdown().await;
     }
 
     /// The bytes of `request` as a whole frame.
@@ -71,9 +78,9 @@ impl RawClient {
     /// If nothing comes within [`PATIENCE`].
     pub async fn reply(&mut self) -> Option<Bytes> {
         let reading = async {
-            let length = self.stream.read_i32().await.ok()?;
+            let length = self.halves.read.read_i32().await.ok()?;
             let mut frame = BytesMut::zeroed(usize::try_from(length).ok()?);
-            self.stream.read_exact(&mut frame).await.ok()?;
+            self.halves.read.read_exact(&mut frame).await.ok()?;
             Some(frame.freeze())
         };
         in_time(reading).await
@@ -87,7 +94,7 @@ impl RawClient {
     pub async fn closed(&mut self) {
         in_time(async {
             let mut waste = BytesMut::new();
-            while self.stream.read_buf(&mut waste).await.is_ok_and(|n| n > 0) {
+            while self.halves.read.read_buf(&mut waste).await.is_ok_and(|n| n > 0) {
                 waste.clear();
             }
         })

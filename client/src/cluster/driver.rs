@@ -92,7 +92,10 @@ fn on_answer(inner: &Inner, answer: MetadataResponse) {
     // inside, so that a leader hint that arrives meanwhile is not overwritten
     inner.metadata.send_modify(|metadata| {
         let next = metadata.updated(answer, |topic| refresh.is_wanted(topic));
-        refresh.on_answer(now, next.nodes.keys().copied().collect(), next.is_unsettled());
+        // an answer that leaves out what was asked for is none
+        let lacking = refresh.wanted_topics().any(|topic| !next.tells_of(topic));
+        let unsettled = lacking || next.is_unsettled();
+        refresh.on_answer(now, next.nodes.keys().copied().collect(), unsettled);
         inner.pool.on_metadata(&next); // who is told of the change finds the new addresses
         *metadata = Arc::new(next);
     });

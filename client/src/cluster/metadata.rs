@@ -47,12 +47,17 @@ pub(crate) struct Topic {
     /// By index, from 0, without gaps.
     pub(crate) partitions: Vec<Partition>,
     /// The ids it had before it was recreated, the latest last. Ids never come back, so an answer
-    /// with one of these is stale.
+    /// with one of these is stale, unless brokers insist.
     past_ids: Vec<Uuid>,
+    /// How many answers in a row were stale.
+    stale_answers: u32,
 }
 
 /// How many past ids of a topic are remembered: brokers do not lag by more recreations.
 const PAST_IDS_MAX: usize = 8;
+/// After so many stale answers in a row it is we who are wrong: a cluster restored from a copy, a
+/// damaged answer. Without this no answer would ever be right again.
+const STALE_ANSWERS_MAX: u32 = 10;
 
 /// A partition.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -90,7 +95,6 @@ impl Metadata {
     }
 
     /// The topic of that id.
-    #[cfg(test)]
     pub(crate) fn topic_by_id(&self, id: Uuid) -> Option<&Arc<Topic>> {
         self.topics.get(self.names.get(&id)?)
     }
@@ -101,7 +105,6 @@ impl Metadata {
     }
 
     /// One partition of a topic.
-    #[cfg(test)]
     pub(crate) fn partition(&self, topic: &str, index: PartitionIndex) -> Option<&Partition> {
         self.topic(topic)?.partition(index)
     }
@@ -164,6 +167,11 @@ impl Metadata {
         changed.then_some(next)
     }
 
+    /// Whether an answer said anything of the topic: its partitions, or what is wrong with it.
+    pub(crate) fn tells_of(&self, topic: &str) -> bool {
+        self.topic(topic).is_some_and(|topic| topic.error.is_some() || !topic.partitions.is_empty())
+    }
+
     /// Whether somebody should ask again soon: a topic or a partition is in a state that passes.
     pub(crate) fn is_unsettled(&self) -> bool {
         self.topics().any(|topic| {
@@ -186,37 +194,56 @@ impl Topic {
         let is_internal = answer.is_internal;
         if answer.error_code != ErrorCode::NONE {
             // its id, epochs and partitions may be back in the next answer
-            let (partitions, past_ids) = (Vec::new(), Vec::new());
-            let new = || Self { name, id, is_internal, error: None, partitions, past_ids };
             let error = Some(answer.error_code);
+            let new = || Self::unknown(name, id, is_internal);
             return Self { error, ..known.cloned().unwrap_or_else(new) };
         }
         if let Some(known) = known
             && id.is_some_and(|id| known.past_ids.contains(&id))
+            && known.stale_answers < STALE_ANSWERS_MAX
         {
-            return known.clone();
+            return Self { stale_answers: known.stale_answers + 1, ..known.clone() };
         }
         // an unknown id on either side proves nothing, so epochs still count
         let same = known.filter(|known| known.id.is_none() || id.is_none() || known.id == id);
         let mut past_ids = known.map(|known| known.past_ids.clone()).unwrap_or_default();
         if same.is_none() {
             past_ids.extend(known.and_then(|known| known.id));
+            past_ids.retain(|past| Some(*past) != id);
             let surplus = past_ids.len().saturating_sub(PAST_IDS_MAX);
             past_ids.drain(..surplus);
         }
-        let mut answers = answer.partitions;
-        answers.sort_by_key(|p| p.partition_index);
-        let mut partitions = Vec::with_capacity(answers.len());
-        for (index, answer) in (0..).zip(answers) {
-            if answer.partition_index.0 != index {
-                break; // twice the same, negative or a gap: what follows cannot be addressed
-            }
-            let before = same.and_then(|topic| topic.partition(answer.partition_index));
-            partitions.push(Partition::merged(before, answer));
-        }
+        let (partitions, error) = Self::merged_partitions(same, answer.partitions);
         // an answer of an old version must not make us forget the id
         let id = id.or_else(|| same.and_then(|topic| topic.id));
-        Self { name, id, is_internal, error: None, partitions, past_ids }
+        Self { error, partitions, past_ids, ..Self::unknown(name, id, is_internal) }
+    }
+
+    fn unknown(name: Str, id: Option<Uuid>, is_internal: bool) -> Self {
+        let (partitions, past_ids) = (Vec::new(), Vec::new());
+        Self { name, id, is_internal, error: None, partitions, past_ids, stale_answers: 0 }
+    }
+
+    /// The partitions up to the first that cannot be addressed: twice the same, negative, a gap.
+    /// Those known behind it stay; with an error that has us ask again.
+    fn merged_partitions(
+        known: Option<&Self>,
+        mut answers: Vec<MetadataResponsePartition>,
+    ) -> (Vec<Partition>, Option<ErrorCode>) {
+        answers.sort_by_key(|p| p.partition_index);
+        let answered = answers.len();
+        let in_order = (0..).zip(answers).take_while(|(index, p)| p.partition_index.0 == *index);
+        let merge = |(_, answer): (i32, MetadataResponsePartition)| {
+            let before = known.and_then(|topic| topic.partition(answer.partition_index));
+            Partition::merged(before, answer)
+        };
+        let mut partitions: Vec<_> = in_order.map(merge).collect();
+        if partitions.len() == answered {
+            return (partitions, None);
+        }
+        let rest = known.and_then(|topic| topic.partitions.get(partitions.len()..));
+        partitions.extend_from_slice(rest.unwrap_or_default());
+        (partitions, Some(ErrorCode::CORRUPT_MESSAGE))
     }
 
     fn apply(&mut self, hint: &LeaderHint) {

@@ -98,6 +98,11 @@ impl Refresh {
         self.interests.contains_key(topic)
     }
 
+    /// The topics that handles want.
+    pub(crate) fn wanted_topics(&self) -> impl Iterator<Item = &Str> {
+        self.interests.keys()
+    }
+
     /// Somebody found the metadata stale.
     pub(crate) const fn on_request(&mut self) {
         self.wanted = true;

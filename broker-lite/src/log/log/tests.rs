@@ -8,8 +8,10 @@ use super::*;
 const DIR: &str = "t-0";
 
 fn small() -> Arc<LogConfig> {
-    let segment_bytes = 2_000;
-    Arc::new(LogConfig { segment_bytes, index_interval_bytes: 200, ..LogConfig::default() })
+    let mut config = LogConfig::default();
+    config.segment_bytes = 2_000;
+    config.index_interval_bytes = 200;
+    Arc::new(config)
 }
 
 fn open(disk: &dyn DynDisk, args: &OpenArgs) -> (Log, Repaired) {

@@ -199,10 +199,11 @@ fn neither_ids_nor_epochs_within_an_id_go_back_whatever_lags() {
                 continue;
             };
             let id = topic.unwrap().id.map_or(0, |id| id.0[0]);
-            if ids.last() != Some(&id) {
-                assert!(!ids.contains(&id), "seed {seed}: {id} again, after {ids:?}");
-                ids.push(id);
+            if let Some(last) = ids.last().filter(|last| **last != id) {
+                // who met the newer one first comes back to it
+                assert!(!ids.contains(&id) || id > *last, "seed {seed}: {id} again after {ids:?}");
             }
+            ids.push(id);
             let epoch = partition.leader_epoch;
             let highest = reached.entry(id).or_insert(epoch);
             assert!(epoch >= *highest, "seed {seed}: {epoch:?} after {highest:?}");
@@ -223,4 +224,34 @@ fn a_past_id_does_not_come_back() {
     assert!(known.topic_by_id(uuid(1)).is_none());
     let many: Vec<_> = (1..=20).map(|id| topic(id, vec![partition(0, 1, Some(0))])).collect();
     assert_eq!(after(many).topic(T).unwrap().past_ids.len(), PAST_IDS_MAX, "bounded");
+}
+
+#[test]
+fn brokers_that_insist_on_a_past_id_are_right() {
+    let insist = |times| {
+        let damaged = [topic(1, vec![partition(0, 1, Some(5))]), topic(2, Vec::new())];
+        let stale = (0..times).map(|_| topic(1, vec![partition(0, 3, Some(5))]));
+        after(damaged.into_iter().chain(stale)).topic(T).unwrap().id
+    };
+    assert_eq!(insist(STALE_ANSWERS_MAX), Some(uuid(2)), "one may be late, or ten");
+    assert_eq!(insist(STALE_ANSWERS_MAX + 1), Some(uuid(1)));
+    assert_eq!(insist(3 * STALE_ANSWERS_MAX), Some(uuid(1)), "and then it stays");
+    let newer_first = [2, 1].into_iter().chain(core::iter::repeat_n(2, 11));
+    let known = after(newer_first.map(|id| topic(id, vec![partition(0, 1, Some(0))])));
+    assert_eq!(known.topic(T).unwrap().id, Some(uuid(2)), "the first answer was the newest");
+}
+
+#[test]
+fn partitions_that_cannot_be_addressed_are_asked_for_again() {
+    let good = || topic(1, (0..3).map(|index| partition(index, 1, Some(5))).collect());
+    for broken in [vec![0, 2], vec![-1, 0, 1], vec![0, 0, 1], vec![1]] {
+        let answer = topic(1, broken.iter().map(|index| partition(*index, 2, Some(6))).collect());
+        let known = after([good(), answer.clone()]);
+        assert_eq!(known.topic(T).unwrap().partitions.len(), 3, "{broken:?}: none is forgotten");
+        assert!(known.is_unsettled(), "{broken:?}");
+        let known = after([answer]);
+        assert!(known.is_unsettled() && known.tells_of(T), "{broken:?}");
+    }
+    assert!(!after([good()]).is_unsettled());
+    assert!(!after([topic(1, Vec::new())]).tells_of(T), "no partition, no error: no answer");
 }
