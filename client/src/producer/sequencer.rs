@@ -262,7 +262,7 @@ impl Sequencer {
                 batch.doubt();
                 self.wait(place, batch);
             }
-            Answer::OutOfOrder(code) => self.on_out_of_order(place, batch, code),
+            Answer::OutOfOrder(_) => self.on_out_of_order(place, batch),
             Answer::TooLarge => match batch.split(split, sealer) {
                 Ok([left, right]) => {
                     self.wait(place, right);
@@ -296,19 +296,14 @@ impl Sequencer {
 
     /// Behind a batch that has no fate this is no news. The oldest one should have been taken: the
     /// broker lost what it knew of us. Then only a newer identity helps (KIP-360), and a batch
-    /// that was sent before, without an answer, may be among what the broker knows no more.
-    fn on_out_of_order(&mut self, place: usize, batch: SealedBatch, code: ErrorCode) {
-        if place > 0 {
-            return self.wait(place, batch);
-        }
+    /// that was sent before, without an answer, may be among what the broker knows no more:
+    /// [`Sequencer::resume`] fails it.
+    fn on_out_of_order(&mut self, place: usize, batch: SealedBatch) {
         let id = batch.id();
-        if batch.is_doubtful() {
-            let last = Some(Obstacle::Broker(code));
-            batch.settle(Err(SendError::Unanswered { last }.into()));
-        } else {
-            self.wait(place, batch);
+        self.wait(place, batch);
+        if place == 0 {
+            self.entries.push_front(Entry { id, state: State::Hole(Hole::Dirty) });
         }
-        self.entries.push_front(Entry { id, state: State::Hole(Hole::Dirty) });
     }
 
     /// Tells the records of a batch that is not out why they failed; leaves a hole.
