@@ -1,5 +1,7 @@
 //! Embedding: a whole cluster in this process, started and stopped like a value.
 
+mod thread;
+
 use core::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use ottla_runtime::net::tcp::{Tcp, TcpListener};
 use ottla_runtime::net::{Connector, Halves, Listener};
 use ottla_runtime::{Clock, Scope};
 
+use self::thread::ClusterThread;
 use crate::broker::{Node, NodeSetup};
 use crate::config::BrokerConfig;
 use crate::error::{StartError, StopError};
@@ -64,6 +67,7 @@ pub struct ClusterBuilder {
     seed: Option<u64>,
     topics: Vec<(String, i32)>,
     settings: Vec<(String, String)>,
+    own_thread: bool,
 }
 
 impl ClusterBuilder {
@@ -78,6 +82,7 @@ impl ClusterBuilder {
             seed: None,
             topics: Vec::new(),
             settings: Vec::new(),
+            own_thread: false,
         }
     }
 
@@ -141,6 +146,13 @@ impl ClusterBuilder {
         self
     }
 
+    /// Runs on a thread of its own with a runtime of its own, for tests whose client blocks its
+    /// thread. The other methods of [`Cluster`] then need no tokio runtime either.
+    pub const fn own_thread(mut self) -> Self {
+        self.own_thread = true;
+        self
+    }
+
     /// Starts the cluster. It is ready when this returns: metadata is served with live leaders.
     ///
     /// # Errors
@@ -148,6 +160,20 @@ impl ClusterBuilder {
     /// See [`StartError`]. Not cancel safe: a dropped start leaves its data directory as a crash
     /// would.
     pub async fn start(self) -> Result<Cluster, StartError> {
+        let storage = self.storage.clone();
+        let connector = ClusterConnector(self.network.clone());
+        let (running, facts) = if self.own_thread {
+            let (thread, facts) = ClusterThread::start(self).await?;
+            (Running::Thread(thread), facts)
+        } else {
+            let (node, facts) = self.start_here().await?;
+            (Running::Here(node), facts)
+        };
+        Ok(Cluster { running, storage, connector, facts })
+    }
+
+    /// Starts the cluster on this runtime.
+    async fn start_here(self) -> Result<(Node, Facts), StartError> {
         let config = BrokerConfig::new(&self.settings)?;
         let scope = Scope::current()?;
         let listener = self.bind().await.map_err(|source| StartError::Listen {
@@ -172,15 +198,7 @@ impl ClusterBuilder {
             topics: self.topics,
         };
         let node = Node::start(setup)?;
-        Ok(Cluster {
-            node,
-            storage: self.storage,
-            connector: ClusterConnector(self.network),
-            advertised,
-            port,
-            clock,
-            faults,
-        })
+        Ok((node, Facts { advertised, port, clock, faults }))
     }
 
     async fn bind(&self) -> io::Result<Box<dyn Listener>> {
@@ -200,9 +218,21 @@ fn reachable(host: &str) -> String {
 /// A running cluster. Dropping it kills it.
 #[derive(Debug)]
 pub struct Cluster {
-    node: Node,
+    running: Running,
     storage: Storage,
     connector: ClusterConnector,
+    facts: Facts,
+}
+
+#[derive(Debug)]
+enum Running {
+    Here(Node),
+    Thread(ClusterThread),
+}
+
+/// What is known of a cluster once it has started.
+#[derive(Debug)]
+struct Facts {
     advertised: (String, u16),
     port: u16,
     clock: Clock,
@@ -218,13 +248,13 @@ impl Cluster {
     /// What a client's `bootstrap.servers` should be: the advertised addresses.
     #[must_use]
     pub fn bootstrap(&self) -> String {
-        format!("{}:{}", self.advertised.0, self.advertised.1)
+        format!("{}:{}", self.facts.advertised.0, self.facts.advertised.1)
     }
 
     /// The port listened on.
     #[must_use]
     pub const fn port(&self) -> u16 {
-        self.port
+        self.facts.port
     }
 
     /// Reaches the cluster over the network it listens on, TCP or memory.
@@ -236,13 +266,13 @@ impl Cluster {
     /// The clock the nodes go by.
     #[must_use]
     pub const fn clock(&self) -> &Clock {
-        &self.clock
+        &self.facts.clock
     }
 
     /// The fault rules in force, to add to.
     #[must_use]
     pub const fn faults(&self) -> &Faults {
-        &self.faults
+        &self.facts.faults
     }
 
     /// Stops in order: no more requests, logs synced, clean-shutdown markers written.
@@ -251,13 +281,21 @@ impl Cluster {
     ///
     /// See [`StopError`].
     pub async fn stop(self) -> Result<Storage, StopError> {
-        self.node.stop().await.map_err(|error| StopError::Flush(error.to_string()))?;
+        match self.running {
+            Running::Here(node) => {
+                node.stop().await.map_err(|error| StopError::Flush(error.to_string()))?;
+            }
+            Running::Thread(thread) => thread.stop().await?,
+        }
         Ok(self.storage)
     }
 
     /// Ends every task where it stands and writes nothing more: what SIGKILL does to a process.
     pub async fn kill(self) -> Storage {
-        self.node.kill().await;
+        match self.running {
+            Running::Here(node) => node.kill().await,
+            Running::Thread(thread) => thread.kill().await,
+        }
         self.storage
     }
 }

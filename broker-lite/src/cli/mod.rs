@@ -1,6 +1,10 @@
 //! The command line: `serve` runs a broker, every other verb is a client of any Kafka.
 
+mod base64;
+mod consume;
 mod exit;
+mod produce;
+mod record_json;
 mod serve;
 mod topic;
 
@@ -30,6 +34,10 @@ enum Command {
     /// Lists, creates, describes and deletes topics.
     #[command(subcommand)]
     Topic(topic::Topic),
+    /// Sends lines of standard input to a topic.
+    Produce(produce::Produce),
+    /// Prints records of a topic.
+    Consume(consume::Consume),
 }
 
 /// Which Kafka to talk to.
@@ -87,6 +95,8 @@ async fn perform(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run().await,
         Command::Topic(topic) => topic.run().await,
+        Command::Produce(produce) => produce.run().await,
+        Command::Consume(consume) => consume.run().await,
     }
 }
 

@@ -120,11 +120,6 @@ impl Log {
         &self.producers
     }
 
-    /// Size of the data files.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| u64::from(segment.bytes())).sum()
-    }
-
     /// Below this offset everything is on the device.
     ///
     /// # Errors
@@ -132,11 +127,6 @@ impl Log {
     /// A sync has failed: nobody knows what of the log is on the device.
     pub(crate) fn synced(&self) -> io::Result<Offset> {
         self.synced.end()
-    }
-
-    /// Takes other settings; they hold from the next append on.
-    pub(crate) fn set_config(&mut self, config: Arc<LogConfig>) {
-        self.config = config;
     }
 
     /// Appends `bytes`, a batch whose place is in `batch`: its base offset must be the log's end.
@@ -197,26 +187,6 @@ impl Log {
         Ok(None)
     }
 
-    /// Bytes that lie between two offsets, batches counted whole; at most `enough` is looked for.
-    pub(crate) fn bytes_between(&mut self, from: Offset, below: Offset) -> io::Result<u64> {
-        let disk = Arc::clone(&self.disk);
-        let mut sum = 0;
-        let first = self.segments.partition_point(|segment| segment.base() <= from);
-        for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
-            if segment.base() >= below {
-                break;
-            }
-            let start = segment.find(&*disk, from)?.map_or(segment.bytes(), |(at, _)| at);
-            let end = if below >= self.next {
-                segment.bytes()
-            } else {
-                segment.position_of(&*disk, below)?
-            };
-            sum += u64::from(end.saturating_sub(start));
-        }
-        Ok(sum)
-    }
-
     /// The first batch with a record as young as `timestamp`, and its bytes' place.
     pub(crate) fn find_time(
         &mut self,
@@ -265,6 +235,7 @@ impl Log {
     }
 
     /// Cuts off `offset` and everything behind it. A batch that holds `offset` goes as a whole.
+    #[cfg_attr(not(test), expect(dead_code, reason = "followers truncate; there are none yet"))]
     pub(crate) fn truncate_to(&mut self, offset: Offset, now_ms: i64) -> io::Result<()> {
         if offset >= self.next {
             return Ok(());

@@ -121,11 +121,6 @@ impl LogManager {
         &self.meta
     }
 
-    /// Whether the last broker on it stopped in order.
-    pub(crate) const fn was_clean(&self) -> bool {
-        self.clean
-    }
-
     /// The disk it lies on.
     pub(crate) const fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
@@ -169,7 +164,7 @@ impl LogManager {
         let (recovery_point, log_start) = self.written().of(&key);
         let args = OpenArgs { clean: self.clean, recovery_point, log_start, now_ms };
         let disk = Arc::clone(&self.disk);
-        Partition::open(disk, &dir, (topic, index, topic_id), config, &args)
+        Partition::open(disk, &dir, (topic, index), config, &args)
     }
 
     /// Ends a partition and removes its files. `unique` keeps the name it gets meanwhile apart from

@@ -93,7 +93,7 @@ impl OffsetIndex {
     }
 
     /// Position of the entry `back` places before the last, and whether there is one.
-    pub(crate) fn from_end(&mut self, disk: &dyn Disk, back: usize) -> io::Result<Option<u32>> {
+    pub(crate) fn nth_last(&mut self, disk: &dyn Disk, back: usize) -> io::Result<Option<u32>> {
         let entries = self.load(disk)?;
         Ok(entries.len().checked_sub(back + 1).map(|i| entries[i].position))
     }

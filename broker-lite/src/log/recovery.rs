@@ -142,16 +142,14 @@ impl Log {
         repaired: &mut Repaired,
     ) -> io::Result<()> {
         let disk = Arc::clone(&self.disk);
-        if certain {
-            if let Ok(mut segment) = Segment::open(&*disk, &self.dir, base, args.now_ms) {
-                // the next segment's base says where this one ends, but for the last
-                let next = if last { segment.next_offset(&*disk).ok() } else { Some(base) };
-                if let Some(next) = next {
-                    self.next = next;
-                    self.segments.push(segment);
-                    return Ok(());
-                }
-            }
+        if certain
+            && let Ok(mut segment) = Segment::open(&*disk, &self.dir, base, args.now_ms)
+            // the next segment's base says where this one ends, but for the last
+            && let Ok(next) = if last { segment.next_offset(&*disk) } else { Ok(base) }
+        {
+            self.next = next;
+            self.segments.push(segment);
+            return Ok(());
         }
         repaired.segments_scanned += 1;
         let epochs = &mut self.epochs;
@@ -259,10 +257,10 @@ fn tidy(disk: &dyn Disk, dir: &str) -> io::Result<Vec<Offset>> {
         }
     }
     for entry in &names {
-        if let Some((base, "index" | "timeindex" | "txnindex")) = segment::parse_name(&entry.name) {
-            if !bases.contains(&base) {
-                disk.remove(&join(dir, &entry.name))?;
-            }
+        if let Some((base, "index" | "timeindex" | "txnindex")) = segment::parse_name(&entry.name)
+            && !bases.contains(&base)
+        {
+            disk.remove(&join(dir, &entry.name))?;
         }
     }
     Ok(bases) // the names are sorted and their numbers padded
@@ -280,10 +278,11 @@ fn complete_swap(disk: &dyn Disk, dir: &str, name: &str) -> io::Result<()> {
             last = batch.last;
         }
         for entry in disk.list(dir)? {
-            if let Some((other, "log")) = segment::parse_name(&entry.name) {
-                if other > base && other <= last {
-                    remove_segment(disk, dir, other)?;
-                }
+            if let Some((other, "log")) = segment::parse_name(&entry.name)
+                && other > base
+                && other <= last
+            {
+                remove_segment(disk, dir, other)?;
             }
         }
         // they describe the file that is replaced

@@ -321,7 +321,7 @@ impl Segment {
         entries: usize,
         each: &mut dyn FnMut(&BatchView),
     ) -> io::Result<()> {
-        let from = self.offsets.from_end(disk, entries)?.unwrap_or(0);
+        let from = self.offsets.nth_last(disk, entries)?.unwrap_or(0);
         self.headers(from, each)
     }
 

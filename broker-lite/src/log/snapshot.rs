@@ -82,7 +82,8 @@ fn encode(producers: &Producers) -> io::Result<Vec<u8>> {
 
 fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
     let malformed = SnapshotError::Malformed;
-    let mut heading = bytes.get(..HEADING_BYTES).ok_or(malformed("it is cut short"))?;
+    let heading = bytes.get(..HEADING_BYTES);
+    let mut heading = heading.ok_or_else(|| malformed("it is cut short"))?;
     bytes.advance(HEADING_BYTES);
     if heading.get_i16() != VERSION {
         return Err(malformed("it is not of version 1"));

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
 
 pub(crate) use lookup::{FoundOffset, OffsetQuery};
 
@@ -29,7 +29,6 @@ use crate::log::recovery::{OpenArgs, OpenError, Repaired};
 pub(crate) struct Partition {
     topic: String,
     index: PartitionIndex,
-    topic_id: Uuid,
     waiters: Waiters,
     inner: Mutex<Inner>,
 }
@@ -99,7 +98,7 @@ impl Partition {
     pub(crate) fn open(
         disk: Arc<dyn Disk>,
         dir: &str,
-        (topic, index, topic_id): (&str, PartitionIndex, Uuid),
+        (topic, index): (&str, PartitionIndex),
         config: LogConfig,
         args: &OpenArgs,
     ) -> Result<(Self, Repaired), OpenError> {
@@ -110,7 +109,6 @@ impl Partition {
         let partition = Self {
             topic: topic.to_owned(),
             index,
-            topic_id,
             waiters: Waiters::default(),
             inner: Mutex::new(inner),
         };
@@ -125,11 +123,6 @@ impl Partition {
     /// Index in the topic.
     pub(crate) const fn index(&self) -> PartitionIndex {
         self.index
-    }
-
-    /// Id of the topic.
-    pub(crate) const fn topic_id(&self) -> Uuid {
-        self.topic_id
     }
 
     /// Makes this replica the leader of `epoch`, with so many replicas of which so many are in
@@ -165,14 +158,6 @@ impl Partition {
     pub(crate) fn resign(&self) {
         self.lock().role = Role::Idle;
         self.waiters.wake_all();
-    }
-
-    /// Takes other settings; they hold from the next append on.
-    pub(crate) fn set_config(&self, config: LogConfig) {
-        let config = Arc::new(config);
-        let mut inner = self.lock();
-        inner.log.set_config(Arc::clone(&config));
-        inner.config = config;
     }
 
     /// Does everything to a batch that needs no lock: checks, decompression, time stamps.
@@ -248,14 +233,6 @@ impl Partition {
         Ok(ReadResult { bytes, offsets })
     }
 
-    /// How many bytes a consumer at `offset` could read now; 0 if it is out of range.
-    pub(crate) fn readable_bytes(&self, offset: i64) -> u64 {
-        let mut inner = self.lock();
-        let below = inner.high_watermark;
-        let Some(from) = Offset::new(offset).filter(|from| *from < below) else { return 0 };
-        inner.log.bytes_between(from, below).unwrap_or(0)
-    }
-
     /// The offsets that clients are told.
     pub(crate) fn offsets(&self) -> PartitionOffsets {
         self.lock().offsets()
@@ -319,11 +296,6 @@ impl Partition {
         closed
     }
 
-    /// Size of the data files.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.lock().log.bytes()
-    }
-
     fn read_failed(&self, error: &io::Error) -> ErrorCode {
         tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot read the log");
         ErrorCode::KAFKA_STORAGE_ERROR
@@ -371,17 +343,17 @@ impl Inner {
     ) -> Result<Appended, AppendError> {
         let epoch = self.check_leader(rules.all_in_sync)?;
         let log_start = self.log.start();
-        if let Some(stamp) = &batch.view().stamp {
-            if let Decision::Duplicate(known) = self.log.producers().decide(stamp)? {
-                let stamped = self.config.timestamp_type == TimestampType::LogAppendTime;
-                return Ok(Appended {
-                    base_offset: known.base_offset,
-                    log_append_time: stamped.then_some(Timestamp(known.max_timestamp)),
-                    log_start,
-                    duplicate: true,
-                    committed_at: known.last_offset.next(),
-                });
-            }
+        if let Some(stamp) = &batch.view().stamp
+            && let Decision::Duplicate(known) = self.log.producers().decide(stamp)?
+        {
+            let stamped = self.config.timestamp_type == TimestampType::LogAppendTime;
+            return Ok(Appended {
+                base_offset: known.base_offset,
+                log_append_time: stamped.then_some(Timestamp(known.max_timestamp)),
+                log_start,
+                duplicate: true,
+                committed_at: known.last_offset.next(),
+            });
         }
         let placed = batch.view().placed(self.log.end(), epoch);
         if let Err(error) = self.log.append(&placed, batch.bytes()?, rules.now_ms) {

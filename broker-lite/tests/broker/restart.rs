@@ -90,3 +90,21 @@ async fn what_cannot_start_says_why() {
     let error = on(&storage).config("node.id", "2").start().await.unwrap_err();
     assert!(matches!(error, StartError::Identity { what: "node.id", .. }), "{error}");
 }
+
+#[test]
+fn a_cluster_on_its_own_thread_needs_no_runtime_and_starts_again_on_its_port() {
+    use futures::executor::block_on;
+
+    let first =
+        block_on(broker_lite::Cluster::builder().own_thread().topic("t", 1).start()).unwrap();
+    let port = first.port();
+    let storage = block_on(first.stop()).unwrap();
+    for _ in 0..2 {
+        let again = broker_lite::Cluster::builder().own_thread().storage(storage.clone());
+        let again = block_on(again.listen("127.0.0.1", port).start()).unwrap();
+        assert_eq!(again.port(), port);
+        block_on(again.kill());
+    }
+    let error = block_on(broker_lite::Cluster::builder().own_thread().topic("", 1).start());
+    assert!(matches!(error.unwrap_err(), StartError::Topic { .. }));
+}

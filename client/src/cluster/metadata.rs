@@ -95,6 +95,7 @@ impl Metadata {
     }
 
     /// The topic of that id.
+    #[cfg(test)]
     pub(crate) fn topic_by_id(&self, id: Uuid) -> Option<&Arc<Topic>> {
         self.topics.get(self.names.get(&id)?)
     }
@@ -105,6 +106,7 @@ impl Metadata {
     }
 
     /// One partition of a topic.
+    #[cfg(test)]
     pub(crate) fn partition(&self, topic: &str, index: PartitionIndex) -> Option<&Partition> {
         self.topic(topic)?.partition(index)
     }

@@ -14,7 +14,7 @@ use ottla_protocol::ids::NodeId;
 use ottla_runtime::{Clock, Scope};
 use tokio::sync::{Notify, watch};
 
-pub(crate) use metadata::{LeaderHint, Metadata, Node, Partition, Topic, TopicRef};
+pub(crate) use metadata::{LeaderHint, Metadata, Node, Topic, TopicRef};
 pub(crate) use pool::Purpose;
 
 use crate::backoff::Backoff;
@@ -110,7 +110,7 @@ impl Cluster {
         &self.config().client_id
     }
 
-    /// A number nobody else of this client has: for [`Purpose::Fetch`], [`Purpose::Coordinator`].
+    /// A number nobody else of this client has: for [`Purpose::Fetch`].
     pub(crate) fn next_id(&self) -> u64 {
         self.inner().next_id.fetch_add(1, Ordering::Relaxed)
     }

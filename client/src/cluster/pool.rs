@@ -16,8 +16,6 @@ pub(crate) enum Purpose {
     Produce,
     /// The fetches of one consumer; see [`Cluster::next_id`](super::Cluster::next_id).
     Fetch(u64),
-    /// The heartbeats of one group member, the coordination of one transactional id.
-    Coordinator(u64),
 }
 
 pub(super) struct Pool {

@@ -137,8 +137,8 @@ impl Topic {
         &self,
         record: &Record<'_>,
         coarse: Timestamp,
-        mut credit: Option<&mut Credit<'_>>,
-        now: impl Fn() -> (Instant, Timestamp),
+        credit: Option<&mut Credit<'_>>,
+        now: impl FnOnce() -> (Instant, Timestamp),
     ) -> Result<Appended, Blocked> {
         let size = record_size_max(
             record.key_bytes().map_or(0, <[u8]>::len),
@@ -153,38 +153,15 @@ impl Topic {
         let queue = &mut *queue;
         let partition = self.pick(queue, record)?;
         let place = usize::try_from(partition).unwrap_or(usize::MAX);
-        let Some(slot) = queue.slots.get_mut(place) else { return Err(Blocked::Metadata) };
-        let mut wake = false;
-        let mut timestamp = record.chosen_timestamp().unwrap_or(coarse);
-        let has_room = |open: &OpenBatch| open.len() + size <= open.reserved();
-        if !slot.open.as_ref().is_some_and(has_room) {
-            let credit = credit.as_deref_mut();
-            let asked = Asked { size, credit, topic: self, partition };
-            (wake, timestamp) = asked.make_room(queue, record.chosen_timestamp(), coarse, &now)?;
+        if let Some(open) = queue.slots.get_mut(place).and_then(|slot| slot.open.as_mut())
+            && open.len() + size <= open.reserved()
+            && let Ok(delivery) = open.append(record, record.chosen_timestamp().unwrap_or(coarse))
+        {
+            queue.sticky.on_filled(size);
+            return Ok(Appended { delivery, wake: false });
         }
-        let Some(open) = queue.slots.get_mut(place).and_then(|slot| slot.open.as_mut()) else {
-            return Err(Blocked::Metadata); // unreachable: room was made in it
-        };
-        match open.append(record, timestamp) {
-            Ok(delivery) => {
-                queue.sticky.on_filled(size);
-                Ok(Appended { delivery, wake })
-            }
-            Err(AppendError::TimestampRange(..)) if open.records() > 0 => {
-                queue.end_batch(place); // the next has a first timestamp of its own
-                let asked = Asked { size, credit, topic: self, partition };
-                (wake, timestamp) =
-                    asked.make_room(queue, record.chosen_timestamp(), coarse, &now)?;
-                let open = queue.slots.get_mut(place).and_then(|slot| slot.open.as_mut());
-                let delivery = open.map(|open| open.append(record, timestamp));
-                match delivery {
-                    Some(Ok(delivery)) => Ok(Appended { delivery, wake }),
-                    Some(Err(why)) => Err(queue.refuse(place, &why)),
-                    None => Err(Blocked::Metadata), // unreachable: room was made in it
-                }
-            }
-            Err(why) => Err(queue.refuse(place, &why)),
-        }
+        let asked = Asked { size, credit, topic: self, partition };
+        asked.append(queue, record, coarse, now)
     }
 
     fn pick(&self, queue: &mut Queue, record: &Record<'_>) -> Result<u32, Blocked> {
@@ -283,7 +260,7 @@ impl Topic {
         let slot = queue.slots.get_mut(usize::try_from(partition).ok()?)?;
         let batch = slot.full.pop_front().or_else(|| slot.open.take())?;
         slot.place.gate.sub(batch.reserved());
-        slot.expected_bytes = batch.len().max(slot.expected_bytes / 2);
+        slot.expected_bytes = batch.len().max(slot.expected_bytes - slot.expected_bytes / 8);
         Some(batch)
     }
 
@@ -363,14 +340,45 @@ struct Asked<'a, 'c, 'm> {
 }
 
 impl Asked<'_, '_, '_> {
-    /// Makes room in the open batch: grows what it may hold, or opens another. Not on the path of
-    /// every record. Says whether to wake the driver, and what the record's time is.
+    /// Appends to a batch that must be grown, opened, or exchanged first.
+    #[cold]
+    fn append(
+        self,
+        queue: &mut Queue,
+        record: &Record<'_>,
+        coarse: Timestamp,
+        now: impl FnOnce() -> (Instant, Timestamp),
+    ) -> Result<Appended, Blocked> {
+        let (size, chosen) = (self.size, record.chosen_timestamp());
+        let place = usize::try_from(self.partition).unwrap_or(usize::MAX);
+        let Some(slot) = queue.slots.get_mut(place) else { return Err(Blocked::Metadata) };
+        if slot.open.as_ref().is_some_and(|open| open.is_far_from(chosen.unwrap_or(coarse))) {
+            slot.full.extend(slot.open.take()); // the next has a first timestamp of its own
+        }
+        let has_room = |open: &OpenBatch| open.len() + size <= open.reserved();
+        let (wake, timestamp) = if slot.open.as_ref().is_some_and(has_room) {
+            (false, chosen.unwrap_or(coarse))
+        } else {
+            self.make_room(queue, chosen, coarse, now)?
+        };
+        let open = queue.slots.get_mut(place).and_then(|slot| slot.open.as_mut());
+        match open.map(|open| open.append(record, timestamp)) {
+            Some(Ok(delivery)) => {
+                queue.sticky.on_filled(size);
+                Ok(Appended { delivery, wake })
+            }
+            Some(Err(why)) => Err(queue.refuse(place, &why)),
+            None => Err(Blocked::Metadata), // unreachable: room was made in it
+        }
+    }
+
+    /// Makes room in the open batch: grows what it may hold, or opens another. Says whether to wake the driver, and what the record's time is.
     fn make_room(
         mut self,
         queue: &mut Queue,
         chosen: Option<Timestamp>,
         coarse: Timestamp,
-        now: &impl Fn() -> (Instant, Timestamp),
+        now: impl FnOnce() -> (Instant, Timestamp),
     ) -> Result<(bool, Timestamp), Blocked> {
         let topic = self.topic;
         let place = usize::try_from(self.partition).unwrap_or(usize::MAX);
@@ -423,13 +431,6 @@ impl Asked<'_, '_, '_> {
 }
 
 impl Queue {
-    /// Lets the open batch of a partition grow no more.
-    fn end_batch(&mut self, place: usize) {
-        if let Some(slot) = self.slots.get_mut(place) {
-            slot.full.extend(slot.open.take());
-        }
-    }
-
     /// Says why a record cannot be encoded; leaves no empty batch behind.
     fn refuse(&mut self, place: usize, why: &AppendError) -> Blocked {
         if let Some(slot) = self.slots.get_mut(place)

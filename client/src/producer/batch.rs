@@ -151,6 +151,12 @@ impl OpenBatch {
         Ok(self.claim.completion.delivery(index, timestamp))
     }
 
+    /// Whether `timestamp` is too far from that of the first record to be in the same batch.
+    pub(crate) fn is_far_from(&self, timestamp: Timestamp) -> bool {
+        let first = self.builder.first_timestamp();
+        !self.builder.is_empty() && timestamp.0.checked_sub(first.0).is_none()
+    }
+
     /// Adds to what the batch may hold; the bytes were taken from the budget.
     pub(crate) fn add_reserved(&mut self, bytes: usize) {
         self.claim.reserved += bytes;

@@ -2,7 +2,7 @@
 
 use ottla_protocol::error_code::ErrorCode;
 
-use super::outbox_kit::{Kit, Seen, settings};
+use super::outbox_kit::{Kit, Request, Seen, settings};
 use super::*;
 use crate::producer::delivery::Delivery;
 use crate::producer::error::{EnqueueError, Obstacle, SendError};
@@ -322,8 +322,7 @@ fn a_request_holds_one_batch_of_each_partition_up_to_its_size() {
     let mut kit = Kit::routed(Settings { request_bytes_max: 200, ..settings() }, &[0, 0, 0]);
     let _deliveries: Vec<_> = (0..3).map(|p| kit.append(p, u64::from(p.unsigned_abs()))).collect();
     let requests = kit.requests();
-    let partitions =
-        |r: &super::outbox_kit::Request| r.batches.iter().map(|b| b.partition).collect();
+    let partitions = |r: &Request| r.batches.iter().map(|b| b.partition).collect();
     let partitions: Vec<Vec<_>> = requests.iter().map(partitions).collect();
     assert_eq!(partitions, [vec![0, 1]], "the rest waits its turn");
     kit.pass(1);

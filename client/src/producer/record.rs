@@ -125,24 +125,32 @@ impl<'a> Record<'a> {
 
     /// The key: records with equal keys go to the same partition, and compaction keeps the last of
     /// them. Default: none.
-    pub fn key(self, key: impl Into<Payload<'a>>) -> Self {
-        Self { key: Some(key.into()), ..self }
+    #[inline]
+    pub fn key(mut self, key: impl Into<Payload<'a>>) -> Self {
+        self.key = Some(key.into());
+        self
     }
 
     /// The value. Default: none, which in a compacted topic deletes the key.
-    pub fn value(self, value: impl Into<Payload<'a>>) -> Self {
-        Self { value: Some(value.into()), ..self }
+    #[inline]
+    pub fn value(mut self, value: impl Into<Payload<'a>>) -> Self {
+        self.value = Some(value.into());
+        self
     }
 
     /// The partition. Default: the partitioner picks it.
-    pub fn partition(self, partition: PartitionIndex) -> Self {
-        Self { partition: Some(partition), ..self }
+    #[inline]
+    pub fn partition(mut self, partition: PartitionIndex) -> Self {
+        self.partition = Some(partition);
+        self
     }
 
     /// When it happened. Default: when it is enqueued. A topic with
     /// `message.timestamp.type=LogAppendTime` puts the broker's time in its place.
-    pub fn timestamp(self, timestamp: Timestamp) -> Self {
-        Self { timestamp: Some(timestamp), ..self }
+    #[inline]
+    pub fn timestamp(mut self, timestamp: Timestamp) -> Self {
+        self.timestamp = Some(timestamp);
+        self
     }
 
     /// Adds a header. Order and repeated keys are kept.

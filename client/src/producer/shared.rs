@@ -126,16 +126,26 @@ impl Shared {
 
     /// Waits for what keeps `record` out of its batch, then puts it there. Cancel safe: until it
     /// returns, the record is in no batch.
+    #[inline]
     pub(super) async fn enqueue(
         &self,
         topic: &Topic,
         record: &Record<'_>,
     ) -> Result<Delivery, EnqueueError> {
-        let blocked = match self.append(topic, record, None) {
-            Ok(delivery) => return Ok(delivery),
-            Err(Blocked::Refused(why)) => return Err(why),
-            Err(blocked) => blocked,
-        };
+        match self.append(topic, record, None) {
+            Ok(delivery) => Ok(delivery),
+            Err(Blocked::Refused(why)) => Err(why),
+            // boxed, so that the future of the common case is small
+            Err(blocked) => Box::pin(self.enqueue_later(topic, record, blocked)).await,
+        }
+    }
+
+    async fn enqueue_later(
+        &self,
+        topic: &Topic,
+        record: &Record<'_>,
+        blocked: Blocked,
+    ) -> Result<Delivery, EnqueueError> {
         let max_block = self.config.max_block;
         let mut on_memory = matches!(blocked, Blocked::Memory(_));
         let waiting = self.enqueue_when_possible(topic, record, blocked, &mut on_memory);

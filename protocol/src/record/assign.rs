@@ -2,7 +2,7 @@
 
 use super::batch::{CRC_START, HEADER_SIZE, LOG_APPEND_TIME_BIT, TRANSACTIONAL_BIT, checksum};
 use super::builder::ProducerStamp;
-use crate::ids::{LeaderEpoch, Offset, Timestamp};
+use crate::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Timestamp};
 
 const LEADER_EPOCH_AT: usize = 12;
 const CRC_AT: usize = 17;
@@ -30,7 +30,7 @@ fn attributes(batch: &[u8]) -> i16 {
     bytes.map_or(0, |bytes| i16::from_be_bytes(*bytes))
 }
 
-fn put_checksum(batch: &mut [u8]) {
+pub(super) fn put_checksum(batch: &mut [u8]) {
     let crc = checksum(batch);
     put(batch, CRC_AT, crc.to_be_bytes());
 }
@@ -74,6 +74,14 @@ pub fn set_max_timestamp(batch: &mut [u8], max: Timestamp) {
 /// If `batch` is shorter than a header.
 pub fn restamp(batch: &mut [u8], stamp: Option<ProducerStamp>) {
     put_stamp(batch, stamp);
+    put_checksum(batch);
+}
+
+/// Says which producer's transaction a batch ends. Such a batch has no number.
+pub(super) fn mark(batch: &mut [u8], id: ProducerId, epoch: ProducerEpoch) {
+    put(batch, ATTRIBUTES_AT, (attributes(batch) | TRANSACTIONAL_BIT).to_be_bytes());
+    put(batch, PRODUCER_ID_AT, id.0.to_be_bytes());
+    put(batch, PRODUCER_EPOCH_AT, epoch.0.to_be_bytes());
     put_checksum(batch);
 }
 

@@ -2,10 +2,11 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::assign;
 use super::builder::BatchBuilder;
 use super::iter::RecordRef;
 use super::{AppendError, CompressionError};
-use crate::ids::Timestamp;
+use crate::ids::{ProducerEpoch, ProducerId, Timestamp};
 
 /// What a control record says. It occupies an offset, and applications never see it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -114,6 +115,23 @@ impl EndTxnMarker {
         value.freeze()
     }
 
+    /// The batch that ends the transaction of one producer in one partition. It carries no number
+    /// of the producer's.
+    ///
+    /// # Errors
+    ///
+    /// None that a record as small as this can give.
+    pub fn batch(
+        &self,
+        id: ProducerId,
+        epoch: ProducerEpoch,
+        timestamp: Timestamp,
+    ) -> Result<BytesMut, ControlBatchError> {
+        let mut bytes = control_batch(timestamp, &[(self.kind(), &self.value())])?;
+        assign::mark(&mut bytes, id, epoch);
+        Ok(bytes)
+    }
+
     /// What its record's key says.
     #[must_use]
     pub const fn kind(&self) -> ControlType {
@@ -142,7 +160,8 @@ pub fn control_batch(
     timestamp: Timestamp,
     records: &[(ControlType, &[u8])],
 ) -> Result<BytesMut, ControlBatchError> {
-    let mut batch = BatchBuilder::control(BytesMut::new());
+    let bytes: usize = records.iter().map(|(_, value)| value.len().saturating_add(64)).sum();
+    let mut batch = BatchBuilder::control(BytesMut::with_capacity(bytes.saturating_add(64)));
     for (kind, value) in records {
         let mut key = [0; 4]; // version 0, then the type
         key[2..].copy_from_slice(&kind.number().to_be_bytes());

@@ -306,7 +306,8 @@ impl<'a> Records<'a> {
     fn read(&mut self) -> Result<RecordRef<'a>, RecordReason> {
         let length = number(varint::take32(&mut self.rest), "length")?;
         let mut body = take_exactly(&mut self.rest, length, "length")?;
-        let (_attributes, fields) = body.split_first().ok_or(RecordReason::Truncated("length"))?;
+        let (_attributes, fields) =
+            body.split_first().ok_or(RecordReason::Truncated("attributes"))?;
         body = fields;
         let time_delta = number(varint::take64(&mut body), "timestamp")?;
         let offset_delta = number(varint::take32(&mut body), "offset")?;

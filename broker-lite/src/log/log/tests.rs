@@ -8,10 +8,8 @@ use super::*;
 const DIR: &str = "t-0";
 
 fn small() -> Arc<LogConfig> {
-    let mut config = LogConfig::default();
-    config.segment_bytes = 2_000;
-    config.index_interval_bytes = 200;
-    Arc::new(config)
+    let segment_bytes = 2_000;
+    Arc::new(LogConfig { segment_bytes, index_interval_bytes: 200, ..LogConfig::default() })
 }
 
 fn open(disk: &dyn DynDisk, args: &OpenArgs) -> (Log, Repaired) {

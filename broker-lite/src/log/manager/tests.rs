@@ -52,19 +52,19 @@ fn a_directory_in_use_is_refused_and_left_alone() {
     let refused = open().unwrap_err();
     assert!(matches!(refused, OpenDirError::Lock(LockError::InUse { .. })), "{refused}");
     drop(first);
-    assert!(open().unwrap().was_clean(), "the marker is still there");
+    assert!(open().unwrap().clean, "the marker is still there");
 }
 
 #[test]
 fn only_a_stop_in_order_is_clean_and_only_once() {
     let disk = MemoryDisk::new();
     let first = manager(&disk);
-    assert!(!first.was_clean());
+    assert!(!first.clean);
     let partition = open(&first, "t");
     first.close(&[partition]).unwrap();
     drop(first);
-    assert!(manager(&disk).was_clean());
-    assert!(!manager(&disk).was_clean(), "the one before was killed");
+    assert!(manager(&disk).clean);
+    assert!(!manager(&disk).clean, "the one before was killed");
 }
 
 #[test]

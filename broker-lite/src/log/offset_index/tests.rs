@@ -35,7 +35,7 @@ proptest! {
         prop_assert_eq!(index.floor(&disk, asked).unwrap(), scanned.map_or(0, |e| e.position));
         for back in 0..3 {
             let scanned = entries.iter().rev().nth(back).map(|entry| entry.position);
-            prop_assert_eq!(index.from_end(&disk, back).unwrap(), scanned);
+            prop_assert_eq!(index.nth_last(&disk, back).unwrap(), scanned);
         }
     }
 }
