@@ -1,6 +1,6 @@
 //! Embedding: a whole cluster in this process, started and stopped like a value.
 
-mod thread;
+mod driver;
 
 use core::fmt;
 use std::io;
@@ -13,7 +13,7 @@ use ottla_runtime::net::tcp::{Tcp, TcpListener};
 use ottla_runtime::net::{Connector, Halves, Listener};
 use ottla_runtime::{Clock, Scope};
 
-use self::thread::ClusterThread;
+use self::driver::ClusterThread;
 use crate::broker::{Node, NodeSetup};
 use crate::config::BrokerConfig;
 use crate::error::{StartError, StopError};

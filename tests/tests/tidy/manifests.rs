@@ -17,7 +17,7 @@ pub(crate) const ALLOWED: &[(&str, &str)] = &[
     (
         "broker-lite",
         "bytes clap crc32c fastrand futures ottla ottla-protocol ottla-runtime serde_json thiserror tokio \
-         tracing tracing-subscriber dev:proptest dev:tempfile dev:tokio",
+         tracing tracing-subscriber dev:futures dev:proptest dev:stats_alloc dev:tempfile dev:tokio",
     ),
     ("examples", "broker-lite futures indicatif ottla tempfile tokio"),
     (
