@@ -56,6 +56,27 @@ pub async fn read_topic(
     batches
 }
 
+/// The values of all records of a partition, whoever wrote them, as text.
+///
+/// # Panics
+///
+/// If the broker refuses, or what it sends is no sound batch.
+pub async fn values(client: &mut RawClient, topic: &str, partition: i32) -> Vec<String> {
+    let (mut values, mut next) = (Vec::new(), 0);
+    while let Some(bytes) = fetch(client, topic, partition, next).await {
+        for batch in split_batches(bytes) {
+            let batch = CheckedBatch::check(batch.expect("whole")).expect("a sound batch");
+            let block = RecordBlock::open(&batch, &mut Decompressor::default(), RECORDS_BYTES_MAX);
+            for record in block.expect("a block").records() {
+                let record = record.expect("a record");
+                next = record.offset.get() + 1;
+                values.push(String::from_utf8_lossy(record.value.unwrap_or_default()).into());
+            }
+        }
+    }
+    values
+}
+
 /// Batches from `offset` on; `None` at the end of the log.
 async fn fetch(client: &mut RawClient, topic: &str, partition: i32, offset: i64) -> Option<Bytes> {
     let wanted = FetchPartition {
