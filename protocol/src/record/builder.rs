@@ -89,6 +89,22 @@ fn length(bytes: Option<&[u8]>) -> u32 {
 }
 
 /// An open batch.
+///
+/// Appending costs little more than copying the bytes, and allocates nothing while the buffer has
+/// room for [`record_size_max`] bytes more.
+///
+/// ```
+/// use bytes::BytesMut;
+/// use ottla_protocol::ids::Timestamp;
+/// use ottla_protocol::record::{BatchBuilder, CheckedBatch, Compression, Compressor};
+///
+/// let mut batch = BatchBuilder::new(BytesMut::with_capacity(16 * 1024));
+/// batch.append(Timestamp(1_700_000_000_000), Some(b"key"), Some(b"value"), &[])?;
+/// let sealed = batch.seal(Compression::None, &mut Compressor::default(), None)?;
+/// let checked = CheckedBatch::check(sealed.bytes.freeze())?;
+/// assert_eq!(checked.header().records_count, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct BatchBuilder {
     /// The space of the header, then the records.

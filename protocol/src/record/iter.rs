@@ -304,8 +304,9 @@ impl<'a> Records<'a> {
 
     #[inline]
     fn read(&mut self) -> Result<RecordRef<'a>, RecordReason> {
-        let length = number(varint::take32(&mut self.rest), "length")?;
-        let mut body = take_exactly(&mut self.rest, length, "length")?;
+        let mut rest = self.rest; // a copy stays in registers
+        let length = number(varint::take32(&mut rest), "length")?;
+        let mut body = take_exactly(&mut rest, length, "length")?;
         let (_attributes, fields) =
             body.split_first().ok_or(RecordReason::Truncated("attributes"))?;
         body = fields;
@@ -325,6 +326,7 @@ impl<'a> Records<'a> {
         if self.header.is_log_append_time() {
             timestamp = self.header.max_timestamp;
         }
+        self.rest = rest;
         Ok(RecordRef { offset_delta, offset, timestamp, key, value, headers })
     }
 }
