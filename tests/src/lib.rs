@@ -9,3 +9,8 @@ pub mod raw;
 pub mod readback;
 pub mod script;
 pub mod simulation;
+
+/// The example in README.md compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}

@@ -1,7 +1,6 @@
 //! From batches to requests, and from replies to fates: which batch goes to which broker when.
 //!
-//! A machine: the driver tells it of replies, metadata and time, and does what [`Outbox::poll`]
-//! says.
+//! A machine: the driver tells it of replies, metadata and time, and does what `poll` says.
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

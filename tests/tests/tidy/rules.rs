@@ -20,6 +20,8 @@ const ASYNC: &[&str] = &[
     "broker-lite/src/fault/",
     // what a handle and its driver share
     "client/src/consumer/receive.rs",
+    "client/src/producer/delivery.rs",
+    "client/src/producer/memory.rs",
     "client/src/producer/shared.rs",
     // net
     "client/src/net/",

@@ -67,7 +67,7 @@ pub(crate) fn journeys(text: &str, sources: &[Source]) -> Vec<Complaint> {
     let missing = steps.filter(|step| {
         let (file, function) = step.split_once("::").expect("it contains ::");
         let declared = format!("fn {}", function.rsplit("::").next().unwrap_or_default());
-        let ends = |s: &&Source| s.path.ends_with(&format!("/{file}"));
+        let ends = |s: &&Source| format!("/{}", s.path).ends_with(&format!("/{file}"));
         !sources.iter().filter(ends).any(|source| !source.find(&declared).is_empty())
     });
     missing.map(|step| format!("ARCHITECTURE.md: there is no `{step}`")).collect()
