@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_runtime::Clock;
-use tokio::sync::{mpsc, oneshot, watch};
+use ottla_runtime::{Clock, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use super::image::Image;
 use super::ledger::{self, Refusal, Reply, Request};

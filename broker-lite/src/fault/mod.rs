@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::error_code::ErrorCode;
-use tokio::sync::watch;
+use ottla_runtime::watch;
 
 pub(crate) use rules::{Targets, Verdict};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::error_code::ErrorCode;
-use tokio::sync::watch;
+use ottla_runtime::watch;
 
 use super::{Action, Fault};
 

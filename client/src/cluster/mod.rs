@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ottla_protocol::Str;
 use ottla_protocol::ids::NodeId;
-use ottla_runtime::{Clock, Scope};
-use tokio::sync::{Notify, watch};
+use ottla_runtime::{Clock, Scope, watch};
+use tokio::sync::Notify;
 
 pub(crate) use metadata::{LeaderHint, Metadata, Node, Topic, TopicRef};
 pub(crate) use pool::Purpose;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ottla_protocol::Str;
 use ottla_protocol::ids::Timestamp;
-use ottla_runtime::Instant;
-use tokio::sync::{Notify, watch};
+use ottla_runtime::{Instant, watch};
+use tokio::sync::Notify;
 
 use super::accumulator::{Blocked, Topic};
 use super::config::ProducerConfig;
