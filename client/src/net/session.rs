@@ -156,10 +156,10 @@ impl Session {
             self.used_at = now;
         }
         while let Some((ticket, passed)) = self.wire.pop() {
+            // a caller that is gone was told that its request never left
+            let Some(caller) = self.callers.get_mut(&ticket) else { continue };
+            caller.passed = true;
             let terms = passed.terms;
-            if let Some(caller) = self.callers.get_mut(&ticket) {
-                caller.passed = true;
-            }
             let waiting = Waiting::Layered { ticket, terms, reply: passed.reply };
             self.send(passed.frame, terms, waiting);
         }
@@ -348,8 +348,9 @@ impl Session {
         }
         drop(self.through); // what the layers still hold will not be sent
         for (ticket, caller) in self.callers {
-            let never = || lost(&peer, caller.api, false, cause);
-            let error = passed_on.remove(&ticket).unwrap_or_else(never);
+            // passed on, and not without an answer: the layers still hold that
+            let held = || lost(&peer, caller.api, caller.passed, cause);
+            let error = passed_on.remove(&ticket).unwrap_or_else(held);
             drop(caller.reply.send(Err(error)));
         }
     }

@@ -21,6 +21,7 @@ enum What {
     Delay(Duration),
     Fail,
     FailAfterwards,
+    HoldAnswer,
     Hold,
     Steal,
 }
@@ -93,6 +94,10 @@ impl Service<RawRequest> for Scripted {
                 What::FailAfterwards => {
                     inner.call(request).await?;
                     Err("seen too much".into())
+                }
+                What::HoldAnswer => {
+                    inner.call(request).await?;
+                    core::future::pending().await
                 }
                 What::Hold => core::future::pending().await,
                 What::Steal => {
@@ -201,6 +206,38 @@ async fn a_lost_connection_ends_what_is_in_the_layers() {
     let (a, b) = (a.await.unwrap_err(), b.await.unwrap_err());
     assert!(matches!(a, CallError::Disconnected { possibly_sent: true, .. }), "{a}");
     assert!(matches!(b, CallError::Disconnected { possibly_sent: false, .. }), "{b}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_answer_a_layer_holds_may_have_been_sent() {
+    let script = Script::new(|n| if n == 0 { What::HoldAnswer } else { What::Pass });
+    let stage = script.stage();
+    let [a, b] = ["a", "b"].map(|name| stage.ask(name));
+    let mut peer = stage.accept_kafka().await;
+    answer_all(&mut peer, &["a"]).await;
+    peer.asked().await;
+    drop(peer);
+    for call in [a, b] {
+        let error = call.await.unwrap_err();
+        assert!(matches!(error, CallError::Disconnected { possibly_sent: true, .. }), "{error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_timed_out_behind_a_held_one_is_never_sent() {
+    let script = Script::new(|n| if n == 0 { What::Hold } else { What::Pass });
+    let stage = script.stage();
+    let held = stage.ask_within("held", Duration::from_secs(5));
+    let behind = stage.ask_within("behind", Duration::from_secs(2));
+    let last = stage.ask("last");
+    let mut peer = stage.accept_kafka().await;
+    let error = behind.await.unwrap_err();
+    assert!(matches!(error, CallError::TimedOut { possibly_sent: false, .. }), "{error}");
+    assert!(stage.at(2_000), "{:?}", stage.clock.now());
+    answer_all(&mut peer, &["last"]).await;
+    assert!(stage.at(5_000), "{:?}", stage.clock.now());
+    held.await.unwrap_err();
+    last.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
