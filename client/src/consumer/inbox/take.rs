@@ -191,6 +191,7 @@ impl Inbox {
                 self.seats[claim.slot].shelf.push_ready(ready, &mut self.frames);
             } else if let Some(pin) = ready.pin() {
                 self.frames.release(pin);
+                self.nudge |= self.starved; // there is room again
             }
         }
         for Work { claim, piece, .. } in raw.into_iter().rev() {
@@ -199,7 +200,10 @@ impl Inbox {
                 Piece::Raw(fetched) if current => {
                     self.seats[claim.slot].shelf.unpop_fetched(fetched);
                 }
-                Piece::Raw(Fetched::Batch(batch)) => self.frames.release(batch.pin),
+                Piece::Raw(Fetched::Batch(batch)) => {
+                    self.frames.release(batch.pin);
+                    self.nudge |= self.starved;
+                }
                 Piece::Raw(Fetched::Broken { .. }) | Piece::Done(_) => {}
             }
         }
