@@ -1,5 +1,6 @@
 //! What the handles of a producer and its driver share.
 
+use core::ops::Deref;
 use core::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -213,10 +214,8 @@ impl Shared {
     }
 
     /// While the guard lives, nothing waits for company.
-    pub(super) fn hurry(&self) -> Hurry<'_> {
-        self.hurried.fetch_add(1, Ordering::AcqRel);
-        self.notify.notify_one();
-        Hurry(self)
+    pub(super) fn hurry(&self) -> Hurry<&Self> {
+        Hurry::new(self)
     }
 
     pub(super) fn is_hurried(&self) -> bool {
@@ -245,9 +244,17 @@ impl Shared {
 }
 
 /// See [`Shared::hurry`].
-pub(super) struct Hurry<'a>(&'a Shared);
+pub(super) struct Hurry<S: Deref<Target = Shared>>(S);
 
-impl Drop for Hurry<'_> {
+impl<S: Deref<Target = Shared>> Hurry<S> {
+    pub(super) fn new(shared: S) -> Self {
+        shared.hurried.fetch_add(1, Ordering::AcqRel);
+        shared.notify.notify_one();
+        Self(shared)
+    }
+}
+
+impl<S: Deref<Target = Shared>> Drop for Hurry<S> {
     fn drop(&mut self) {
         self.0.hurried.fetch_sub(1, Ordering::AcqRel);
     }

@@ -4,6 +4,7 @@ use core::fmt;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, Sink, Stream, StreamExt as _};
@@ -11,6 +12,7 @@ use futures::{FutureExt as _, Sink, Stream, StreamExt as _};
 use super::delivery::Delivery;
 use super::error::{EnqueueError, SendError, TryEnqueueError};
 use super::record::Record;
+use super::shared::{Hurry, Shared};
 use super::{Producer, RecordMetadata};
 
 /// Some records of a [`send_all`](Producer::send_all) were not acknowledged.
@@ -26,6 +28,10 @@ pub struct SendAllError {
     #[source]
     pub first: SendError,
 }
+
+/// How many records may lie behind the oldest that has no fate. Those that have theirs give their
+/// memory back to the buffer, so that one partition without a leader would keep any number here.
+const DELIVERIES_MAX: usize = 1 << 18; // 16 bytes each
 
 /// How records fared so far.
 #[derive(Default)]
@@ -53,7 +59,6 @@ pub(super) async fn send_all<'r>(
 ) -> Result<u64, SendAllError> {
     let mut records = pin!(records);
     let mut tally = Tally::default();
-    // holds no more than buffer_memory does, for what has its fate leaves it
     let mut deliveries: VecDeque<Delivery> = VecDeque::new();
     while let Some(record) = records.next().await {
         match producer.enqueue(record).await {
@@ -69,6 +74,12 @@ pub(super) async fn send_all<'r>(
         while let Some(outcome) = deliveries.front().and_then(Delivery::outcome) {
             deliveries.pop_front();
             tally.count(outcome);
+        }
+        if deliveries.len() >= DELIVERIES_MAX
+            && let Some(front) = deliveries.pop_front()
+        {
+            let _hurry = producer.shared().hurry();
+            tally.count(front.await);
         }
     }
     let _hurry = producer.shared().hurry();
@@ -86,11 +97,37 @@ pub struct ProducerSink {
     /// A record that waits for metadata or room.
     waiting: Option<BoxFuture<'static, Result<Delivery, EnqueueError>>>,
     deliveries: VecDeque<Delivery>,
+    /// While somebody waits for a fate; until then or the next record.
+    hurry: Option<Hurry<Arc<Shared>>>,
 }
 
 impl ProducerSink {
     pub(super) fn new(producer: Producer) -> Self {
-        Self { producer, waiting: None, deliveries: VecDeque::new() }
+        Self { producer, waiting: None, deliveries: VecDeque::new(), hurry: None }
+    }
+
+    /// Waits for the fate of the oldest records until at most `left` have none.
+    fn poll_deliveries(
+        &mut self,
+        left: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError>> {
+        while self.deliveries.len() > left
+            && let Some(delivery) = self.deliveries.front_mut()
+        {
+            let Poll::Ready(outcome) = delivery.poll_unpin(cx) else {
+                let shared = &self.producer.handle.shared;
+                self.hurry.get_or_insert_with(|| Hurry::new(Arc::clone(shared)));
+                return Poll::Pending;
+            };
+            self.deliveries.pop_front();
+            if outcome.is_err() {
+                self.hurry = None;
+            }
+            outcome?;
+        }
+        self.hurry = None;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_waiting(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
@@ -111,10 +148,11 @@ impl Sink<Record<'static>> for ProducerSink {
             self.deliveries.pop_front();
             outcome?;
         }
-        Poll::Ready(Ok(()))
+        self.poll_deliveries(DELIVERIES_MAX - 1, cx)
     }
 
     fn start_send(mut self: Pin<&mut Self>, record: Record<'static>) -> Result<(), SendError> {
+        self.hurry = None; // of a flush that was given up
         match self.producer.try_enqueue(&record) {
             Ok(delivery) => self.deliveries.push_back(delivery),
             Err(TryEnqueueError::Refused(why)) => return Err(why.into()),
@@ -128,17 +166,7 @@ impl Sink<Record<'static>> for ProducerSink {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         ready!(self.poll_waiting(cx))?;
-        if self.deliveries.is_empty() {
-            return Poll::Ready(Ok(()));
-        }
-        let producer = self.producer.clone();
-        let _hurry = producer.shared().hurry();
-        while let Some(delivery) = self.deliveries.front_mut() {
-            let outcome = ready!(delivery.poll_unpin(cx));
-            self.deliveries.pop_front();
-            outcome?;
-        }
-        Poll::Ready(Ok(()))
+        self.poll_deliveries(0, cx)
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
@@ -151,3 +179,7 @@ impl fmt::Debug for ProducerSink {
         write!(f, "ProducerSink({} records without a fate)", self.deliveries.len())
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
