@@ -110,7 +110,7 @@ impl ClientConfig {
     pub(crate) fn checked(mut self) -> Result<Self, ConfigError> {
         self.bootstrap = BrokerAddress::parse_list(&self.bootstrap_text)
             .map_err(|e| ConfigError::Bootstrap { reason: e.to_string() })?;
-        for (setting, property, value) in [
+        check_durations(&[
             ("request_timeout", "request.timeout.ms", self.request_timeout),
             ("api_timeout", "default.api.timeout.ms", self.api_timeout),
             (
@@ -124,12 +124,7 @@ impl ClientConfig {
             ("retry_backoff", "retry.backoff.max.ms", self.retry_backoff_max),
             ("metadata_max_age", "metadata.max.age.ms", self.metadata_max_age),
             ("connections_idle_max", "connections.max.idle.ms", self.connections_idle_max),
-        ] {
-            if value < Duration::from_millis(1) || value > DURATION_MAX {
-                let rule = "must be between 1 ms and one year";
-                return Err(ConfigError::invalid(setting, property, value, rule));
-            }
-        }
+        ])?;
         for (setting, property, first, max) in [
             (
                 "reconnect_backoff",
@@ -162,6 +157,31 @@ impl ClientConfig {
         }
         Ok(self)
     }
+}
+
+/// Refuses what is below 1 ms, and so would make a loop spin, or beyond a year.
+pub(crate) fn check_durations(
+    settings: &[(&'static str, &'static str, Duration)],
+) -> Result<(), ConfigError> {
+    for &(setting, property, value) in settings {
+        if value < Duration::from_millis(1) || value > DURATION_MAX {
+            let rule = "must be between 1 ms and one year";
+            return Err(ConfigError::invalid(setting, property, value, rule));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what is beyond a year; zero means not to wait.
+pub(crate) fn check_wait(
+    setting: &'static str,
+    property: &'static str,
+    value: Duration,
+) -> Result<(), ConfigError> {
+    if value > DURATION_MAX {
+        return Err(ConfigError::invalid(setting, property, value, "must be at most one year"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use core::time::Duration;
 use ottla_protocol::record::Compression;
 
 use super::accumulator::Bounds;
-use super::outbox::{Backoff, Settings};
+use super::outbox::Settings;
 use super::partitioner::Partitioner;
 use super::sequencer::IN_FLIGHT_MAX;
 use super::{Producer, start};
 use crate::cluster::Cluster;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, check_durations, check_wait};
 
 /// Who must have a record before it counts as delivered (Kafka: `acks`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -231,6 +231,14 @@ impl ProducerBuilder {
             });
         }
         let (min, max) = self.retry_backoff;
+        check_durations(&[
+            ("request_timeout", "request.timeout.ms", self.request_timeout),
+            ("delivery_timeout", "delivery.timeout.ms", self.delivery_timeout),
+            ("retry_backoff", "retry.backoff.ms", min),
+            ("retry_backoff", "retry.backoff.max.ms", max),
+        ])?;
+        check_wait("linger", "linger.ms", self.linger)?;
+        check_wait("max_block", "max.block.ms", self.max_block)?;
         if min > max {
             let rule = format!("must be at most the longest wait, {max:?}");
             return Err(ConfigError::invalid("retry_backoff", "retry.backoff.ms", min, rule));
@@ -286,7 +294,8 @@ impl ProducerBuilder {
                 request_bytes_max: self.max_request_size,
                 in_flight_max: self.max_in_flight,
                 delivery_timeout: self.delivery_timeout,
-                backoff: Backoff { min, max },
+                retry_backoff: min,
+                retry_backoff_max: max,
             },
         })
     }
@@ -306,5 +315,32 @@ impl fmt::Debug for ProducerBuilder {
             .field("compression", &self.compression)
             .field("partitioner", &self.partitioner)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Client;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_setting_is_refused_with_its_name() {
+        let client = Client::builder("a:1").seed(7).build().unwrap();
+        let (zero, ms) = (Duration::ZERO, Duration::from_millis(1));
+        let builder = || client.producer();
+        for (builder, text) in [
+            (builder().retry_backoff(zero, ms), "retry_backoff (Kafka: retry.backoff.ms) is 0ns"),
+            (builder().retry_backoff(ms, Duration::MAX), "retry.backoff.max.ms"),
+            (builder().retry_backoff(2 * ms, ms), "must be at most the longest wait, 1ms"),
+            (builder().request_timeout(zero), "request_timeout (Kafka: request.timeout.ms) is 0ns"),
+            (builder().linger(Duration::MAX), "linger (Kafka: linger.ms)"),
+            (builder().max_block(Duration::MAX), "max_block (Kafka: max.block.ms)"),
+            (builder().delivery_timeout(Duration::MAX), "must be between 1 ms and one year"),
+            (builder().delivery_timeout(ms), "must be at least linger plus request_timeout"),
+        ] {
+            let error = builder.checked().unwrap_err().to_string();
+            assert!(error.contains(text), "{error}");
+        }
+        assert!(builder().max_block(zero).checked().is_ok(), "not to wait is fine");
     }
 }

@@ -5,6 +5,7 @@ use ottla_runtime::Instant;
 
 use super::error::Obstacle;
 use super::sequencer::Sequencer;
+use crate::backoff::Backoff;
 
 /// Names a partition inside the outbox: its topic's place, its index.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -29,21 +30,21 @@ pub(crate) struct Lane {
     pub(crate) waiting: bool,
     /// It backs off until then.
     pub(crate) not_before: Option<Instant>,
-    /// Attempts that failed since the last that did not.
-    pub(crate) failures: u32,
+    /// Grows with the attempts that failed since the last that did not.
+    pub(crate) backoff: Backoff,
     pub(crate) last: Option<Obstacle>,
     /// Where its requests are out. Nothing goes elsewhere before they are answered.
     pub(crate) out_at: Option<NodeId>,
 }
 
 impl Lane {
-    pub(crate) fn new(idempotent: bool, window: usize) -> Self {
+    pub(crate) fn new(idempotent: bool, window: usize, backoff: Backoff) -> Self {
         Self {
             sequencer: Sequencer::new(idempotent, window),
             leader: None,
             waiting: false,
             not_before: None,
-            failures: 0,
+            backoff,
             last: None,
             out_at: None,
         }
@@ -57,6 +58,11 @@ impl Lane {
     /// Whether it may send anything to `node` now.
     pub(crate) fn may_send(&self, node: NodeId, now: Instant) -> bool {
         self.out_at.is_none_or(|at| at == node) && self.not_before.is_none_or(|at| at <= now)
+    }
+
+    /// What stands in the way of its records, as far as is known.
+    pub(crate) fn obstacle(&self) -> Option<Obstacle> {
+        if self.leader.is_none() { Some(Obstacle::NoLeader) } else { self.last.clone() }
     }
 
     /// Nothing is left to do, and no request is out.

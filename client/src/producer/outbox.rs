@@ -19,6 +19,7 @@ use super::gate::Gate;
 use super::lane::{Lane, LaneKey, Leader};
 use super::partitioner::partition_index;
 use super::sealer::Sealer;
+use crate::backoff::Backoff;
 
 /// How the outbox behaves; see [`super::ProducerBuilder`] for the meaning of each.
 #[derive(Clone, Debug)]
@@ -31,21 +32,13 @@ pub(crate) struct Settings {
     pub(crate) request_bytes_max: usize,
     pub(crate) in_flight_max: usize,
     pub(crate) delivery_timeout: Duration,
-    pub(crate) backoff: Backoff,
+    pub(crate) retry_backoff: Duration,
+    pub(crate) retry_backoff_max: Duration,
 }
 
-/// How long to wait before the next attempt.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff {
-    pub(crate) min: Duration,
-    pub(crate) max: Duration,
-}
-
-impl Backoff {
-    /// Doubles with each failure; a fifth more or less, so that clients do not march in step.
-    pub(crate) fn after(self, failures: u32, rng: &mut fastrand::Rng) -> Duration {
-        let doubled = self.min.saturating_mul(1 << failures.saturating_sub(1).min(16));
-        doubled.min(self.max).mul_f64(0.8 + 0.4 * rng.f64())
+impl Settings {
+    fn backoff(&self, seed: u64) -> Backoff {
+        Backoff::new(self.retry_backoff, self.retry_backoff_max, seed)
     }
 }
 
@@ -149,10 +142,11 @@ pub(crate) struct Outbox {
     /// Partitions with a hole in their numbers.
     pub(super) holed: BTreeSet<LaneKey>,
     pub(super) registration: Registration,
-    pub(super) id_failures: u32,
+    pub(super) id_backoff: Backoff,
     pub(super) requests: BTreeMap<RequestId, Sent>,
     pub(super) sealer: Sealer,
-    pub(super) rng: fastrand::Rng,
+    /// Seeds the backoff of each partition.
+    seeds: fastrand::Rng,
     next_batch: u64,
     next_request: u64,
     pub(super) effects: VecDeque<Effect>,
@@ -166,19 +160,19 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(settings: Settings, sealer: Sealer, seed: u64) -> Self {
+        let mut seeds = fastrand::Rng::with_seed(seed);
         Self {
             nowhere: Arc::new(Gate::new(settings.gather_bytes)),
-            settings,
             topics: Vec::new(),
             nodes: BTreeMap::new(),
             homeless: BTreeSet::new(),
             refresh_at: Instant::ZERO,
             holed: BTreeSet::new(),
             registration: Registration::Wanted(Instant::ZERO),
-            id_failures: 0,
+            id_backoff: settings.backoff(seeds.u64(..)),
             requests: BTreeMap::new(),
             sealer,
-            rng: fastrand::Rng::with_seed(seed),
+            seeds,
             next_batch: 0,
             next_request: 0,
             effects: VecDeque::new(),
@@ -187,6 +181,7 @@ impl Outbox {
             polled_at: Instant::ZERO,
             hurry: false,
             active: Vec::new(),
+            settings,
         }
     }
 
@@ -223,11 +218,14 @@ impl Outbox {
         let known = self.topics.get(place).map_or(0, |lanes| lanes.lanes.len());
         leaders.resize(leaders.len().max(known), None); // made anew, with fewer partitions
         let places: Vec<_> = leaders.iter().map(|leader| self.place_of(*leader)).collect();
-        let (idempotent, window) = (self.settings.idempotent, self.settings.in_flight_max);
+        let (settings, seeds) = (&self.settings, &mut self.seeds);
+        let (idempotent, window) = (settings.idempotent, settings.in_flight_max);
         let Some(lanes) = self.topics.get_mut(place) else { return };
         lanes.id = id;
         lanes.topic.set_places(partitions, places);
-        lanes.lanes.resize_with(leaders.len(), || Lane::new(idempotent, window));
+        lanes.lanes.resize_with(leaders.len(), || {
+            Lane::new(idempotent, window, settings.backoff(seeds.u64(..)))
+        });
         for (partition, leader) in (0..).zip(leaders) {
             self.set_leader(LaneKey { topic: place, partition }, leader);
         }
@@ -316,7 +314,7 @@ impl Outbox {
             return Some(effect);
         }
         if !self.homeless.is_empty() && now >= self.refresh_at {
-            self.refresh_at = now + self.settings.backoff.min;
+            self.refresh_at = now + self.settings.retry_backoff;
             return Some(Effect::Refresh);
         }
         if self.settings.idempotent

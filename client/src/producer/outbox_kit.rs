@@ -15,7 +15,7 @@ use ottla_protocol::record::{BatchHeader, Compression};
 use ottla_runtime::Instant;
 
 use super::model::values_of;
-use super::{Backoff, Effect, Leader, Outbox, RequestId, Route, Settings};
+use super::{Effect, Leader, Outbox, RequestId, Route, Settings};
 use crate::producer::accumulator::{Bounds, Topic};
 use crate::producer::batch::Identity;
 use crate::producer::delivery::Delivery;
@@ -42,7 +42,8 @@ pub(super) fn settings() -> Settings {
         request_bytes_max: 2_000,
         in_flight_max: 5,
         delivery_timeout: Duration::from_secs(10),
-        backoff: Backoff { min: Duration::from_millis(100), max: Duration::from_secs(1) },
+        retry_backoff: Duration::from_millis(100),
+        retry_backoff_max: Duration::from_secs(1),
     }
 }
 

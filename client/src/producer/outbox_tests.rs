@@ -340,6 +340,7 @@ fn records_that_were_never_sent_expire_as_certainly_not_written() {
     assert!(kit.requests().is_empty());
     let why = error(&delivery);
     assert!(matches!(why, SendError::TimedOut { possibly_written: false, .. }), "{why}");
+    assert!(why.to_string().ends_with("the partition has no leader"), "{why}");
     assert_eq!(kit.memory.reserved(), 0);
 }
 

@@ -7,7 +7,7 @@ use ottla_runtime::Instant;
 
 use super::batch::Identity;
 use super::error::{EnqueueError, Obstacle, SendError};
-use super::lane::LaneKey;
+use super::lane::{Lane, LaneKey};
 use super::outbox::{Outbox, Registration};
 use super::sequencer::Resume;
 
@@ -46,7 +46,7 @@ impl Outbox {
         match answer {
             Ok(identity) => {
                 self.registration = Registration::Have(identity);
-                self.id_failures = 0;
+                self.id_backoff.reset();
                 for key in self.holed.clone() {
                     self.tend(key, now);
                 }
@@ -56,9 +56,7 @@ impl Outbox {
                 self.fail_all(&SendError::Fatal(code), now);
             }
             Err(obstacle) => {
-                self.id_failures += 1;
-                let wait = self.settings.backoff.after(self.id_failures, &mut self.rng);
-                self.registration = Registration::Wanted(now + wait);
+                self.registration = Registration::Wanted(now + self.id_backoff.next_wait());
                 for lane in self.topics.iter_mut().flat_map(|topic| &mut topic.lanes) {
                     lane.last = Some(obstacle.clone());
                 }
@@ -94,13 +92,14 @@ impl Outbox {
             for batch in lanes.topic.expire(now, timeout) {
                 let partition = usize::try_from(batch.completion().partition().0).ok();
                 let lane = partition.and_then(|p| lanes.lanes.get(p));
-                let last = lane.and_then(|lane| lane.last.clone());
+                let last = lane.and_then(Lane::obstacle);
                 batch.fail(SendError::TimedOut { waited: timeout, possibly_written: false, last });
             }
             let mut oldest = lanes.topic.oldest();
             for (partition, lane) in (0..).zip(&mut lanes.lanes) {
                 lane.waiting &= lanes.topic.next_len(partition).is_some();
-                lane.sequencer.expire(now, timeout, lane.last.as_ref());
+                let last = lane.obstacle();
+                lane.sequencer.expire(now, timeout, last.as_ref());
                 oldest = oldest.into_iter().chain(lane.sequencer.oldest()).min();
                 keys.push(LaneKey { topic, partition });
             }

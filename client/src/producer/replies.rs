@@ -83,7 +83,6 @@ impl Outbox {
 
     fn on_answer(&mut self, key: LaneKey, batch: BatchId, answer: Answer, now: Instant) {
         let split = self.next_batches();
-        let backoff = self.settings.backoff;
         let obstacle = match &answer {
             Answer::NotWritten(obstacle) | Answer::Unknown(obstacle) => Some(obstacle.clone()),
             Answer::OutOfOrder(code) => Some(Obstacle::Broker(*code)),
@@ -101,14 +100,14 @@ impl Outbox {
             // what an old leader said is no reason to wait before the new one is asked
             let of_old_leader = lane.out_at != lane.leader.map(|leader| leader.node);
             if !of_old_leader && lane.not_before.is_none_or(|at| at <= now) {
-                lane.failures += 1;
-                let again = now + backoff.after(lane.failures, &mut self.rng);
+                let again = now + lane.backoff.next_wait();
                 lane.not_before = Some(again);
                 self.alarms.insert((again, key));
             }
             lane.last = Some(obstacle);
         } else {
-            (lane.failures, lane.last, lane.not_before) = (0, None, None);
+            lane.backoff.reset();
+            (lane.last, lane.not_before) = (None, None);
         }
         lane.sequencer.on_answer(batch, answer, split, &mut self.sealer);
         self.tend(key, now);
