@@ -16,6 +16,8 @@ use crate::consumer::ConsumerBuilder;
 use crate::error::{BoxError, CallError};
 use crate::net::connection::Env;
 use crate::net::layers::{Layers, RawRequest, RawResponse, RequestService};
+#[cfg(feature = "tls")]
+use crate::net::tls::TlsConfig;
 use crate::producer::ProducerBuilder;
 
 /// A client of one Kafka cluster: its connections and what it knows of brokers and topics.
@@ -34,6 +36,8 @@ impl Client {
         ClientBuilder {
             config: ClientConfig::with_bootstrap(bootstrap),
             connector: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             clock: None,
             layers: Layers::default(),
             seed: None,
@@ -122,6 +126,8 @@ impl fmt::Debug for Client {
 pub struct ClientBuilder {
     config: ClientConfig,
     connector: Option<Box<dyn Connector>>,
+    #[cfg(feature = "tls")]
+    tls: Option<TlsConfig>,
     clock: Option<Clock>,
     layers: Layers,
     seed: Option<u64>,
@@ -202,9 +208,17 @@ impl ClientBuilder {
         self
     }
 
-    /// How sockets are opened: a proxy, TLS, a network in memory (Kafka: none). Default: TCP.
+    /// How sockets are opened: through a proxy, in memory (Kafka: none). Default: TCP.
     pub fn connector(mut self, connector: impl Connector) -> Self {
         self.connector = Some(Box::new(connector));
+        self
+    }
+
+    /// Encrypts connections, whoever opens them, and checks the brokers' certificates (Kafka:
+    /// `security.protocol=SSL`). Default: plain text.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: impl Into<TlsConfig>) -> Self {
+        self.tls = Some(tls.into());
         self
     }
 
@@ -249,6 +263,11 @@ impl ClientBuilder {
         let scope = Scope::current()?;
         let connector = self.connector.unwrap_or_else(|| Box::new(Tcp));
         let clock = self.clock.unwrap_or_else(Clock::system);
+        #[cfg(feature = "tls")]
+        let connector = match self.tls {
+            Some(tls) => Box::new(tls.around(connector, &clock)?),
+            None => connector,
+        };
         let env = Env { config, connector, clock, scope, layers: self.layers };
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         Ok(Client { cluster: Cluster::new(env, seed) })

@@ -46,6 +46,8 @@ pub mod error_code;
 pub mod frame;
 pub mod header;
 pub mod ids;
+#[cfg(feature = "serde")]
+mod ids_serde;
 pub mod limits;
 pub mod messages;
 pub mod metadata_records;

@@ -14,6 +14,7 @@ use super::config::OffsetReset;
 
 /// One partition of one topic. Cheap to clone.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub struct TopicPartition {
     /// The topic's name.
     pub topic: Arc<str>,

@@ -9,6 +9,8 @@ use ottla_protocol::Str;
 use ottla_protocol::ids::NodeId;
 
 use super::address::BrokerAddress;
+#[cfg(feature = "tls")]
+use super::tls_fault::TlsFault;
 
 /// Why no connection to a broker could be opened.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -40,6 +42,9 @@ pub enum ConnectCause {
     ClosedInHandshake,
     /// The peer answered with a TLS record.
     SpeaksTls,
+    /// The peer and the client did not come to speak TLS.
+    #[cfg(feature = "tls")]
+    Tls(TlsFault),
     /// The peer answered with HTTP.
     SpeaksHttp,
     /// The peer answered with what no Kafka broker sends; what that was.
@@ -77,13 +82,22 @@ impl ConnectError {
     /// Whether trying again may succeed with no change by the user.
     #[must_use]
     pub const fn is_retriable(&self) -> bool {
-        !matches!(self.cause, ConnectCause::SpeaksTls | ConnectCause::SpeaksHttp)
+        match &self.cause {
+            ConnectCause::SpeaksTls | ConnectCause::SpeaksHttp => false,
+            #[cfg(feature = "tls")]
+            ConnectCause::Tls(fault) => fault.is_retriable(),
+            _ => true,
+        }
     }
 }
 
 impl ConnectCause {
     /// Tells the common failures of a transport apart.
     pub(crate) fn of_io(error: &io::Error) -> Self {
+        #[cfg(feature = "tls")]
+        if let Some(fault) = TlsFault::of_io(error) {
+            return Self::Tls(fault);
+        }
         let text = error.to_string();
         // the resolver's failures have no kind of their own
         let unresolved = ["failed to lookup address", "No such host is known", "not resolve"];
@@ -91,6 +105,16 @@ impl ConnectCause {
             io::ErrorKind::ConnectionRefused => Self::Refused,
             _ if unresolved.iter().any(|part| text.contains(part)) => Self::Unresolved,
             _ => Self::Io(text),
+        }
+    }
+
+    /// What ended a connection on which the peer had not yet said what it speaks.
+    pub(crate) fn in_handshake(error: &io::Error) -> Self {
+        match Self::of_io(error) {
+            // TLS 1.3 refuses a client's certificate only now
+            #[cfg(feature = "tls")]
+            refused @ Self::Tls(_) => refused,
+            _ => Self::ClosedInHandshake,
         }
     }
 }
@@ -136,8 +160,10 @@ impl ConnectError {
             ConnectCause::SpeaksTls => write!(
                 f,
                 "{who}answers in TLS: this client was told to speak plain text, use the broker's \
-                 plain-text port or a TLS connector"
+                 plain-text port or ClientBuilder::tls"
             ),
+            #[cfg(feature = "tls")]
+            ConnectCause::Tls(fault) => write!(f, "{who}{fault}"),
             ConnectCause::SpeaksHttp => {
                 write!(f, "{who}answers in HTTP: that port is no Kafka listener")
             }
@@ -200,7 +226,7 @@ mod tests {
                 None,
                 C::SpeaksTls,
                 "cannot connect to bootstrap kafka:9092: it answers in TLS: this client was told \
-                 to speak plain text, use the broker's plain-text port or a TLS connector",
+                 to speak plain text, use the broker's plain-text port or ClientBuilder::tls",
             ),
             (
                 None,

@@ -157,8 +157,10 @@ async fn connect(shared: &Shared, address: &BrokerAddress) -> Result<Opened, Con
         let frame = encode_request(&request, version, id, client_id)
             .map_err(|e| ConnectCause::Misbehaved(e.to_string()))?;
         for chunk in frame.chunks() {
-            opened.halves.write.write_all(chunk).await.map_err(|_| lost_in_handshake())?;
+            let written = opened.halves.write.write_all(chunk).await;
+            written.map_err(|e| ConnectCause::in_handshake(&e))?;
         }
+        opened.halves.write.flush().await.map_err(|e| ConnectCause::in_handshake(&e))?;
         let answer = opened.next_frame().await?;
         match handshake.on_answer(answer)? {
             Step::AskAgain => {}
@@ -172,10 +174,6 @@ async fn connect(shared: &Shared, address: &BrokerAddress) -> Result<Opened, Con
     Ok(opened)
 }
 
-const fn lost_in_handshake() -> ConnectCause {
-    ConnectCause::ClosedInHandshake
-}
-
 impl Opened {
     async fn next_frame(&mut self) -> Result<bytes::Bytes, ConnectCause> {
         loop {
@@ -183,8 +181,9 @@ impl Opened {
                 return Ok(frame);
             }
             match self.halves.read.read_buf(self.splitter.buffer()).await {
-                Ok(0) | Err(_) => return Err(lost_in_handshake()),
+                Ok(0) => return Err(ConnectCause::ClosedInHandshake),
                 Ok(_) => {}
+                Err(e) => return Err(ConnectCause::in_handshake(&e)),
             }
         }
     }

@@ -14,6 +14,10 @@ pub(crate) mod layers;
 pub(crate) mod output;
 pub(crate) mod pipeline;
 pub(crate) mod session;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+#[cfg(feature = "tls")]
+pub(crate) mod tls_fault;
 
 #[cfg(test)]
 pub(crate) mod tests;

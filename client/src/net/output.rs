@@ -17,6 +17,8 @@ pub(crate) struct Output {
     chunks: VecDeque<Bytes>,
     taken: u64,
     written: u64,
+    /// Whether the socket may still hold back what it took, as one that encrypts does.
+    unflushed: bool,
 }
 
 impl Output {
@@ -36,13 +38,29 @@ impl Output {
         self.written
     }
 
-    /// Whether everything is written.
+    /// Whether everything is written and flushed.
     pub(crate) fn is_empty(&self) -> bool {
-        self.chunks.is_empty()
+        self.chunks.is_empty() && !self.unflushed
     }
 
-    /// Writes as much as the socket takes in one call. A chunk is let go of once it is written.
+    /// Writes as much as the socket takes in one call, and flushes behind the last chunk. A chunk
+    /// is let go of once it is written.
     pub(crate) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        socket: &mut (dyn AsyncWrite + Send + Unpin),
+    ) -> Poll<io::Result<()>> {
+        if !self.chunks.is_empty() {
+            ready!(self.poll_chunks(cx, socket))?;
+        }
+        if self.chunks.is_empty() {
+            ready!(Pin::new(socket).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_chunks(
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut (dyn AsyncWrite + Send + Unpin),
@@ -64,6 +82,7 @@ impl Output {
 
     fn on_written(&mut self, mut n: usize) {
         self.written = self.written.saturating_add(count(n));
+        self.unflushed = true;
         while let Some(first) = self.chunks.front_mut() {
             if n < first.len() {
                 first.advance(n);
@@ -106,6 +125,52 @@ mod tests {
         fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
             Poll::Ready(Ok(()))
         }
+    }
+
+    /// Keeps everything until it is flushed, which takes two attempts.
+    #[derive(Default)]
+    struct Hoarder {
+        held: Vec<u8>,
+        passed: Vec<u8>,
+        asked: bool,
+    }
+
+    impl AsyncWrite for Hoarder {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.held.extend_from_slice(bytes);
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.asked = !self.asked;
+            if self.asked {
+                return Poll::Pending;
+            }
+            let this = &mut *self;
+            this.passed.append(&mut this.held);
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn what_a_socket_holds_back_is_not_forgotten() {
+        let mut output = Output::default();
+        let mut socket = Hoarder::default();
+        let mut cx = Context::from_waker(core::task::Waker::noop());
+        output.push([Bytes::from_static(b"hello")]);
+        assert!(output.poll_write(&mut cx, &mut socket).is_pending());
+        assert!(!output.is_empty() && socket.passed.is_empty());
+        assert!(output.poll_write(&mut cx, &mut socket).is_ready());
+        assert!(output.is_empty());
+        assert_eq!(socket.passed, b"hello");
     }
 
     #[test]

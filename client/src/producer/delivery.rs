@@ -16,6 +16,7 @@ use super::error::SendError;
 
 /// Where a record is in the log.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 #[non_exhaustive]
 pub struct RecordMetadata {
     /// The topic.

@@ -6,13 +6,14 @@ use super::Complaint;
 pub(crate) const ALLOWED: &[(&str, &str)] = &[
     (
         "protocol",
-        "bytes bytestring crc32c flate2 lz4_flex snap thiserror zstd dev:proptest dev:stats_alloc",
+        "bytes bytestring crc32c flate2 lz4_flex serde snap thiserror zstd dev:proptest \
+         dev:serde_json dev:stats_alloc",
     ),
     ("runtime", "futures thiserror tokio tracing dev:tokio"),
     (
         "client",
-        "bytes fastrand futures murmur2 ottla-protocol ottla-runtime thiserror tokio tower \
-         tower-layer tower-service tracing dev:proptest dev:tokio",
+        "bytes fastrand futures murmur2 ottla-protocol ottla-runtime rustls serde serde_json \
+         thiserror tokio tokio-rustls tower tower-layer tower-service tracing webpki-roots dev:proptest dev:tokio",
     ),
     (
         "broker-lite",
@@ -23,7 +24,7 @@ pub(crate) const ALLOWED: &[(&str, &str)] = &[
     (
         "tests",
         "broker-lite bytes fastrand futures ottla ottla-protocol ottla-runtime peak_alloc proc-macro2 \
-         serde_json syn tempfile tokio",
+         rcgen serde serde_json syn tempfile tokio tokio-rustls",
     ),
 ];
 

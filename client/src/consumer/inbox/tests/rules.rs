@@ -117,7 +117,7 @@ impl Desk {
 
     /// The next error; there must be no record.
     fn error(&mut self) -> Option<PollError> {
-        assert_eq!(self.take(), []);
+        assert_eq!(self.take(), [0_i64; 0]);
         self.errors.pop_front()
     }
 
@@ -148,7 +148,7 @@ fn a_reply_from_before_a_seek_is_dropped_wherever_it_is() {
         reach(&mut desk, &old);
         desk.inbox.seek(&tp(0), Start::At(offset(2))).unwrap();
         desk.data(&old, 0, records(0, 5, 8));
-        assert_eq!(desk.take(), [], "{rule}");
+        assert_eq!(desk.take(), [0_i64; 0], "{rule}");
         let order = desk.order();
         assert_eq!(order.parts[0].offset, offset(2), "{rule}");
         desk.data(&order, 0, records(0, 5, 8));
@@ -169,7 +169,7 @@ fn what_is_decoded_while_a_seek_comes_is_dropped() {
     desk.inbox.seek(&tp(0), Start::At(offset(0))).unwrap();
     desk.decoder.run(&mut work, usize::MAX);
     desk.inbox.finish_decoding(&mut work);
-    assert_eq!(desk.take(), []);
+    assert_eq!(desk.take(), [0_i64; 0]);
     assert_eq!(desk.inbox.bytes(), 0);
 }
 
@@ -181,7 +181,7 @@ fn a_pause_is_silent_and_a_resume_does_not_rewind() {
     desk.decode();
     assert!(matches!(desk.inbox.take_record(), Taken::Some(r) if r.offset == offset(0)));
     desk.inbox.pause(&tp(0), true).unwrap();
-    assert_eq!(desk.take(), []);
+    assert_eq!(desk.take(), [0_i64; 0]);
     desk.inbox.pause(&tp(0), false).unwrap();
     desk.inbox.pause(&tp(0), false).unwrap(); // once too often
     assert_eq!(desk.take(), [1, 2, 3], "the buffer was kept, the position stayed");
@@ -272,7 +272,7 @@ fn a_new_leader_is_asked_at_once_and_the_old_ones_reply_no_longer_counts() {
     let new = desk.order();
     assert_eq!((new.node, new.parts[0].offset), (NodeId(1), offset(0)));
     desk.data(&old, 0, records(0, 2, 8));
-    assert_eq!(desk.take(), []);
+    assert_eq!(desk.take(), [0_i64; 0]);
     desk.data(&new, 0, records(0, 2, 8));
     assert_eq!(desk.take(), [0, 1]);
 }
@@ -288,7 +288,7 @@ fn a_recreated_topic_is_read_from_its_start_or_is_an_error_under_the_strict_poli
             epoch: Some(LeaderEpoch(0)),
             topic_id: Some(Uuid([2; 16])),
         });
-        assert_eq!(desk.take(), [], "{reset:?}: the old topic's records are void");
+        assert_eq!(desk.take(), [0_i64; 0], "{reset:?}: the old topic's records are void");
         if reset == OffsetReset::Error {
             let error = desk.error().unwrap();
             assert!(matches!(error, PollError::TopicRecreated { .. }), "{error}");

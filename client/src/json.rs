@@ -1,0 +1,205 @@
+//! Values that are JSON.
+
+use std::sync::Arc;
+
+use ottla_protocol::ids::Offset;
+use serde::{Deserialize, Serialize};
+
+use crate::consumer::{ConsumerRecord, RecordView, TopicPartition};
+use crate::producer::Record;
+
+/// Why a value could not be written as JSON: its `Serialize` failed, or a map has keys that are no
+/// strings. The source says which.
+#[derive(Debug, thiserror::Error)]
+#[error("the value cannot be written as JSON")]
+pub struct ToJsonError(#[source] serde_json::Error);
+
+/// Why the value of a record is not the JSON asked for. The source says where in it.
+///
+/// It concerns this record only: the consumer goes on, and the record's bytes are still there.
+#[derive(Debug, thiserror::Error)]
+#[error("the value of {topic_partition} at offset {offset} {}", self.what())]
+pub struct FromJsonError {
+    topic_partition: TopicPartition,
+    offset: Offset,
+    is_null: bool,
+    source: serde_json::Error,
+}
+
+impl FromJsonError {
+    /// Where the record was read from.
+    #[must_use]
+    pub const fn topic_partition(&self) -> &TopicPartition {
+        &self.topic_partition
+    }
+
+    /// The record's position in the partition.
+    #[must_use]
+    pub const fn offset(&self) -> Offset {
+        self.offset
+    }
+
+    /// Whether the record has no value (Kafka: null): in a compacted topic it deletes its key.
+    #[must_use]
+    pub const fn is_null(&self) -> bool {
+        self.is_null
+    }
+
+    const fn what(&self) -> &'static str {
+        if self.is_null { "is null, which the type has no place for" } else { "cannot be decoded" }
+    }
+}
+
+impl Record<'_> {
+    /// The value, written as JSON.
+    ///
+    /// ```
+    /// use ottla::Record;
+    ///
+    /// # fn main() -> Result<(), ottla::ToJsonError> {
+    /// let record = Record::to("orders").key("ann").json(&["apple", "pear"])?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The value cannot be written as JSON; see [`ToJsonError`].
+    pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self, ToJsonError> {
+        Ok(self.value(serde_json::to_vec(value).map_err(ToJsonError)?))
+    }
+}
+
+impl ConsumerRecord {
+    /// The value, read as JSON; what it borrows lies in the record. Kafka's null is read as JSON's
+    /// `null`: `Option<T>` takes it.
+    ///
+    /// # Errors
+    ///
+    /// The value is not the JSON of a `T`; see [`FromJsonError`].
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, FromJsonError> {
+        let name = || self.topic_partition();
+        read(self.value.as_deref(), self.offset, name)
+    }
+}
+
+impl<'a> RecordView<'a> {
+    /// The value, read as JSON; what it borrows lies in the fetched records. Kafka's null is read
+    /// as JSON's `null`: `Option<T>` takes it.
+    ///
+    /// # Errors
+    ///
+    /// The value is not the JSON of a `T`; see [`FromJsonError`].
+    pub fn json<T: Deserialize<'a>>(&self) -> Result<T, FromJsonError> {
+        let name =
+            || TopicPartition { topic: Arc::from(self.topic()), partition: self.partition() };
+        read(self.value(), self.offset(), name)
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(
+    value: Option<&'a [u8]>,
+    offset: Offset,
+    topic_partition: impl Fn() -> TopicPartition,
+) -> Result<T, FromJsonError> {
+    serde_json::from_slice(value.unwrap_or(b"null")).map_err(|source| FromJsonError {
+        topic_partition: topic_partition(),
+        offset,
+        is_null: value.is_none(),
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use core::error::Error;
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+    use ottla_protocol::Str;
+    use ottla_protocol::ids::{PartitionIndex, Timestamp};
+
+    use super::*;
+    use crate::consumer::TimestampType;
+    use crate::producer::RecordMetadata;
+
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    struct Order<'a> {
+        who: &'a str,
+        apples: u32,
+    }
+
+    fn received(value: Option<&'static str>) -> ConsumerRecord {
+        ConsumerRecord {
+            topic: "orders".into(),
+            partition: PartitionIndex(3),
+            offset: Offset::new(17).unwrap(),
+            timestamp: Timestamp(0),
+            timestamp_type: TimestampType::CreateTime,
+            leader_epoch: None,
+            key: None,
+            value: value.map(|text| Bytes::from_static(text.as_bytes())),
+            headers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_value_survives_json_and_borrows_from_the_record() {
+        let order = Order { who: "ann", apples: 2 };
+        let record = Record::to("orders").json(&order).unwrap();
+        assert_eq!(record.value_bytes(), Some(&br#"{"who":"ann","apples":2}"#[..]));
+        let record = received(Some(r#"{"who":"ann","apples":2}"#));
+        let read: Order<'_> = record.json().unwrap();
+        assert_eq!(read, order);
+        assert!(record.value.as_ref().unwrap().as_ptr_range().contains(&read.who.as_ptr()));
+    }
+
+    #[test]
+    fn what_is_not_the_json_asked_for_is_named_by_its_position() {
+        for (value, text, reason) in [
+            (
+                Some(r#"{"who":"ann"}"#),
+                "the value of orders-3 at offset 17 cannot be decoded",
+                "missing field `apples` at line 1 column 13",
+            ),
+            (
+                None,
+                "the value of orders-3 at offset 17 is null, which the type has no place for",
+                "invalid type: null, expected struct Order at line 1 column 4",
+            ),
+        ] {
+            let record = received(value);
+            let error = record.json::<Order<'_>>().unwrap_err();
+            assert_eq!((error.to_string(), error.is_null()), (text.to_owned(), value.is_none()));
+            assert_eq!(error.source().unwrap().to_string(), reason);
+            assert_eq!(
+                (error.topic_partition(), error.offset().get()),
+                (&("orders", 3).into(), 17)
+            );
+        }
+        assert_eq!(received(None).json::<Option<u32>>().unwrap(), None);
+    }
+
+    #[test]
+    fn a_value_that_json_cannot_hold_is_refused_before_it_is_sent() {
+        let error = Record::to("t").json(&BTreeMap::from([((1, 2), 3)])).unwrap_err();
+        assert_eq!(error.source().unwrap().to_string(), "key must be a string");
+    }
+
+    #[test]
+    fn positions_survive_json() {
+        let position = (TopicPartition::new("orders", 3), Offset::new(17).unwrap());
+        let text = serde_json::to_string(&position).unwrap();
+        assert_eq!(text, r#"[{"topic":"orders","partition":3},17]"#);
+        assert_eq!(serde_json::from_str::<(TopicPartition, Offset)>(&text).unwrap(), position);
+        let metadata = RecordMetadata {
+            topic: Str::from_static("orders"),
+            partition: PartitionIndex(3),
+            offset: None,
+            timestamp: Timestamp(5),
+        };
+        let text = serde_json::to_string(&metadata).unwrap();
+        assert_eq!(text, r#"{"topic":"orders","partition":3,"offset":null,"timestamp":5}"#);
+        assert_eq!(serde_json::from_str::<RecordMetadata>(&text).unwrap(), metadata);
+    }
+}
