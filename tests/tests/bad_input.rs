@@ -115,7 +115,7 @@ async fn promises_of_many_bytes_cost_nothing_until_they_come() {
         clients.push(client);
     }
     assert_serves(&cluster).await; // and by then the promises were read
-    let grown = MEMORY.peak_usage() as usize - before;
+    let grown = MEMORY.peak_usage() - before;
     assert!(grown < 32 * MIB, "300 promises of 100 MB cost {} MiB", mib(grown));
     drop(clients);
 }
@@ -219,7 +219,7 @@ async fn an_array_that_claims_more_than_the_frame_holds_is_refused_unread() {
         client.send(&frame).await;
         client.closed().await;
     }
-    let grown = MEMORY.peak_usage() as usize - before;
+    let grown = MEMORY.peak_usage() - before;
     assert!(grown < MIB, "lying counts cost {grown} bytes");
     assert_serves(&cluster).await;
 }
@@ -235,7 +235,7 @@ async fn a_decompression_bomb_is_refused_in_bounded_memory() {
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
         let refused = produce(&mut client, bomb.clone()).await;
-        let grown = MEMORY.peak_usage() as usize - before;
+        let grown = MEMORY.peak_usage() - before;
         assert!(
             [ErrorCode::INVALID_RECORD, ErrorCode::MESSAGE_TOO_LARGE].contains(&refused),
             "{codec}: {refused}"
