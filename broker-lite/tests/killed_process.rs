@@ -100,7 +100,7 @@ async fn read_all(client: &Client) -> BTreeMap<(PartitionIndex, Offset), u64> {
     let consumer = client.consumer().reset(OffsetReset::Earliest).build().unwrap();
     let partitions: Vec<_> = (0..PARTITIONS).map(|p| TopicPartition::new(TOPIC, p)).collect();
     let ends = consumer.end_offsets(partitions.clone()).await.unwrap();
-    let records: i64 = ends.iter().map(|(_, end)| end.get()).sum();
+    let records: i64 = ends.values().map(|end| end.get()).sum();
     consumer.assign(partitions).unwrap();
     let mut there = BTreeMap::new();
     for _ in 0..records {

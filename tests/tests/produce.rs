@@ -1,5 +1,7 @@
 //! Records reach the broker: acknowledged, numbered, in order, whatever is in their way.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
