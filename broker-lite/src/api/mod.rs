@@ -159,7 +159,10 @@ where
         broker.faults.judge(H::KEY, client_id.as_deref(), &names)
     };
     if !verdict.delay.is_zero() {
+        // else the Produce behind it would be appended first
+        call.local.hold.set(true);
         broker.clock.sleep(verdict.delay).await;
+        call.local.hold.set(false);
     }
     if verdict.disconnect_before {
         return Err(Close::Fault);

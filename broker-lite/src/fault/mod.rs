@@ -23,8 +23,8 @@ pub enum Action {
     /// The request fails with this code, without effect: in every place of the reply that the rule
     /// matches. Topics and partitions it does not match are served.
     Error(ErrorCode),
-    /// The request waits this long before it is handled; so do those behind it that Kafka handles
-    /// in order. `Duration::MAX` waits for ever.
+    /// The request waits this long before it is handled, and so do all behind it on that
+    /// connection. `Duration::MAX` waits for ever.
     Delay(Duration),
     /// The connection closes and the request has no effect.
     DisconnectBefore,

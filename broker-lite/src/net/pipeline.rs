@@ -1,8 +1,10 @@
 //! The requests of one connection that have started: they start in order, their replies leave in
 //! order, and in between Produce and Fetch may wait side by side.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -29,18 +31,39 @@ enum Slot {
     Done(Vec<Bytes>),
 }
 
+/// Says that the request that started last is held back: nothing starts behind it, so there is one
+/// at most. Requests and [`Pipeline`] of one connection share it; clones are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Hold(Arc<AtomicBool>);
+
+impl Hold {
+    pub(crate) fn set(&self, held: bool) {
+        // one task polls all of a connection's requests
+        self.0.store(held, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Started requests, the oldest first.
 #[derive(Default)]
 pub(super) struct Pipeline {
     slots: VecDeque<Slot>,
     /// The request that started last is one that others may start behind.
     overtakable: bool,
+    /// It is not so yet.
+    hold: Hold,
+    /// How many bytes replies have whose turn has not come.
+    done_bytes: usize,
 }
 
 impl Pipeline {
     /// Whether a request may start now; `parks` says that it is a Produce or a Fetch.
     pub(super) fn may_start(&self, parks: bool) -> bool {
-        self.slots.is_empty() || (parks && self.overtakable && self.slots.len() < PARKED_MAX)
+        let overtakable = self.overtakable && !self.hold.is_set();
+        self.slots.is_empty() || (parks && overtakable && self.slots.len() < PARKED_MAX)
     }
 
     /// Whether no request could start, whatever it were.
@@ -52,6 +75,16 @@ impl Pipeline {
         self.slots.is_empty()
     }
 
+    /// What the connection's requests are held back by.
+    pub(super) fn hold(&self) -> Hold {
+        self.hold.clone()
+    }
+
+    /// How many bytes replies have that wait for the reply to an earlier request.
+    pub(super) const fn done_bytes(&self) -> usize {
+        self.done_bytes
+    }
+
     /// Starts a request, which runs as far as it can at once.
     pub(super) fn start(
         &mut self,
@@ -61,28 +94,39 @@ impl Pipeline {
     ) -> Result<(), Close> {
         debug_assert!(self.may_start(parks));
         self.overtakable = parks;
+        self.hold.set(false);
         self.slots.push_back(match request.as_mut().poll(cx) {
             Poll::Pending => Slot::Running(request),
-            Poll::Ready(outcome) => Slot::Done(reply(outcome)?),
+            Poll::Ready(outcome) => {
+                let reply = reply(outcome)?;
+                self.done_bytes += bytes(&reply);
+                Slot::Done(reply)
+            }
         });
         Ok(())
     }
 
-    /// Lets the requests go on. Ready when a reply may leave or the connection must end, be it for
-    /// a request whose turn to reply has not come.
+    /// Lets the requests go on. Ready when a reply may leave, when a request is held back no more so
+    /// that others may start behind it, or when the connection must end, be it for a request whose
+    /// turn to reply has not come.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Close>> {
+        let held = self.hold.is_set();
         for slot in &mut self.slots {
             if let Slot::Running(request) = slot
                 && let Poll::Ready(outcome) = request.as_mut().poll(cx)
             {
                 match reply(outcome) {
-                    Ok(reply) => *slot = Slot::Done(reply),
+                    Ok(reply) => {
+                        self.done_bytes += bytes(&reply);
+                        *slot = Slot::Done(reply);
+                    }
                     Err(close) => return Poll::Ready(Err(close)),
                 }
             }
         }
         match self.slots.front() {
             Some(Slot::Done(_)) => Poll::Ready(Ok(())),
+            _ if held && !self.hold.is_set() => Poll::Ready(Ok(())),
             _ => Poll::Pending,
         }
     }
@@ -91,6 +135,7 @@ impl Pipeline {
     pub(super) fn take_ready(&mut self, out: &mut VecDeque<Bytes>) {
         while let Some(Slot::Done(_)) = self.slots.front() {
             if let Some(Slot::Done(reply)) = self.slots.pop_front() {
+                self.done_bytes -= bytes(&reply);
                 out.extend(reply);
             }
         }
@@ -103,6 +148,10 @@ fn reply(outcome: Outcome) -> Result<Vec<Bytes>, Close> {
         Outcome::Nothing => Ok(Vec::new()),
         Outcome::Close(why) => Err(why),
     }
+}
+
+fn bytes(reply: &[Bytes]) -> usize {
+    reply.iter().map(Bytes::len).sum()
 }
 
 #[cfg(test)]
@@ -149,9 +198,11 @@ mod tests {
         let (first, second) = (bench.start(true), bench.start(true));
         second.send(text("second")).unwrap();
         assert!(bench.poll().is_pending(), "the first is not done");
+        assert_eq!(bench.pipeline.done_bytes(), "second".len());
         first.send(text("first")).unwrap();
         assert!(matches!(bench.poll(), Poll::Ready(Ok(()))));
         assert_eq!(bench.out, ["first", "second"]);
+        assert_eq!(bench.pipeline.done_bytes(), 0, "it is counted where it waits now");
         assert!(bench.pipeline.is_empty());
     }
 
@@ -166,6 +217,29 @@ mod tests {
         assert!(bench.poll().is_ready());
         let _other = bench.start(false);
         assert!(!bench.pipeline.may_start(true), "and nothing overtakes it");
+    }
+
+    #[test]
+    fn nothing_starts_behind_a_request_that_is_held_back() {
+        let mut bench = Bench::new();
+        let _waiting = bench.start(true);
+        let hold = bench.pipeline.hold();
+        hold.set(true);
+        assert!(!bench.pipeline.may_start(true));
+        assert!(bench.poll().is_pending());
+        let waker = noop_waker();
+        let hold_ends = bench.pipeline.hold();
+        let mut first = true;
+        let request = futures::future::poll_fn(move |_| {
+            hold_ends.set(first); // held when it starts, and no more when it is polled again
+            first = false;
+            Poll::<Outcome>::Pending
+        });
+        hold.set(false);
+        bench.pipeline.start(&mut Context::from_waker(&waker), request.boxed(), true).unwrap();
+        assert!(!bench.pipeline.may_start(true));
+        assert!(bench.poll().is_ready(), "the connection is told that the next may start");
+        assert!(bench.pipeline.may_start(true));
     }
 
     #[test]

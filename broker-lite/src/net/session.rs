@@ -17,17 +17,22 @@ use ottla_runtime::net::Halves;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Close;
-use super::pipeline::Pipeline;
+use super::pipeline::{Hold, Pipeline};
 use crate::api::Call;
 use crate::broker::Broker;
 use crate::replica::prepare::Codecs;
 
-/// No request starts while more than this waits to be written: a peer that does not read what it
-/// asked for does not get to pile it up here. One reply may be larger.
+/// No request starts while more than this waits to be written or for the reply to an earlier
+/// request: a peer that does not read what it asked for does not get to pile it up here. One reply
+/// may be larger.
 const UNWRITTEN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many pieces one vectored write takes (Linux: `IOV_MAX` is 1024; few replies are ready at
 /// once).
 const SLICES_MAX: usize = 64;
+/// How much is read of requests whose turn has not come, to see whether the peer is still there.
+const AHEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long the requests of a peer that has closed its end are handled, if one of them blocks.
+const ENDED_WAIT: Duration = Duration::from_secs(10);
 /// How long a connection that is being closed gets to take the replies that are ready.
 const FLUSH_WAIT: Duration = Duration::from_secs(1);
 /// The largest reply buffer kept for the next Fetch; the largest fetch would pin 55 MiB.
@@ -40,6 +45,8 @@ const RECYCLED_MAX: usize = 2;
 pub(crate) struct Local {
     /// Contexts for compressed batches, used again for each.
     pub(crate) codecs: Mutex<Codecs>,
+    /// Set while a request is held back before it is handled.
+    pub(crate) hold: Hold,
     buffers: Mutex<Vec<BytesMut>>,
 }
 
@@ -98,19 +105,23 @@ struct Session {
     pipeline: Pipeline,
     out: VecDeque<Bytes>,
     last_read: Instant,
+    /// The peer has closed its end while requests of it were left.
+    ended: bool,
     idle: Sleep,
 }
 
 impl Session {
     fn new(broker: Arc<Broker>, halves: Halves) -> Self {
         let now = broker.clock.now();
+        let pipeline = Pipeline::default();
         Self {
-            local: Arc::default(),
+            local: Arc::new(Local { hold: pipeline.hold(), ..Local::default() }),
             splitter: FrameSplitter::new(broker.config.request_bytes_max),
             waiting: None,
-            pipeline: Pipeline::default(),
+            pipeline,
             out: VecDeque::new(),
             last_read: now,
+            ended: false,
             idle: broker.clock.sleep_until(now + broker.config.idle_max),
             halves,
             broker,
@@ -129,8 +140,13 @@ impl Session {
     /// Starts what may start, then waits for the first thing to happen.
     async fn turn(&mut self) -> Result<(), Close> {
         self.start_requests().await?;
+        let blocked = self.waiting.is_some() || self.pipeline.is_full() || self.is_heavy();
+        if self.ended && !blocked {
+            return Err(Close::Peer); // all that came was started
+        }
+        let ahead = self.splitter.pending() < AHEAD_BYTES_MAX;
+        let may_read = !self.ended && (!blocked || ahead);
         let (pipeline, out) = (&mut self.pipeline, &mut self.out);
-        let may_read = self.waiting.is_none() && !pipeline.is_full() && !is_heavy(out);
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let used = fill(&mut slices, out);
         let ready = slices.get(..used).unwrap_or_default();
@@ -144,13 +160,10 @@ impl Session {
                 0
             }
             read = self.halves.read.read_buf(self.splitter.buffer()), if may_read => {
-                if read.map_err(Close::Broken)? == 0 {
-                    return Err(Close::Peer);
-                }
-                self.last_read = self.broker.clock.now();
-                0
+                let read = read.map_err(Close::Broken)?;
+                return self.on_read(read, blocked);
             }
-            () = &mut self.idle, if pipeline.is_empty() => return self.on_idle(),
+            () = &mut self.idle, if pipeline.is_empty() || !may_read => return self.on_idle(),
         };
         advance(&mut self.out, written);
         self.pipeline.take_ready(&mut self.out);
@@ -159,7 +172,7 @@ impl Session {
 
     /// Starts the requests that have arrived, as far as their turn has come.
     async fn start_requests(&mut self) -> Result<(), Close> {
-        while !is_heavy(&self.out) {
+        while !self.is_heavy() {
             let Some(call) = self.next_call()? else { break };
             let parks = call.parks();
             let mut request = Some(call.start());
@@ -190,8 +203,30 @@ impl Session {
         Ok(self.waiting.take_if(|call| pipeline.may_start(call.parks())))
     }
 
+    /// `blocked`: requests are left that may not start yet.
+    fn on_read(&mut self, read: usize, blocked: bool) -> Result<(), Close> {
+        let now = self.broker.clock.now();
+        if read > 0 {
+            self.last_read = now;
+        } else if blocked {
+            self.ended = true;
+            self.idle = self.broker.clock.sleep_until(now + ENDED_WAIT);
+        } else {
+            return Err(Close::Peer);
+        }
+        Ok(())
+    }
+
+    fn is_heavy(&self) -> bool {
+        let unwritten: usize = self.out.iter().map(Bytes::len).sum();
+        unwritten + self.pipeline.done_bytes() > UNWRITTEN_BYTES_MAX
+    }
+
     /// Requests that came in time move the end of the wait.
     fn on_idle(&mut self) -> Result<(), Close> {
+        if self.ended {
+            return Err(Close::Peer);
+        }
         let deadline = self.last_read + self.broker.config.idle_max;
         if deadline <= self.broker.clock.now() {
             return Err(Close::Idle);
@@ -212,10 +247,6 @@ impl Session {
         // the connection ends in any case
         drop(self.broker.clock.timeout(FLUSH_WAIT, work).await);
     }
-}
-
-fn is_heavy(out: &VecDeque<Bytes>) -> bool {
-    out.iter().map(Bytes::len).sum::<usize>() > UNWRITTEN_BYTES_MAX
 }
 
 fn fill<'a>(slices: &mut [IoSlice<'a>], out: &'a VecDeque<Bytes>) -> usize {

@@ -9,7 +9,7 @@ use ottla_protocol::messages::fetch::FetchRequest;
 use ottla_protocol::messages::produce::ProduceRequest;
 use ottla_protocol::record::{CheckedBatch, split_batches};
 
-use crate::raw::{Raw, cluster, fetch, produce, values};
+use crate::raw::{Raw, cluster, fetch, metadata, produce, values};
 
 async fn stored(raw: &mut Raw, partition: i32) -> usize {
     let response = raw.call(&fetch("t", partition, 0, 0), 12).await;
@@ -74,6 +74,55 @@ async fn a_delay_holds_the_request_back() {
     let started = cluster.clock().now();
     raw.call(&produce("t", 0, &["x"]), 9).await;
     assert!(cluster.clock().now() - started >= wait);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delayed_produce_is_not_overtaken_by_the_next() {
+    let cluster = cluster().topic("t", 1).start().await.unwrap();
+    let delay = Action::Delay(Duration::from_secs(3));
+    cluster.faults().add(Fault::on(ApiKey::PRODUCE).times(1).then(delay));
+    let mut raw = Raw::connect(&cluster).await;
+    for value in ["first", "second"] {
+        raw.send(&produce("t", 0, &[value]), 9).await;
+    }
+    for _ in 0..2 {
+        raw.receive::<ProduceRequest>(9).await;
+    }
+    let response = raw.call(&fetch("t", 0, 0, 0), 12).await;
+    let stored = values(response.responses[0].partitions[0].records.as_ref().unwrap());
+    assert_eq!(stored, [(0, "first".to_owned()), (1, "second".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_behind_a_delayed_fetch_starts_when_the_fetch_does() {
+    let cluster = cluster().topic("t", 1).start().await.unwrap();
+    let delay = Action::Delay(Duration::from_secs(3));
+    cluster.faults().add(Fault::on(ApiKey::FETCH).times(1).then(delay));
+    let mut raw = Raw::connect(&cluster).await;
+    let started = cluster.clock().now();
+    raw.send(&fetch("t", 0, 0, 60_000), 12).await;
+    raw.send(&produce("t", 0, &["x"]), 9).await;
+    raw.receive::<FetchRequest>(12).await;
+    raw.receive::<ProduceRequest>(9).await;
+    let took = cluster.clock().now() - started;
+    assert!(took < Duration::from_secs(60), "the Produce ended the Fetch: {took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_peer_is_noticed_while_it_gets_no_reply() {
+    for action in [Action::Silence, Action::Delay(Duration::MAX)] {
+        let cluster = cluster().config("max.connections", "1").topic("t", 1).start().await.unwrap();
+        let fault = Fault::on(ApiKey::METADATA).times(1).then(action);
+        let fault = cluster.faults().add(fault);
+        let mut gone = Raw::connect(&cluster).await;
+        gone.send(&metadata(&["t"]), 12).await;
+        gone.send(&metadata(&["t"]), 12).await;
+        assert_eq!(fault.wait(1).await, 1);
+        drop(gone);
+        cluster.clock().sleep(Duration::from_secs(20)).await;
+        let mut raw = Raw::connect(&cluster).await;
+        raw.topic_id("t").await; // there is room for one connection
+    }
 }
 
 #[tokio::test(start_paused = true)]
