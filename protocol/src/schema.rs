@@ -18,7 +18,7 @@
 //! ```
 //!
 //! - The clauses stand in this order: `ignorable`, `nullable`, `tag`, `or`.
-//! - An `Option` of a string, bytes or an array is null at `None`; without a `nullable` clause in
+//! - An `Option` of a string, bytes, an array or a struct is null at `None`; without a `nullable` clause in
 //!   all its versions. An `Option` of a newtype is -1 at `None`, which is not null.
 //! - Without `or` the default is the type's. Here we differ from Kafka on purpose: where an
 //!   `Option` has no declared default, Kafka's is empty or 0, and ours is `None`.

@@ -3,10 +3,12 @@
 
 use bytes::Bytes;
 
+use super::describe_topic_partitions::{Cursor, DescribeTopicPartitionsRequest};
 use super::produce::*;
 use crate::error_code::ErrorCode;
 use crate::ids::*;
 use crate::schema::Message;
+use crate::wire::{Reader, Version, Wire};
 
 fn produce_request() -> ProduceRequest {
     let partition = PartitionProduceData {
@@ -68,4 +70,30 @@ fn a_produce_response_carries_the_new_leader_in_a_tag() {
         \0\0\0\x01\0";
     assert_eq!(response.to_bytes(10).unwrap(), bytes);
     assert_eq!(ProduceResponse::decode_all(Bytes::from_static(bytes), 10).unwrap(), response);
+}
+
+#[test]
+fn a_byte_in_front_of_a_struct_says_whether_it_is_there() {
+    let mut request = DescribeTopicPartitionsRequest::default();
+    let none: &[u8] = b"\x01\0\0\x07\xd0\xff\0";
+    assert_eq!(request.to_bytes(0).unwrap(), none);
+    assert_eq!(request, DescribeTopicPartitionsRequest::decode_all(none.into(), 0).unwrap());
+
+    let cursor =
+        Cursor { topic_name: "t".into(), partition_index: PartitionIndex(3), ..Default::default() };
+    request.cursor = Some(cursor);
+    let some: &[u8] = b"\x01\0\0\x07\xd0\x01\x02t\0\0\0\x03\0\0";
+    assert_eq!(request.to_bytes(0).unwrap(), some);
+    assert_eq!(request, DescribeTopicPartitionsRequest::decode_all(some.into(), 0).unwrap());
+}
+
+#[test]
+fn a_sequence_is_a_number_minus_one_or_an_error() {
+    let decode = |bytes: [u8; 4]| {
+        let version = Version { number: 0, flexible: true };
+        Option::<Sequence>::read(&mut Reader::new(Bytes::copy_from_slice(&bytes)), version)
+    };
+    assert_eq!(decode([0, 0, 1, 0]).unwrap(), Sequence::new(256));
+    assert_eq!(decode([0xff; 4]).unwrap(), None);
+    assert!(decode([0xff, 0xff, 0xff, 0xfe]).is_err());
 }

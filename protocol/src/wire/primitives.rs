@@ -1,4 +1,5 @@
-//! [`Wire`] for Kafka's primitive types, for arrays of anything, and for the newtypes.
+//! [`Wire`] for Kafka's primitive types, for arrays of anything, for structs that may be null, and
+//! for the newtypes.
 
 use bytes::Bytes;
 
@@ -8,9 +9,9 @@ use crate::error::{DecodeError, DecodeReason, EncodeError};
 use crate::error_code::ErrorCode;
 use crate::ids::{
     CorrelationId, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId,
-    Timestamp, Uuid,
+    Sequence, Timestamp, Uuid,
 };
-use crate::schema::Type;
+use crate::schema::{Struct, Type};
 
 /// Numbers: big-endian, the same at every version.
 macro_rules! numbers {
@@ -186,6 +187,26 @@ impl Wire for Offset {
     }
 }
 
+impl Wire for Option<Sequence> {
+    const TYPE: Type = Type::Int32;
+
+    fn size_min(_: Version) -> usize {
+        4
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        self.map_or(-1, Sequence::get).write(out, version)
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        let number = i32::read(reader, version)?;
+        match Sequence::new(number) {
+            None if number != -1 => Err(DecodeError::new(DecodeReason::OutOfRange(number.into()))),
+            sequence => Ok(sequence),
+        }
+    }
+}
+
 /// The fewest bytes of a length in front of something.
 fn length_size(version: Version, wide: bool) -> usize {
     match (version.flexible, wide) {
@@ -336,5 +357,33 @@ impl<T: Wire> Wire for Vec<T> {
 
     fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
         not_null(Option::<Self>::read(reader, version)?)
+    }
+}
+
+/// A byte says whether the struct follows; Java writes 1 for yes and reads any but the negative.
+impl<S: Struct> Wire for Option<S> {
+    const TYPE: Type = S::TYPE;
+    const NULLABLE: bool = true;
+
+    fn size_min(_: Version) -> usize {
+        1
+    }
+
+    fn is_null(&self) -> bool {
+        self.is_none()
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        match self {
+            Some(value) => {
+                1i8.write(out, version)?;
+                value.write(out, version)
+            }
+            None => (-1i8).write(out, version),
+        }
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        if i8::read(reader, version)? < 0 { Ok(None) } else { S::read(reader, version).map(Some) }
     }
 }

@@ -82,7 +82,14 @@ impl Writer {
 
     fn field(&mut self, field: &Field) {
         let nullable = field.nullable.is_some_and(|versions| versions.contains(self.version));
-        self.value(&field.kind, nullable && self.fill == Fill::Null);
+        let null = nullable && self.fill == Fill::Null;
+        if field.nullable.is_some() && matches!(field.kind, Type::Struct { .. }) {
+            self.out.push(if null { 0xff } else { 1 });
+            if null {
+                return;
+            }
+        }
+        self.value(&field.kind, null);
     }
 
     pub(crate) fn fields(&mut self, fields: &[Field]) {
@@ -125,21 +132,40 @@ macro_rules! for_every_message {
         use ottla_protocol::messages::*;
         use ottla_protocol::metadata_records::*;
         for_every_message!(@ $function ($($argument),*):
+            alter_configs::AlterConfigsRequest, alter_configs::AlterConfigsResponse,
             api_versions::ApiVersionsRequest, api_versions::ApiVersionsResponse,
-            create_partitions::CreatePartitionsRequest,
-            create_partitions::CreatePartitionsResponse,
+            create_partitions::CreatePartitionsRequest, create_partitions::CreatePartitionsResponse,
             create_topics::CreateTopicsRequest, create_topics::CreateTopicsResponse,
+            delete_records::DeleteRecordsRequest, delete_records::DeleteRecordsResponse,
             delete_topics::DeleteTopicsRequest, delete_topics::DeleteTopicsResponse,
+            describe_client_quotas::DescribeClientQuotasRequest,
+            describe_client_quotas::DescribeClientQuotasResponse,
             describe_cluster::DescribeClusterRequest, describe_cluster::DescribeClusterResponse,
             describe_configs::DescribeConfigsRequest, describe_configs::DescribeConfigsResponse,
+            describe_log_dirs::DescribeLogDirsRequest, describe_log_dirs::DescribeLogDirsResponse,
+            describe_producers::DescribeProducersRequest,
+            describe_producers::DescribeProducersResponse,
+            describe_quorum::DescribeQuorumRequest, describe_quorum::DescribeQuorumResponse,
+            describe_topic_partitions::DescribeTopicPartitionsRequest,
+            describe_topic_partitions::DescribeTopicPartitionsResponse,
+            elect_leaders::ElectLeadersRequest, elect_leaders::ElectLeadersResponse,
             fetch::FetchRequest, fetch::FetchResponse,
             find_coordinator::FindCoordinatorRequest, find_coordinator::FindCoordinatorResponse,
+            incremental_alter_configs::IncrementalAlterConfigsRequest,
+            incremental_alter_configs::IncrementalAlterConfigsResponse,
             init_producer_id::InitProducerIdRequest, init_producer_id::InitProducerIdResponse,
             leader_change::LeaderChangeMessage,
+            list_config_resources::ListConfigResourcesRequest,
+            list_config_resources::ListConfigResourcesResponse,
             list_offsets::ListOffsetsRequest, list_offsets::ListOffsetsResponse,
+            list_partition_reassignments::ListPartitionReassignmentsRequest,
+            list_partition_reassignments::ListPartitionReassignmentsResponse,
             metadata::MetadataRequest, metadata::MetadataResponse,
+            offset_for_leader_epoch::OffsetForLeaderEpochRequest,
+            offset_for_leader_epoch::OffsetForLeaderEpochResponse,
             produce::ProduceRequest, produce::ProduceResponse,
             snapshot::SnapshotHeaderRecord, snapshot::SnapshotFooterRecord,
+            update_features::UpdateFeaturesRequest, update_features::UpdateFeaturesResponse,
             voters::KRaftVersionRecord, voters::VotersRecord,
             BrokerRegistrationChangeRecord, ConfigRecord, FeatureLevelRecord, FenceBrokerRecord,
             NoOpRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord,
