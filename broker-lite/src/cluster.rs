@@ -111,14 +111,14 @@ impl ClusterBuilder {
 
     /// Listens on this address; port 0 takes a free one. Default: 127.0.0.1, port 0.
     pub fn listen(mut self, host: impl Into<String>, port: u16) -> Self {
-        (self.host, self.port) = (host.into(), port);
+        (self.host, self.port) = (without_brackets(host.into()), port);
         self
     }
 
     /// The address clients are told to use (Kafka: `advertised.listeners`); port 0 stands for the
     /// port listened on. Default: the address listened on, `localhost` for an unspecified one.
     pub fn advertised(mut self, host: impl Into<String>, port: u16) -> Self {
-        self.advertised = Some((host.into(), port));
+        self.advertised = Some((without_brackets(host.into()), port));
         self
     }
 
@@ -140,7 +140,8 @@ impl ClusterBuilder {
         self
     }
 
-    /// Sets a broker setting by Kafka's name, such as `num.partitions`. Checked by `start`.
+    /// Sets a broker setting by Kafka's name, such as `num.partitions`. Checked by `start`. Addresses
+    /// and directories have methods of their own; `log.retention.*` are only stored and shown.
     pub fn config(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.settings.push((name.into(), value.into()));
         self
@@ -211,8 +212,14 @@ impl ClusterBuilder {
 
 /// A host that clients on this machine reach a broker by that listens on `host`.
 fn reachable(host: &str) -> String {
-    let any = matches!(host, "0.0.0.0" | "::" | "[::]" | "");
+    let any = matches!(host, "0.0.0.0" | "::" | "");
     if any { "localhost".to_owned() } else { host.to_owned() }
+}
+
+/// An IPv6 address as it goes over the wire and to the system, `::1` for `[::1]`.
+fn without_brackets(host: String) -> String {
+    let inside = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    inside.map_or_else(|| host.clone(), ToOwned::to_owned)
 }
 
 /// A running cluster. Dropping it kills it.
@@ -248,7 +255,9 @@ impl Cluster {
     /// What a client's `bootstrap.servers` should be: the advertised addresses.
     #[must_use]
     pub fn bootstrap(&self) -> String {
-        format!("{}:{}", self.facts.advertised.0, self.facts.advertised.1)
+        let (host, port) = &self.facts.advertised;
+        // an IPv6 address, which has brackets here but not on the wire
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
     /// The port listened on.

@@ -19,8 +19,9 @@ pub enum ConfigError {
         /// The known name most like it.
         nearest: &'static str,
     },
-    /// Kafka has this setting, this broker does not act on it yet.
-    #[error("setting {0} is not supported yet")]
+    /// Kafka has this setting, this broker does not act on it yet, or its builder sets it: where to
+    /// listen, what to advertise, where the data lies.
+    #[error("setting {0} is not supported here (addresses and directories: see the builder)")]
     Unsupported(&'static str),
     /// The value is malformed or out of range.
     #[error("{name}={value}: {expected} expected")]

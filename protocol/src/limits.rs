@@ -9,10 +9,6 @@ pub const BYTES_MAX: usize = 0x7fff_ffff;
 /// The largest request a broker takes by default, in bytes (Kafka: `socket.request.max.bytes`).
 pub const REQUEST_BYTES_MAX: usize = 100 * 1024 * 1024;
 
-/// The largest response a client takes by default, in bytes (librdkafka:
-/// `receive.message.max.bytes`, 100,000,000; Java has no bound).
-pub const RESPONSE_BYTES_MAX: usize = 128 * 1024 * 1024;
-
 /// Memory that decoding a frame of `frame_bytes` may allocate, in bytes.
 ///
 /// With the frame itself it stays within 16 times the frame plus 64 KiB.

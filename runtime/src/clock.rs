@@ -151,7 +151,7 @@ impl Clock {
     }
 
     /// Moves the clock forward by `step`. Sleeps that fall due end in the order of their deadlines,
-    /// and each gets to run before the next.
+    /// and each gets to run before the next. The others look at the clock again.
     pub async fn advance(&self, step: Duration) {
         let target = self.now() + step;
         loop {
@@ -166,6 +166,10 @@ impl Clock {
                     }
                     None => {
                         moved.offset += target.since(now);
+                        // their timers were set by the time as it was
+                        let left: Vec<Waker> = moved.sleeping.values().flatten().cloned().collect();
+                        drop(moved);
+                        left.into_iter().for_each(Waker::wake);
                         break;
                     }
                 }
@@ -200,7 +204,13 @@ pub struct Sleep {
     clock: Clock,
     deadline: Instant,
     key: Option<(Instant, u64)>,
-    timer: Option<Pin<Box<tokio::time::Sleep>>>,
+    timer: Option<Timer>,
+}
+
+struct Timer {
+    inner: Pin<Box<tokio::time::Sleep>>,
+    /// The clock's offset that it was set by; right until the clock is moved.
+    offset: Duration,
 }
 
 impl Sleep {
@@ -222,7 +232,7 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let now = {
+        let (now, offset) = {
             let mut moved = this.clock.moved();
             let now = this.clock.at_offset(moved.offset);
             if now < this.deadline {
@@ -232,7 +242,7 @@ impl Future for Sleep {
                 });
                 moved.sleeping.insert(key, Some(cx.waker().clone()));
             }
-            now
+            (now, moved.offset)
         };
         if now >= this.deadline {
             this.forget();
@@ -244,14 +254,19 @@ impl Future for Sleep {
         let left = this.deadline.since(now);
         #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
         let timer = {
-            let real = tokio::time::Instant::now() + left.min(REAL_SLEEP_MAX);
-            let timer = this.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(real)));
-            if timer.deadline() != real {
-                timer.as_mut().reset(real);
+            let real = || tokio::time::Instant::now() + left.min(REAL_SLEEP_MAX);
+            let timer = this.timer.get_or_insert_with(|| Timer {
+                inner: Box::pin(tokio::time::sleep_until(real())),
+                offset,
+            });
+            if timer.offset != offset {
+                timer.inner.as_mut().reset(real());
+                timer.offset = offset;
             }
             timer
         };
-        if timer.as_mut().poll(cx).is_ready() {
+        if timer.inner.as_mut().poll(cx).is_ready() {
+            this.timer = None; // it was as long as tokio's may be
             cx.waker().wake_by_ref(); // look at the clock again
         }
         Poll::Pending
@@ -304,6 +319,43 @@ mod tests {
         assert_eq!(*order.lock().unwrap(), vec![at(10), at(20), at(30)]);
         assert_eq!(clock.now(), Instant::from_millis(45_000));
         assert!(clock.moved().sleeping.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_that_an_advance_does_not_reach_ends_no_later_for_it() {
+        let clock = Clock::starting_at(0);
+        let sleeping = clock.clone();
+        #[expect(clippy::disallowed_methods, reason = "a test needs no scope")]
+        let sleeper = tokio::spawn(async move { sleeping.sleep(Duration::from_secs(10)).await });
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(4)).await;
+        sleeper.await.unwrap();
+        assert_eq!(clock.now(), Instant::from_millis(10_000));
+    }
+
+    #[tokio::test]
+    async fn a_sleep_that_is_polled_again_leaves_its_timer_alone() {
+        let clock = Clock::system();
+        let mut sleep = clock.sleep(Duration::from_secs(60));
+        let mut set = Vec::new();
+        for _ in 0..2 {
+            assert!(futures::poll!(&mut sleep).is_pending());
+            set.push(sleep.timer.as_ref().map(|timer| timer.inner.deadline()));
+            let polled = clock.now();
+            while clock.now() == polled {}
+        }
+        assert_eq!(set[0], set[1]);
+        clock.advance(Duration::from_secs(20)).await;
+        assert!(futures::poll!(&mut sleep).is_pending());
+        assert!(sleep.timer.as_ref().map(|timer| timer.inner.deadline()) < set[0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_longer_than_tokios_longest_ends_at_its_deadline() {
+        let clock = Clock::starting_at(0);
+        let wait = REAL_SLEEP_MAX * 2 + Duration::from_secs(5);
+        clock.sleep(wait).await;
+        assert_eq!(clock.now(), Instant::ZERO + wait);
     }
 
     #[tokio::test(start_paused = true)]

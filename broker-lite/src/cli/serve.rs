@@ -40,10 +40,15 @@ pub(super) struct Serve {
 fn address(text: &str) -> Result<(String, u16), String> {
     let (host, port) = text.rsplit_once(':').ok_or("HOST:PORT expected")?;
     let port = port.parse().map_err(|_| format!("{port:?} is not a port"))?;
-    if host.is_empty() {
+    let six = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let host = six.unwrap_or(host);
+    if host.is_empty() || host.contains(['[', ']']) {
         return Err("HOST:PORT expected".to_owned());
     }
-    Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+    if six.is_none() && host.contains(':') {
+        return Err(format!("an IPv6 address stands in brackets: [{host}]:{port}"));
+    }
+    Ok((host.to_owned(), port))
 }
 
 fn topic(text: &str) -> Result<(String, i32), String> {
@@ -122,7 +127,8 @@ mod tests {
     fn an_address_may_be_a_name_or_ipv6() {
         assert_eq!(address("kafka:9092"), Ok(("kafka".to_owned(), 9092)));
         assert_eq!(address("[::1]:0"), Ok(("::1".to_owned(), 0)));
-        for text in ["kafka", ":9092", "kafka:99999"] {
+        for text in ["kafka", ":9092", "kafka:99999", "[]:1", "::1:9092", "[::1:9092", "::1]:9092"]
+        {
             assert!(address(text).is_err(), "{text}");
         }
     }

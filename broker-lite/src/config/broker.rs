@@ -6,19 +6,17 @@ use std::collections::BTreeMap;
 use super::definition::{Definition, Kind};
 use super::{ConfigError, nearest};
 
-/// Every setting this broker acts on, in the order of their names.
+/// Every setting this broker takes, in the order of their names. Where it listens and where its data
+/// lies the builder says, so `listeners`, `advertised.listeners` and `log.dirs` are not among them.
+/// `log.retention.*` are stored and shown only: nothing is removed yet.
 const SETTINGS: &[Definition] = &[
-    setting("advertised.listeners", Kind::Text, None),
     setting("auto.create.topics.enable", Kind::Boolean, Some("true")),
     setting("compression.type", CODECS, Some("producer")),
     setting("connections.max.idle.ms", Kind::Long(1), Some("600000")),
     setting("default.replication.factor", Kind::Int(1), Some("1")),
     setting("delete.topic.enable", Kind::Boolean, Some("true")),
     setting("fetch.max.bytes", Kind::Int(1024), Some("57671680")),
-    setting("listeners", Kind::Text, None),
     setting("log.cleanup.policy", Kind::List(&["compact", "delete"]), Some("delete")),
-    setting("log.dir", Kind::Text, None),
-    setting("log.dirs", Kind::Text, None),
     setting("log.index.interval.bytes", Kind::Int(0), Some("4096")),
     setting("log.index.size.max.bytes", Kind::Int(4), Some("10485760")),
     setting("log.message.timestamp.after.max.ms", Kind::Long(0), Some("3600000")),
@@ -31,7 +29,8 @@ const SETTINGS: &[Definition] = &[
     setting("log.roll.hours", Kind::Int(1), Some("168")),
     setting("log.roll.ms", Kind::Long(1), None),
     setting("log.segment.bytes", Kind::Int(SEGMENT_BYTES_MIN), Some("1073741824")),
-    setting("max.connections", Kind::Int(0), Some("2147483647")),
+    // Kafka's default is no bound
+    setting("max.connections", Kind::IntUpTo(0, CONNECTIONS_MAX), Some("10000")),
     setting("message.max.bytes", Kind::Int(0), Some("1048588")),
     setting("min.insync.replicas", Kind::Int(1), Some("1")),
     setting("node.id", Kind::Int(0), Some("1")),
@@ -40,13 +39,16 @@ const SETTINGS: &[Definition] = &[
     setting("socket.request.max.bytes", Kind::Int(1), Some("104857600")),
 ];
 
+/// How many connections there are at most: each may hold a read buffer and a task, and a test broker
+/// that meets more has met a leak.
+const CONNECTIONS_MAX: i32 = 10_000;
 /// Which timestamps a topic keeps.
 pub(super) const TIMESTAMP_TYPES: Kind = Kind::Choice(&["CreateTime", "LogAppendTime"]);
 /// Which codec a topic keeps.
 pub(super) const CODECS: Kind =
     Kind::Choice(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]);
-/// The smallest segment. Kafka's is 1 MiB since 4.1; tests need to see several.
-pub(super) const SEGMENT_BYTES_MIN: i32 = 1024;
+/// The smallest segment. A topic's `internal.segment.bytes` may say less.
+pub(super) const SEGMENT_BYTES_MIN: i32 = 1024 * 1024;
 
 /// Every broker setting of Kafka 4.4, one a line.
 const KAFKA_NAMES: &str = include_str!("kafka-names.txt");
@@ -195,6 +197,7 @@ mod tests {
         assert_eq!(config.request_bytes_max, 100 * 1024 * 1024);
         assert_eq!(config.idle_max, Duration::from_secs(600));
         assert!(config.auto_create_topics);
+        assert_eq!(i32::try_from(config.connections_max), Ok(CONNECTIONS_MAX));
     }
 
     #[test]
@@ -206,6 +209,12 @@ mod tests {
         );
         let unsupported = config("offsets.topic.num.partitions", "3").unwrap_err();
         assert_eq!(unsupported, ConfigError::Unsupported("offsets.topic.num.partitions"));
+        for name in ["listeners", "advertised.listeners", "log.dir", "log.dirs"] {
+            let set_elsewhere = config(name, "x").unwrap_err();
+            assert_eq!(set_elsewhere, ConfigError::Unsupported(name), "the builder sets it");
+        }
+        let too_many = config("max.connections", "10001").unwrap_err().to_string();
+        assert!(too_many.contains("a whole number from 0 to 10000"), "{too_many}");
         let invalid = config("num.partitions", "0").unwrap_err();
         assert_eq!(
             invalid.to_string(),

@@ -6,15 +6,16 @@ pub(crate) enum Kind {
     Boolean,
     /// 32 bits, with the lowest value allowed.
     Int(i32),
+    /// 32 bits, with the lowest and the highest value allowed.
+    IntUpTo(i32, i32),
     /// 64 bits, with the lowest value allowed.
     Long(i64),
     /// With the lowest and the highest value allowed.
     Double(f64, f64),
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// Any number of these words, or of any if there are none, with commas between them.
+    /// Any number of these words, with commas between them.
     List(&'static [&'static str]),
-    Text,
 }
 
 /// One setting.
@@ -37,13 +38,15 @@ impl Definition {
         let good = match self.kind {
             Kind::Boolean => matches!(value, "true" | "false"),
             Kind::Int(low) => value.trim().parse::<i32>().is_ok_and(|v| v >= low),
+            Kind::IntUpTo(low, high) => {
+                value.trim().parse::<i32>().is_ok_and(|v| v >= low && v <= high)
+            }
             Kind::Long(low) => value.trim().parse::<i64>().is_ok_and(|v| v >= low),
             Kind::Double(low, high) => {
                 value.trim().parse::<f64>().is_ok_and(|v| v >= low && v <= high)
             }
             Kind::Choice(words) => words.contains(&value),
-            Kind::List(words) => words.is_empty() || items(value).all(|item| words.contains(&item)),
-            Kind::Text => true,
+            Kind::List(words) => items(value).all(|item| words.contains(&item)),
         };
         if good {
             return Ok(());
@@ -51,11 +54,11 @@ impl Definition {
         Err(match self.kind {
             Kind::Boolean => "true or false".to_owned(),
             Kind::Int(low) => at_least(low.into(), i32::MAX.into()),
+            Kind::IntUpTo(low, high) => at_least(low.into(), high.into()),
             Kind::Long(low) => at_least(low, i64::MAX),
             Kind::Double(low, high) => format!("a number from {low} to {high}"),
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
             Kind::List(words) => format!("a list of {}", words.join(", ")),
-            Kind::Text => "text".to_owned(),
         })
     }
 
@@ -63,8 +66,8 @@ impl Definition {
     pub(crate) const fn type_code(&self) -> i8 {
         match self.kind {
             Kind::Boolean => 1,
-            Kind::Choice(_) | Kind::Text => 2,
-            Kind::Int(_) => 3,
+            Kind::Choice(_) => 2,
+            Kind::Int(_) | Kind::IntUpTo(..) => 3,
             Kind::Long(_) => 5,
             Kind::Double(..) => 6,
             Kind::List(_) => 7,
@@ -89,6 +92,8 @@ mod tests {
             (Kind::Int(1), "0", false),
             (Kind::Int(1), "2147483647", true),
             (Kind::Int(1), "2147483648", false),
+            (Kind::IntUpTo(0, 9), "9", true),
+            (Kind::IntUpTo(0, 9), "10", false),
             (Kind::Long(-1), "-1", true),
             (Kind::Long(-1), "-2", false),
             (Kind::Long(-1), "1h", false),
@@ -98,6 +103,7 @@ mod tests {
             (Kind::Choice(&["a", "b"]), "c", false),
             (Kind::List(&["compact", "delete"]), "compact, delete", true),
             (Kind::List(&["compact", "delete"]), "compact,shred", false),
+            (Kind::List(&["compact", "delete"]), "", true),
         ] {
             let definition = Definition { name: "x", kind, default: None };
             assert_eq!(definition.check(value).is_ok(), good, "{kind:?} {value}");

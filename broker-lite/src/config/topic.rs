@@ -1,55 +1,91 @@
 //! The settings of a topic: what the topic says, else what the broker says, else Kafka's default.
 
+use core::str::FromStr;
 use std::collections::BTreeMap;
 
 use super::broker::{BrokerConfig, CODECS, SEGMENT_BYTES_MIN, TIMESTAMP_TYPES};
-use super::definition::{Definition, Kind};
+use super::definition::{Definition, Kind, items};
 use super::nearest;
-use crate::log::config::LogConfig;
+use crate::log::config::{Cleanup, CompressionType, LogConfig, TimestampType};
 
-/// A topic setting, and the broker settings that give its default, the strongest first; each with
-/// the number its value is multiplied by.
+/// A topic setting, the broker settings that give its default, the strongest first, each with the
+/// number its value is multiplied by, and what a log makes of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TopicSetting {
     pub(crate) definition: Definition,
-    pub(crate) synonyms: &'static [(&'static str, i64)],
+    synonyms: &'static [(&'static str, i64)],
+    apply: Apply,
 }
+
+/// Gives a log a value that fits the definition.
+type Apply = fn(&mut LogConfig, &str);
 
 const HOUR_MS: i64 = 3_600_000;
 
 /// Every topic setting this broker accepts, in the order of their names.
 pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
+    setting("cleanup.policy", POLICIES, "delete", &[("log.cleanup.policy", 1)], |log, value| {
+        let has = |policy| items(value).any(|item| item == policy);
+        log.cleanup = Cleanup { delete: has("delete"), compact: has("compact") };
+    }),
+    setting("compression.type", CODECS, "producer", &[("compression.type", 1)], |log, value| {
+        log.compression = CompressionType::named(value).unwrap_or(log.compression);
+    }),
+    setting("delete.retention.ms", Kind::Long(0), "86400000", &[], STORED_ONLY),
     setting(
-        "cleanup.policy",
-        Kind::List(&["compact", "delete"]),
-        "delete",
-        &[("log.cleanup.policy", 1)],
+        "index.interval.bytes",
+        Kind::Int(0),
+        "4096",
+        &[("log.index.interval.bytes", 1)],
+        |log, value| assign(&mut log.index_interval_bytes, value),
     ),
-    setting("compression.type", CODECS, "producer", &[("compression.type", 1)]),
-    setting("delete.retention.ms", Kind::Long(0), "86400000", &[]),
-    setting("index.interval.bytes", Kind::Int(0), "4096", &[("log.index.interval.bytes", 1)]),
-    setting("max.message.bytes", Kind::Int(0), "1048588", &[("message.max.bytes", 1)]),
+    TopicSetting {
+        definition: Definition { name: SEGMENT_BYTES, kind: Kind::Int(1), default: None },
+        synonyms: &[],
+        apply: |log, value| assign(&mut log.segment_bytes, value),
+    },
+    setting(
+        "max.message.bytes",
+        Kind::Int(0),
+        "1048588",
+        &[("message.max.bytes", 1)],
+        |log, value| assign(&mut log.message_bytes_max, value),
+    ),
     setting(
         "message.timestamp.after.max.ms",
         Kind::Long(0),
         "3600000",
         &[("log.message.timestamp.after.max.ms", 1)],
+        |log, value| assign(&mut log.timestamp_after_max_ms, value),
     ),
     setting(
         "message.timestamp.before.max.ms",
         Kind::Long(0),
         "9223372036854775807",
         &[("log.message.timestamp.before.max.ms", 1)],
+        |log, value| assign(&mut log.timestamp_before_max_ms, value),
     ),
     setting(
         "message.timestamp.type",
         TIMESTAMP_TYPES,
         "CreateTime",
         &[("log.message.timestamp.type", 1)],
+        |log, value| {
+            log.timestamp_type = match value {
+                "LogAppendTime" => TimestampType::LogAppendTime,
+                _ => TimestampType::CreateTime,
+            };
+        },
     ),
-    setting("min.cleanable.dirty.ratio", Kind::Double(0.0, 1.0), "0.5", &[]),
-    setting("min.insync.replicas", Kind::Int(1), "1", &[("min.insync.replicas", 1)]),
-    setting("retention.bytes", Kind::Long(-1), "-1", &[("log.retention.bytes", 1)]),
+    setting("min.cleanable.dirty.ratio", Kind::Double(0.0, 1.0), "0.5", &[], STORED_ONLY),
+    setting(
+        "min.insync.replicas",
+        Kind::Int(1),
+        "1",
+        &[("min.insync.replicas", 1)],
+        |log, value| assign(&mut log.replicas_in_sync_min, value),
+    ),
+    setting("retention.bytes", Kind::Long(-1), "-1", &[("log.retention.bytes", 1)], STORED_ONLY),
     setting(
         "retention.ms",
         Kind::Long(-1),
@@ -59,29 +95,54 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
             ("log.retention.minutes", 60_000),
             ("log.retention.hours", HOUR_MS),
         ],
+        STORED_ONLY,
     ),
     setting(
         "segment.bytes",
         Kind::Int(SEGMENT_BYTES_MIN),
         "1073741824",
         &[("log.segment.bytes", 1)],
+        |log, value| assign(&mut log.segment_bytes, value),
     ),
-    setting("segment.index.bytes", Kind::Int(4), "10485760", &[("log.index.size.max.bytes", 1)]),
+    setting(
+        "segment.index.bytes",
+        Kind::Int(4),
+        "10485760",
+        &[("log.index.size.max.bytes", 1)],
+        |log, value| assign(&mut log.segment_index_bytes, value),
+    ),
     setting(
         "segment.ms",
         Kind::Long(1),
         "604800000",
         &[("log.roll.ms", 1), ("log.roll.hours", HOUR_MS)],
+        |log, value| assign(&mut log.segment_ms, value),
     ),
 ];
+
+/// What may become of old records; with no policy all are kept for ever.
+const POLICIES: Kind = Kind::List(&["compact", "delete"]);
+/// Kafka's way to small segments in tests: stronger than `segment.bytes`, and without its bound.
+const SEGMENT_BYTES: &str = "internal.segment.bytes";
+/// Taken, stored and shown, but nothing is removed or compacted yet. Of `cleanup.policy`, only that
+/// a compacted topic wants keys has an effect.
+const STORED_ONLY: Apply = |_, _| ();
 
 const fn setting(
     name: &'static str,
     kind: Kind,
     default: &'static str,
     synonyms: &'static [(&'static str, i64)],
+    apply: Apply,
 ) -> TopicSetting {
-    TopicSetting { definition: Definition { name, kind, default: Some(default) }, synonyms }
+    TopicSetting { definition: Definition { name, kind, default: Some(default) }, synonyms, apply }
+}
+
+/// A value that fits its definition is a number; nothing else gets here.
+fn assign<T: FromStr>(place: &mut T, value: &str) {
+    if let Ok(number) = value.trim().parse() {
+        *place = number;
+    }
 }
 
 /// Why a topic setting is refused (Kafka: `INVALID_CONFIG`).
@@ -142,7 +203,7 @@ pub(crate) struct Synonym {
 }
 
 impl TopicSetting {
-    /// The levels at which this setting has a value, the one that counts first. Never empty.
+    /// The levels at which this setting has a value, the one that counts first.
     pub(crate) fn levels(
         &self,
         broker: &BrokerConfig,
@@ -159,9 +220,10 @@ impl TopicSetting {
                 levels.push(Synonym { name: synonym, value, source: Source::StaticBroker });
             }
         }
-        let default = self.definition.default.unwrap_or_default().to_owned();
-        let name = self.synonyms.first().map_or(name, |(synonym, _)| *synonym);
-        levels.push(Synonym { name, value: default, source: Source::Default });
+        if let Some(default) = self.definition.default {
+            let name = self.synonyms.first().map_or(name, |(synonym, _)| *synonym);
+            levels.push(Synonym { name, value: default.to_owned(), source: Source::Default });
+        }
         levels
     }
 }
@@ -178,14 +240,20 @@ fn scaled(value: &str, factor: i64) -> String {
 pub(crate) fn log_config(broker: &BrokerConfig, topic: &BTreeMap<String, String>) -> LogConfig {
     let mut config =
         LogConfig { producer_expiration_ms: broker.producer_expiration_ms, ..LogConfig::default() };
-    for setting in TOPIC_SETTINGS {
-        let name = setting.definition.name;
-        let known = crate::log::config::TOPIC_SETTINGS.contains(&name);
-        if let Some(level) = setting.levels(broker, topic).first().filter(|_| known)
-            && let Err(error) = config.set(name, &level.value)
-        {
-            // checked when it was set; a log from elsewhere may say anything
-            tracing::warn!(%error, "topic setting ignored");
+    // backwards: `internal.segment.bytes` comes after `segment.bytes`
+    for setting in TOPIC_SETTINGS.iter().rev() {
+        for level in setting.levels(broker, topic) {
+            match setting.definition.check(&level.value) {
+                Ok(()) => {
+                    (setting.apply)(&mut config, &level.value);
+                    break;
+                }
+                // checked when it was set; a log from elsewhere may say anything
+                Err(expected) => {
+                    let (name, value) = (level.name, &level.value);
+                    tracing::warn!("topic setting {name}={value} ignored: {expected} expected");
+                }
+            }
         }
     }
     config
@@ -221,10 +289,62 @@ mod tests {
         let broker = BrokerConfig::new(&[]).unwrap();
         let config = log_config(&broker, &BTreeMap::new());
         assert_eq!(config, LogConfig::default());
-        let changed = map(&[("cleanup.policy", "compact,delete"), ("segment.bytes", "4096")]);
-        let config = log_config(&broker, &changed);
-        assert!(config.cleanup.compact && config.segment_bytes == 4096);
+        for setting in TOPIC_SETTINGS {
+            let default = setting.definition.default;
+            assert_eq!(default.map_or(Ok(()), |value| setting.definition.check(value)), Ok(()));
+        }
         assert!(TOPIC_SETTINGS.is_sorted_by_key(|s| s.definition.name));
+    }
+
+    #[test]
+    fn a_log_gets_every_setting_that_it_acts_on() {
+        let broker = BrokerConfig::new(&[]).unwrap();
+        let changed = map(&[
+            ("cleanup.policy", "compact"),
+            ("compression.type", "zstd"),
+            ("index.interval.bytes", "1"),
+            ("max.message.bytes", "2"),
+            ("message.timestamp.after.max.ms", "3"),
+            ("message.timestamp.before.max.ms", "4"),
+            ("message.timestamp.type", "LogAppendTime"),
+            ("min.insync.replicas", "5"),
+            ("segment.bytes", "1048576"),
+            ("segment.index.bytes", "7"),
+            ("segment.ms", "8"),
+        ]);
+        let expected = LogConfig {
+            cleanup: Cleanup { delete: false, compact: true },
+            compression: CompressionType::Zstd,
+            index_interval_bytes: 1,
+            message_bytes_max: 2,
+            timestamp_after_max_ms: 3,
+            timestamp_before_max_ms: 4,
+            timestamp_type: TimestampType::LogAppendTime,
+            replicas_in_sync_min: 5,
+            segment_bytes: 1_048_576,
+            segment_index_bytes: 7,
+            segment_ms: 8,
+            ..LogConfig::default()
+        };
+        assert_eq!(log_config(&broker, &changed), expected);
+        let kept = log_config(&broker, &map(&[("cleanup.policy", "")]));
+        assert_eq!(kept.cleanup, Cleanup { delete: false, compact: false });
+    }
+
+    #[test]
+    fn small_segments_have_a_setting_of_their_own() {
+        let broker = BrokerConfig::new(&[]).unwrap();
+        let both = map(&[("internal.segment.bytes", "4096"), ("segment.bytes", "1048576")]);
+        assert_eq!(log_config(&broker, &both).segment_bytes, 4096);
+        let setting = check_topic_setting("internal.segment.bytes", Some("4096")).unwrap();
+        assert!(setting.levels(&broker, &map(&[])).is_empty(), "shown only if it is set");
+    }
+
+    #[test]
+    fn what_does_not_fit_gives_way_to_the_next_level() {
+        let given = [("log.roll.ms".to_owned(), "9".to_owned())];
+        let broker = BrokerConfig::new(&given).unwrap();
+        assert_eq!(log_config(&broker, &map(&[("segment.ms", "soon")])).segment_ms, 9);
     }
 
     #[test]
@@ -236,5 +356,9 @@ mod tests {
         );
         assert!(check_topic_setting("segment.bytes", Some("big")).is_err());
         assert!(check_topic_setting("segment.bytes", None).is_err());
+        let small = check_topic_setting("segment.bytes", Some("1048575")).unwrap_err();
+        assert!(small.to_string().contains("from 1048576 to"), "{small}");
+        assert!(check_topic_setting("cleanup.policy", Some("shred")).is_err());
+        assert!(check_topic_setting("cleanup.policy", Some("")).is_ok(), "keeps all for ever");
     }
 }

@@ -175,7 +175,7 @@ impl LogManager {
     /// The directory cannot be renamed: it would be there again after a restart. What cannot be
     /// removed once it is renamed is removed at the next start.
     pub(crate) fn delete(&self, partition: &Partition, unique: Uuid) -> io::Result<()> {
-        partition.resign();
+        partition.give_up();
         self.forget(partition.topic(), partition.index())?;
         let name = dir_name(partition.topic(), partition.index());
         let suffix = format!(".{:032x}-delete", u128::from_be_bytes(unique.0));
@@ -213,7 +213,8 @@ impl LogManager {
         let mut written = self.written();
         let mut next = Written::default();
         let mut high_watermarks = PartitionOffsets::new();
-        for partition in partitions {
+        // a partition given up is forgotten or will be, once the lock is free: never written back
+        for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
             let key = (partition.topic().to_owned(), partition.index());
             let (synced, start, high_watermark) = partition.checkpoint().unwrap_or_else(|_| {
                 let (synced, start) = written.of(&key);

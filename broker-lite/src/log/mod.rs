@@ -2,7 +2,7 @@
 
 pub(crate) mod batch;
 pub(crate) mod checkpoints;
-pub mod config;
+pub(crate) mod config;
 pub mod disk;
 pub(crate) mod epochs;
 #[expect(clippy::module_inception, reason = "a log is what it is")]
@@ -17,5 +17,3 @@ mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time_index;
-
-pub use config::LogConfig;

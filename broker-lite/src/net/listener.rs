@@ -9,16 +9,13 @@ use tokio::sync::Semaphore;
 use super::session;
 use crate::broker::Broker;
 
-/// How many connections there are at most, however high `max.connections` is: each may hold a read
-/// buffer and a task, and a test broker that meets more has met a leak.
-const CONNECTIONS_MAX: usize = 10_000;
 /// How long nothing is accepted after a failure, such as a lack of descriptors: it would only fail
 /// again.
 const FAILURE_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts until the task is dropped.
 pub(crate) async fn accept(broker: Arc<Broker>, listener: Box<dyn Listener>) {
-    let most = broker.config.connections_max.min(CONNECTIONS_MAX);
+    let most = broker.config.connections_max;
     let free = Arc::new(Semaphore::new(most));
     loop {
         let halves = match listener.accept().await {

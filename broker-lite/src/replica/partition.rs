@@ -41,6 +41,8 @@ struct Inner {
     high_watermark: Offset,
     /// A write has failed: what is in the log is unknown until the broker starts again.
     failed: bool,
+    /// It is being deleted.
+    given_up: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,7 +107,8 @@ impl Partition {
         let config = Arc::new(config);
         let (log, repaired) = Log::open(disk, dir, Arc::clone(&config), args)?;
         let high_watermark = log.start();
-        let inner = Inner { config, log, role: Role::Idle, high_watermark, failed: false };
+        let inner =
+            Inner { config, log, role: Role::Idle, high_watermark, failed: false, given_up: false };
         let partition = Self {
             topic: topic.to_owned(),
             index,
@@ -158,6 +161,17 @@ impl Partition {
     pub(crate) fn resign(&self) {
         self.lock().role = Role::Idle;
         self.waiters.wake_all();
+    }
+
+    /// Resigns for good: it is going to be deleted.
+    pub(crate) fn give_up(&self) {
+        self.lock().given_up = true;
+        self.resign();
+    }
+
+    /// Whether it is being deleted or was.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.lock().given_up
     }
 
     /// Does everything to a batch that needs no lock: checks, decompression, time stamps.

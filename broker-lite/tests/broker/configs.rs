@@ -40,7 +40,7 @@ async fn settings_say_where_they_come_from() {
             replication_factor: 1,
             configs: vec![CreatableTopicConfig {
                 name: "segment.bytes".into(),
-                value: Some("4096".into()),
+                value: Some("2097152".into()),
                 ..Default::default()
             }],
             ..Default::default()
@@ -58,7 +58,7 @@ async fn settings_say_where_they_come_from() {
     let expected = [
         ("max.message.bytes", "1048588", 5, 1),
         ("retention.ms", "3600000", 4, 2),
-        ("segment.bytes", "4096", 1, 2),
+        ("segment.bytes", "2097152", 1, 2),
     ];
     assert_eq!(found, expected);
     let result = described(&mut raw, &describe(RESOURCE_TYPE_BROKER, "1", &[])).await;
@@ -79,6 +79,17 @@ async fn what_is_not_there_cannot_be_described() {
     ] {
         let result = described(&mut raw, &describe(kind, name, &[])).await;
         assert_eq!(result.error_code, code, "{kind} {name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ipv6_address_has_brackets_for_people_and_none_on_the_wire() {
+    for host in ["::1", "[::1]"] {
+        let cluster = cluster().advertised(host, 1234).start().await.unwrap();
+        assert_eq!(cluster.bootstrap(), "[::1]:1234");
+        let mut raw = Raw::connect(&cluster).await;
+        let response = raw.call(&DescribeClusterRequest::default(), 0).await;
+        assert_eq!((&*response.brokers[0].host, response.brokers[0].port), ("::1", 1234));
     }
 }
 

@@ -139,6 +139,9 @@ fn a_topic_made_again_inherits_nothing_from_the_checkpoints() {
     let second = manager(&disk);
     let partition = open(&second, "t");
     second.delete(&partition, Uuid([5; 16])).unwrap();
+    second.checkpoint([&*partition]).unwrap(); // who asked saw it before it was deleted
+    let points = checkpoints::read_offsets(&disk, RECOVERY_POINTS).unwrap();
+    assert_eq!(points, PartitionOffsets::new());
     assert_eq!(open(&second, "t").offsets().log_start, offset(0));
     drop(second);
     let third = manager(&disk); // after a crash

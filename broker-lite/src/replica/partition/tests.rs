@@ -7,6 +7,7 @@ use ottla_protocol::record::{
 };
 
 use super::*;
+use crate::log::config::CompressionType;
 use crate::log::disk::{Entry, File, LockError, LockGuard, MemoryDisk, SyncDone};
 use crate::replica::append_error::RecordFault;
 use crate::replica::waiters::FetchWaiter;
@@ -244,8 +245,9 @@ fn a_wrong_largest_timestamp_is_put_right() {
 
 #[test]
 fn the_topics_codec_replaces_the_producers() {
-    for (setting, codec) in [("gzip", Compression::Gzip), ("uncompressed", Compression::None)] {
-        let partition = open(|c| c.set("compression.type", setting).unwrap());
+    use CompressionType::{Gzip, Uncompressed};
+    for (setting, codec) in [(Gzip, Compression::Gzip), (Uncompressed, Compression::None)] {
+        let partition = open(|c| c.compression = setting);
         for sent in [Compression::None, Compression::Gzip] {
             let stamp = Some((4, 0, if sent == Compression::None { 0 } else { 2 }));
             produce(&partition, Sent { codec: sent, stamp, ..Sent::default() }.bytes()).unwrap();
