@@ -19,6 +19,9 @@ pub enum AdminError {
         code: ErrorCode,
         /// What the broker said about it, if it said anything.
         message: Option<String>,
+        /// Whether it may have had its effect all the same: the controller only gave up waiting
+        /// (`REQUEST_TIMED_OUT`), or an earlier attempt got no answer.
+        possibly_done: bool,
     },
     /// The request got no answer, and asking again cannot help.
     #[error("{item}: {source}")]
@@ -27,6 +30,9 @@ pub enum AdminError {
         item: String,
         /// Why.
         source: CallError,
+        /// Whether this attempt or an earlier one may have reached the broker, and so may have had
+        /// its effect.
+        possibly_done: bool,
     },
     /// It was tried until the time was up (Kafka: `default.api.timeout.ms`).
     #[error("{item}: gave up after {timeout:?}: {last}")]
@@ -71,9 +77,9 @@ impl AdminError {
     #[must_use]
     pub fn possibly_done(&self) -> bool {
         match self {
-            Self::Refused { .. } => false,
-            Self::Call { source, .. } => source.possibly_sent(),
-            Self::TimedOut { possibly_done, .. } => *possibly_done,
+            Self::Refused { possibly_done, .. }
+            | Self::Call { possibly_done, .. }
+            | Self::TimedOut { possibly_done, .. } => *possibly_done,
             Self::Unanswered { .. } => true,
         }
     }

@@ -28,9 +28,13 @@ impl Refusal {
         if code == ErrorCode::NONE { Ok(()) } else { Err(Self { code, message }) }
     }
 
-    fn into_error(self, item: &str) -> AdminError {
+    /// `lost`: whether an earlier attempt may have reached a broker and got no answer.
+    fn into_error(self, item: &str, lost: bool) -> AdminError {
+        let (item, code) = (item.to_owned(), self.code);
         let message = self.message.map(|m| m.to_string());
-        AdminError::Refused { item: item.to_owned(), code: self.code, message }
+        // a controller that gave up waiting may still do it
+        let possibly_done = lost || code == ErrorCode::REQUEST_TIMED_OUT;
+        AdminError::Refused { item, code, message, possibly_done }
     }
 }
 
@@ -79,7 +83,7 @@ impl<I: Clone> Operation<'_, I> {
         let mut results: Vec<Option<Result<T, AdminError>>> = items.iter().map(|_| None).collect();
         let pending = |(place, item)| Pending { place, item, last: None };
         let mut pending: Vec<_> = items.into_iter().enumerate().map(pending).collect();
-        let mut possibly_done = false;
+        let mut lost = false;
         while !pending.is_empty() {
             let left = deadline.since(clock.now()).min(config.request_timeout);
             let connection = match self.whom {
@@ -88,16 +92,16 @@ impl<I: Clone> Operation<'_, I> {
             };
             let asked = pending.iter().map(|p| p.item.clone()).collect();
             let answer = ask(&connection, asked, left).await;
-            possibly_done |= answer.as_ref().is_err_and(CallError::possibly_sent);
+            lost |= answer.as_ref().is_err_and(CallError::possibly_sent);
             let answer = answer.map(&read);
-            pending = self.settle(pending, answer, &mut results);
+            pending = self.settle(pending, answer, lost, &mut results);
             let wait = backoff.next_wait();
             if !pending.is_empty() && clock.now() + wait >= deadline {
                 for Pending { place, item, last } in pending {
                     let item = (self.name)(&item).to_owned();
                     let last =
                         last.unwrap_or_else(|| AdminError::Unanswered { item: item.clone() });
-                    let last = Box::new(last);
+                    let (last, possibly_done) = (Box::new(last), lost);
                     let error = AdminError::TimedOut { item, timeout, last, possibly_done };
                     set(&mut results, place, Err(error));
                 }
@@ -117,6 +121,7 @@ impl<I: Clone> Operation<'_, I> {
         &self,
         pending: Vec<Pending<I>>,
         answer: Result<Vec<Reply<T>>, CallError>,
+        lost: bool,
         results: &mut [Option<Result<T, AdminError>>],
     ) -> Vec<Pending<I>> {
         let mut again = Vec::new();
@@ -127,8 +132,9 @@ impl<I: Clone> Operation<'_, I> {
         for mut asked in pending {
             let name = (self.name)(&asked.item).to_owned();
             if let Some(source) = &failure {
-                let error = AdminError::Call { item: name, source: source.clone() };
-                if source.is_retriable() {
+                let (source, possibly_done) = (source.clone(), lost);
+                let error = AdminError::Call { item: name, source, possibly_done };
+                if error.is_retriable() {
                     asked.last = Some(error);
                     again.push(asked);
                 } else {
@@ -139,11 +145,11 @@ impl<I: Clone> Operation<'_, I> {
             let found = replies.iter().position(|reply| *reply.name == *name);
             match found.map(|at| replies.swap_remove(at).result) {
                 Some(Err(refusal)) if passes(refusal.code) => {
-                    asked.last = Some(refusal.into_error(&name));
+                    asked.last = Some(refusal.into_error(&name, lost));
                     again.push(asked);
                 }
                 Some(result) => {
-                    let result = result.map_err(|refusal| refusal.into_error(&name));
+                    let result = result.map_err(|refusal| refusal.into_error(&name, lost));
                     set(results, asked.place, result);
                 }
                 None => {
@@ -177,3 +183,7 @@ const fn passes(code: ErrorCode) -> bool {
             | ErrorCode::BROKER_NOT_AVAILABLE
     )
 }
+
+#[cfg(test)]
+#[path = "retry_tests.rs"]
+mod tests;
