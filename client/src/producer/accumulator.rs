@@ -151,20 +151,21 @@ impl Topic {
         }
         let mut queue = self.queue();
         let queue = &mut *queue;
-        let partition = self.pick(queue, record)?;
+        let (partition, sticky) = self.pick(queue, record)?;
         let place = usize::try_from(partition).unwrap_or(usize::MAX);
         if let Some(open) = queue.slots.get_mut(place).and_then(|slot| slot.open.as_mut())
             && open.len() + size <= open.reserved()
             && let Ok(delivery) = open.append(record, record.chosen_timestamp().unwrap_or(coarse))
         {
-            queue.sticky.on_filled(size);
+            queue.on_filled(sticky, size);
             return Ok(Appended { delivery, wake: false });
         }
-        let asked = Asked { size, credit, topic: self, partition };
+        let asked = Asked { size, credit, topic: self, partition, sticky };
         asked.append(queue, record, coarse, now)
     }
 
-    fn pick(&self, queue: &mut Queue, record: &Record<'_>) -> Result<u32, Blocked> {
+    /// The record's partition, and whether it was left to the sticky rule.
+    fn pick(&self, queue: &mut Queue, record: &Record<'_>) -> Result<(u32, bool), Blocked> {
         if let Some(why) = &queue.closed {
             return Err(Blocked::Refused(why.clone()));
         }
@@ -180,9 +181,9 @@ impl Topic {
             Some(partition) => Some(u32::try_from(partition.0).unwrap_or(u32::MAX)),
             None => self.partitioner.by_key(&self.name, record.key_bytes(), partitions),
         };
-        let Some(chosen) = chosen else { return Ok(self.spread(queue)) };
+        let Some(chosen) = chosen else { return Ok((self.spread(queue), true)) };
         if chosen < partitions {
-            return Ok(chosen);
+            return Ok((chosen, false));
         }
         let partition = record.chosen_partition().unwrap_or_else(|| partition_index(chosen));
         let topic = self.name.clone();
@@ -242,9 +243,13 @@ impl Topic {
         queue.batch_bytes_max = queue.batch_bytes_max.min(bytes / 2).max(STEP_MIN);
     }
 
-    /// Moves the partitions that got their first record since the last look into `active`.
+    /// Moves the partitions that got their first record since the last look into `active`, but for
+    /// those whose records are gone again.
     pub(crate) fn take_active(&self, active: &mut Vec<u32>) {
-        active.append(&mut self.queue().active);
+        let mut queue = self.queue();
+        let Queue { slots, active: fresh, .. } = &mut *queue;
+        let slot = |p: u32| usize::try_from(p).ok().and_then(|p| slots.get(p));
+        active.extend(fresh.drain(..).filter(|p| slot(*p).is_some_and(|slot| !slot.is_empty())));
     }
 
     /// How many bytes the oldest batch of a partition has.
@@ -337,6 +342,7 @@ struct Asked<'a, 'c, 'm> {
     credit: Option<&'c mut Credit<'m>>,
     topic: &'a Topic,
     partition: u32,
+    sticky: bool,
 }
 
 impl Asked<'_, '_, '_> {
@@ -349,7 +355,7 @@ impl Asked<'_, '_, '_> {
         coarse: Timestamp,
         now: impl FnOnce() -> (Instant, Timestamp),
     ) -> Result<Appended, Blocked> {
-        let (size, chosen) = (self.size, record.chosen_timestamp());
+        let (size, sticky, chosen) = (self.size, self.sticky, record.chosen_timestamp());
         let place = usize::try_from(self.partition).unwrap_or(usize::MAX);
         let Some(slot) = queue.slots.get_mut(place) else { return Err(Blocked::Metadata) };
         if slot.open.as_ref().is_some_and(|open| open.is_far_from(chosen.unwrap_or(coarse))) {
@@ -364,7 +370,7 @@ impl Asked<'_, '_, '_> {
         let open = queue.slots.get_mut(place).and_then(|slot| slot.open.as_mut());
         match open.map(|open| open.append(record, timestamp)) {
             Some(Ok(delivery)) => {
-                queue.sticky.on_filled(size);
+                queue.on_filled(sticky, size);
                 Ok(Appended { delivery, wake })
             }
             Some(Err(why)) => Err(queue.refuse(place, &why)),
@@ -372,7 +378,8 @@ impl Asked<'_, '_, '_> {
         }
     }
 
-    /// Makes room in the open batch: grows what it may hold, or opens another. Says whether to wake the driver, and what the record's time is.
+    /// Makes room in the open batch: grows what it may hold, or opens another. Says whether to wake
+    /// the driver, and what the record's time is.
     fn make_room(
         mut self,
         queue: &mut Queue,
@@ -440,6 +447,14 @@ impl Queue {
             self.unsettled.retain(|batch| !Arc::ptr_eq(batch, empty.completion()));
         }
         Blocked::Refused(EnqueueError::NotEncodable(Str::from(why.to_string())))
+    }
+
+    /// A turn is made of what the sticky rule placed: records with a place of their own do not
+    /// shorten it.
+    fn on_filled(&mut self, sticky: bool, bytes: usize) {
+        if sticky {
+            self.sticky.on_filled(bytes);
+        }
     }
 
     /// Remembers the batch for `flush`; forgets settled ones now and then.

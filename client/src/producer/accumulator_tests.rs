@@ -125,6 +125,22 @@ fn a_sticky_turn_ends_with_a_batch_that_had_enough_or_when_it_is_too_long() {
 }
 
 #[test]
+fn records_with_a_place_of_their_own_do_not_shorten_a_sticky_turn() {
+    let kit = kit(Partitioner::Murmur2, 8, 1 << 20);
+    let value = [7; 100];
+    let (plain, keyed) = (Record::new().value(&value), Record::new().key("k").value(&value));
+    let turn = kit.append(&plain).unwrap().delivery.partition();
+    let placed = Record::new().value(&value).partition(turn);
+    for _ in 0..40 {
+        kit.append(&keyed).unwrap();
+        kit.append(&placed).unwrap();
+    }
+    fail(kit.drain());
+    assert_eq!(kit.append(&plain).unwrap().delivery.partition(), turn, "200 bytes are no turn");
+    fail(kit.drain());
+}
+
+#[test]
 fn records_far_apart_in_time_get_batches_of_their_own() {
     let kit = kit(Partitioner::Murmur2, 1, 1 << 20);
     let at = |ms| kit.append(&Record::new().timestamp(Timestamp(ms))).unwrap().delivery;

@@ -6,10 +6,10 @@ use core::time::Duration;
 use ottla_protocol::record::Compression;
 
 use super::accumulator::Bounds;
-use super::outbox::Settings;
 use super::partitioner::Partitioner;
 use super::sequencer::IN_FLIGHT_MAX;
 use super::{Producer, start};
+use crate::backoff::Backoff;
 use crate::cluster::Cluster;
 use crate::config::{ConfigError, check_durations, check_wait};
 
@@ -50,6 +50,28 @@ pub(crate) struct ProducerConfig {
     pub(crate) settings: Settings,
 }
 
+/// How the outbox behaves; see [`ProducerBuilder`] for the meaning of each.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) idempotent: bool,
+    /// Whether no broker ever answers: acks=0. Then nothing that may have arrived is sent again.
+    pub(crate) unanswered: bool,
+    pub(crate) linger: Duration,
+    pub(crate) gather_bytes: usize,
+    pub(crate) request_bytes_max: usize,
+    pub(crate) in_flight_max: usize,
+    pub(crate) delivery_timeout: Duration,
+    pub(crate) retry_backoff: Duration,
+    pub(crate) retry_backoff_max: Duration,
+}
+
+impl Settings {
+    /// How long a partition, or whoever has that `seed`, waits before each attempt.
+    pub(crate) fn backoff(&self, seed: u64) -> Backoff {
+        Backoff::new(self.retry_backoff, self.retry_backoff_max, seed)
+    }
+}
+
 /// Builds a [`Producer`]. Two defaults differ from the Java client's on purpose: a record goes at
 /// once if nothing is in flight to its broker, else gathers company for at most 1 ms (see
 /// [`linger`](Self::linger)); and a batch may grow to 256 KiB under load (see
@@ -61,7 +83,7 @@ pub struct ProducerBuilder {
     acks: Acks,
     idempotence: Option<bool>,
     linger: Duration,
-    gather_bytes: usize,
+    gather_bytes: Option<usize>,
     batch_bytes_max: usize,
     max_request_size: usize,
     buffer_memory: usize,
@@ -81,7 +103,7 @@ impl ProducerBuilder {
             acks: Acks::All,
             idempotence: None,
             linger: Duration::ZERO,
-            gather_bytes: 16 * 1024,
+            gather_bytes: None,
             batch_bytes_max: 256 * 1024,
             max_request_size: 1024 * 1024,
             buffer_memory: 32 * 1024 * 1024,
@@ -120,10 +142,10 @@ impl ProducerBuilder {
     }
 
     /// How many bytes waiting for a broker are enough to send them at once. Bytes before
-    /// compression; default: 16 KiB. Kafka: `batch.size`, which is counted per partition and bounds
-    /// the batch as well.
+    /// compression, at most [`batch_bytes_max`](Self::batch_bytes_max); default: 16 KiB, or that if
+    /// it is less. Kafka: `batch.size`, which is counted per partition and bounds the batch as well.
     pub fn gather_bytes(mut self, bytes: usize) -> Self {
-        self.gather_bytes = bytes;
+        self.gather_bytes = Some(bytes);
         self
     }
 
@@ -208,11 +230,16 @@ impl ProducerBuilder {
         Ok(start(self.cluster, config))
     }
 
+    fn gather_bytes_or_default(&self) -> usize {
+        self.gather_bytes.unwrap_or_else(|| GATHER_BYTES.min(self.batch_bytes_max))
+    }
+
     /// Checks each setting by itself.
     fn check_each(&self) -> Result<(), ConfigError> {
+        let gather_bytes = self.gather_bytes_or_default();
         let sizes = [
-            ("gather_bytes", "batch.size", self.gather_bytes, 1, self.batch_bytes_max),
             ("batch_bytes_max", "batch.size", self.batch_bytes_max, 1, self.max_request_size),
+            ("gather_bytes", "batch.size", gather_bytes, 1, self.batch_bytes_max),
             ("max_request_size", "max.request.size", self.max_request_size, 1, REQUEST_SIZE_MAX),
             ("buffer_memory", "buffer.memory", self.buffer_memory, 1024, usize::MAX >> 3),
             ("max_in_flight", IN_FLIGHT_PROPERTY, self.max_in_flight, 1, 1000),
@@ -263,6 +290,7 @@ impl ProducerBuilder {
             ));
         }
         let (min, max) = self.retry_backoff;
+        let gather_bytes = self.gather_bytes_or_default();
         let least = self.linger.saturating_add(self.request_timeout);
         if self.delivery_timeout < least {
             let rule = format!("must be at least linger plus request_timeout, {least:?}");
@@ -283,14 +311,14 @@ impl ProducerBuilder {
             request_timeout: self.request_timeout,
             bounds: Bounds {
                 batch_bytes_max: self.batch_bytes_max,
-                gather_bytes: self.gather_bytes,
+                gather_bytes,
                 request_bytes_max: self.max_request_size,
             },
             settings: Settings {
                 idempotent,
                 unanswered: self.acks == Acks::None,
                 linger: self.linger,
-                gather_bytes: self.gather_bytes,
+                gather_bytes,
                 request_bytes_max: self.max_request_size,
                 in_flight_max: self.max_in_flight,
                 delivery_timeout: self.delivery_timeout,
@@ -300,6 +328,9 @@ impl ProducerBuilder {
         })
     }
 }
+
+/// Default of `gather_bytes`.
+const GATHER_BYTES: usize = 16 * 1024;
 
 /// The wire counts a request in an `i32`; half of that leaves room for headers and names.
 const REQUEST_SIZE_MAX: usize = 1 << 30;
@@ -342,5 +373,9 @@ mod tests {
             assert!(error.contains(text), "{error}");
         }
         assert!(builder().max_block(zero).checked().is_ok(), "not to wait is fine");
+        let small = builder().batch_bytes_max(8 * 1024).checked().unwrap();
+        assert_eq!(small.bounds.gather_bytes, 8 * 1024, "no more than a batch may have");
+        let error = builder().batch_bytes_max(0).checked().unwrap_err().to_string();
+        assert!(error.starts_with("batch_bytes_max"), "{error}");
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct Driver {
     outbox: Outbox,
     /// The topics of the outbox, by their place there.
     topics: Vec<Arc<Topic>>,
+    /// The metadata that the outbox knows.
+    known: Arc<Metadata>,
     replies: FuturesUnordered<BoxFuture<'static, Incoming>>,
 }
 
@@ -57,17 +59,19 @@ impl Drop for Driver {
 
 impl Driver {
     pub(super) fn new(shared: Arc<Shared>, outbox: Outbox) -> Self {
-        Self { shared, outbox, topics: Vec::new(), replies: FuturesUnordered::new() }
+        let known = shared.cluster.metadata();
+        Self { shared, outbox, topics: Vec::new(), known, replies: FuturesUnordered::new() }
     }
 
     pub(super) async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         let clock = shared.cluster.clock().clone();
-        let mut metadata = shared.cluster.watch();
+        let mut news = shared.cluster.watch();
         loop {
             let (now, _) = shared.tick();
-            self.meet_new_topics();
+            self.look_at_metadata();
             self.outbox.set_hurry(shared.is_hurried());
+            self.outbox.collect(now);
             while let Some(effect) = self.outbox.poll(now) {
                 self.perform(effect);
             }
@@ -80,10 +84,7 @@ impl Driver {
                 biased;
                 Some(reply) = self.replies.next() => self.on_incoming(reply),
                 () = shared.notify.notified() => {}
-                Ok(()) = metadata.changed() => {
-                    let metadata = Arc::clone(&metadata.borrow_and_update());
-                    self.on_metadata(&metadata);
-                }
+                Ok(()) = news.changed() => {}
                 () = clock.sleep_until(deadline) => {}
             }
             while let Some(Some(reply)) = self.replies.next().now_or_never() {
@@ -92,19 +93,20 @@ impl Driver {
         }
     }
 
-    fn meet_new_topics(&mut self) {
+    /// Before anything leaves: of what arrived together, replies would come before the new leaders.
+    fn look_at_metadata(&mut self) {
         let metadata = self.shared.cluster.metadata();
+        if !Arc::ptr_eq(&metadata, &self.known) {
+            for place in 0..self.topics.len() {
+                self.on_topic(place, &metadata);
+            }
+            self.known = Arc::clone(&metadata);
+        }
         for topic in self.shared.take_new_topics() {
             self.topics.push(Arc::clone(&topic));
             self.outbox.add_topic(topic);
             self.on_topic(self.topics.len() - 1, &metadata);
             self.shared.learnt.send_modify(|count| *count += 1); // or that it is refused
-        }
-    }
-
-    fn on_metadata(&mut self, metadata: &Metadata) {
-        for place in 0..self.topics.len() {
-            self.on_topic(place, metadata);
         }
     }
 

@@ -67,6 +67,6 @@ impl Lane {
 
     /// Nothing is left to do, and no request is out.
     pub(crate) fn is_idle(&self) -> bool {
-        !self.waiting && self.sequencer.is_empty()
+        !self.waiting && self.sequencer.is_idle()
     }
 }

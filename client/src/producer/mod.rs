@@ -64,15 +64,13 @@ struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if self.shared.is_closing() {
-            return;
-        }
         let undelivered = self.shared.undelivered();
         self.shared.close(&EnqueueError::Closed);
         if undelivered > 0 {
             tracing::warn!(
                 undelivered,
-                "a producer was dropped before all its records were delivered; close it, or flush"
+                "a producer was dropped before all its records were delivered; await its close, or \
+                 flush"
             );
         }
     }

@@ -14,33 +14,13 @@ use ottla_runtime::Instant;
 
 use super::accumulator::{Place, Topic};
 use super::batch::{BatchId, Identity};
+use super::config::Settings;
 use super::error::EnqueueError;
 use super::gate::Gate;
 use super::lane::{Lane, LaneKey, Leader};
 use super::partitioner::partition_index;
 use super::sealer::Sealer;
 use crate::backoff::Backoff;
-
-/// How the outbox behaves; see [`super::ProducerBuilder`] for the meaning of each.
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) idempotent: bool,
-    /// Whether no broker ever answers: acks=0. Then nothing that may have arrived is sent again.
-    pub(crate) unanswered: bool,
-    pub(crate) linger: Duration,
-    pub(crate) gather_bytes: usize,
-    pub(crate) request_bytes_max: usize,
-    pub(crate) in_flight_max: usize,
-    pub(crate) delivery_timeout: Duration,
-    pub(crate) retry_backoff: Duration,
-    pub(crate) retry_backoff_max: Duration,
-}
-
-impl Settings {
-    fn backoff(&self, seed: u64) -> Backoff {
-        Backoff::new(self.retry_backoff, self.retry_backoff_max, seed)
-    }
-}
 
 /// How long a record waits for company while a request to its broker is out.
 pub(crate) const GATHER_MAX: Duration = Duration::from_millis(1);
@@ -265,6 +245,7 @@ impl Outbox {
     pub(super) fn activate(&mut self, key: LaneKey) {
         let Some(lane) = self.lane(key) else { return };
         if !lane.has_work() {
+            self.homeless.remove(&key);
             return;
         }
         match lane.leader {
@@ -276,8 +257,9 @@ impl Outbox {
         }
     }
 
-    /// Looks which partitions got records.
-    fn collect(&mut self, now: Instant) {
+    /// Looks which partitions got records, which takes a lock for each topic: once for each round
+    /// of [`Outbox::poll`]s, before it.
+    pub(crate) fn collect(&mut self, now: Instant) {
         for topic in 0..self.topics.len() {
             let mut active = core::mem::take(&mut self.active);
             if let Some(lanes) = self.topics.get(topic) {
@@ -302,9 +284,9 @@ impl Outbox {
         }
     }
 
-    /// The next thing to do; `None` when all is done that is due at `now`.
+    /// The next thing to do; `None` when all is done that is due at `now`. Of records it knows those
+    /// that were there at the last [`Outbox::collect`].
     pub(crate) fn poll(&mut self, now: Instant) -> Option<Effect> {
-        self.collect(now);
         self.polled_at = now;
         if now >= self.sweep_at {
             self.sweep(now);
@@ -432,12 +414,10 @@ impl Outbox {
             if !lanes.topic.next_len(key.partition).is_none_or(fits) {
                 return false;
             }
-            let Some(open) = lanes.topic.take(key.partition) else {
-                lane.waiting = false;
-                return true;
-            };
+            let open = lanes.topic.take(key.partition); // what is gone has expired
             self.next_batch += 1;
-            lane.sequencer.seal(open, BatchId(self.next_batch), identity, &mut self.sealer)
+            let (batch, sealer) = (BatchId(self.next_batch), &mut self.sealer);
+            open.and_then(|open| lane.sequencer.seal(open, batch, identity, sealer))
         } else {
             return true;
         };

@@ -120,6 +120,7 @@ impl Kit {
     /// What is to be sent now.
     pub(super) fn requests(&mut self) -> Vec<Request> {
         let mut requests = Vec::new();
+        self.outbox.collect(self.now);
         while let Some(effect) = self.outbox.poll(self.now) {
             let Effect::Send(outgoing) = effect else { continue };
             let batches = outgoing.topics.iter().flat_map(|topic| &topic.batches);

@@ -67,6 +67,7 @@ impl World {
     }
 
     fn drive(&mut self) {
+        self.kit.outbox.collect(self.kit.now);
         while let Some(effect) = self.kit.outbox.poll(self.kit.now) {
             match effect {
                 Effect::AskProducerId => self.asked_id = true,

@@ -291,13 +291,60 @@ fn a_refused_producer_id_ends_the_producer() {
     let mut kit = Kit::new(settings(), 1);
     kit.lead(&[0]);
     let delivery = kit.append(0, 1).unwrap();
-    while kit.outbox.poll(kit.now).is_some() {}
+    assert!(kit.requests().is_empty(), "no numbers yet");
     let code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
     kit.outbox.on_producer_id(Err(Obstacle::Broker(code)), kit.now);
     let why = error(&delivery);
     assert!(matches!(why, SendError::Fatal(c) if c == code), "{why}");
     assert!(kit.append(0, 2).is_none());
     assert_eq!(kit.memory.reserved(), 0);
+}
+
+#[test]
+fn a_failed_producer_is_idle_once_all_is_answered() {
+    let mut kit = Kit::new(settings(), 1);
+    kit.lead(&[0, 1]);
+    assert!(matches!(kit.outbox.poll(kit.now), Some(Effect::AskProducerId)));
+    kit.give_id(9, i16::MAX);
+    let (first, second) = (kit.append(0, 1).unwrap(), kit.append(1, 2).unwrap());
+    let requests = kit.requests();
+    assert_eq!(requests.len(), 2);
+    kit.answer(requests[0].id, OUT_OF_ORDER); // epochs have run out
+    let code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+    kit.outbox.on_producer_id(Err(Obstacle::Broker(code)), kit.now);
+    assert!(error(&first).is_fatal() && error(&second).possibly_written());
+    assert!(!kit.outbox.is_idle(), "a request is out");
+    kit.lose(requests[1].id);
+    assert!(kit.outbox.is_idle(), "a close need not wait for what never comes");
+}
+
+#[test]
+fn records_that_failed_before_the_outbox_knew_of_them_leave_no_work() {
+    let mut kit = Kit::new(settings(), 1);
+    kit.lead(&[0]);
+    assert!(kit.requests().is_empty());
+    let delivery = kit.append(0, 1).unwrap();
+    let code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
+    kit.outbox.on_producer_id(Err(Obstacle::Broker(code)), kit.now);
+    assert!(error(&delivery).is_fatal());
+    assert!(kit.requests().is_empty());
+    assert!(kit.outbox.is_idle(), "a close need not wait for what is gone");
+}
+
+#[test]
+fn a_hole_that_no_new_id_fills_keeps_nobody_waiting() {
+    let mut kit = Kit::new(settings(), 1);
+    kit.lead(&[0]);
+    assert!(matches!(kit.outbox.poll(kit.now), Some(Effect::AskProducerId)));
+    kit.give_id(9, i16::MAX);
+    let delivery = kit.append(0, 1).unwrap();
+    let (id, _) = kit.one();
+    kit.answer(id, OUT_OF_ORDER); // epochs have run out
+    assert!(kit.requests().is_empty() && !kit.outbox.is_idle());
+    kit.pass(10_001); // no broker answers
+    assert!(kit.requests().is_empty());
+    assert!(matches!(error(&delivery), SendError::TimedOut { .. }));
+    assert!(kit.outbox.is_idle(), "a close ends after the delivery timeout at the latest");
 }
 
 #[test]
@@ -341,6 +388,9 @@ fn records_that_were_never_sent_expire_as_certainly_not_written() {
     let why = error(&delivery);
     assert!(matches!(why, SendError::TimedOut { possibly_written: false, .. }), "{why}");
     assert!(why.to_string().ends_with("the partition has no leader"), "{why}");
+    kit.pass(60_000);
+    let refreshed = core::iter::from_fn(|| kit.outbox.poll(kit.now));
+    assert!(!refreshed.into_iter().any(|effect| matches!(effect, Effect::Refresh)), "no work");
     assert_eq!(kit.memory.reserved(), 0);
 }
 

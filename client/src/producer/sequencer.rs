@@ -100,9 +100,10 @@ impl Sequencer {
         Self { idempotent, window, identity: None, next, established: false, entries }
     }
 
-    /// Whether every batch has its fate and no request is out.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    /// Whether every batch has its fate and no request is out. A hole may be left: it waits for an
+    /// identity that may never come, and for the sake of batches that are not there.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.entries.iter().all(|entry| matches!(entry.state, State::Hole(_)))
     }
 
     /// How many requests are out.

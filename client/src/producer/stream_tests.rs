@@ -1,6 +1,8 @@
-//! The sink against a broker that leads one partition and acknowledges nothing by itself.
+//! A producer against a broker that leads one partition and acknowledges all it gets.
 
 use core::time::Duration;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::SinkExt as _;
 use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Uuid};
@@ -14,6 +16,7 @@ use ottla_protocol::{ApiKey, Str};
 use ottla_runtime::net::Listener as _;
 use ottla_runtime::net::memory::MemoryNetwork;
 use ottla_runtime::{Clock, Instant, Scope};
+use tracing::{Event, Level, Subscriber, span};
 
 use super::*;
 use crate::Client;
@@ -61,8 +64,7 @@ async fn serve(mut peer: Peer) {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_flush_of_a_sink_does_not_linger() {
+fn client() -> Client {
     let network = MemoryNetwork::new();
     let listener = network.bind("node", 9092).unwrap();
     let scope = Scope::current().unwrap();
@@ -72,7 +74,12 @@ async fn a_flush_of_a_sink_does_not_linger() {
             sessions.spawn(serve(Peer::new(halves)));
         }
     });
-    let client = Client::builder("node:9092").connector(network).seed(7).build().unwrap();
+    Client::builder("node:9092").connector(network).seed(7).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_of_a_sink_does_not_linger() {
+    let client = client();
     let linger = Duration::from_secs(60);
     let builder = client.producer().idempotence(false).linger(linger);
     let producer = builder.delivery_timeout(Duration::from_secs(120)).build().unwrap();
@@ -84,4 +91,44 @@ async fn a_flush_of_a_sink_does_not_linger() {
         assert_eq!(clock.now(), Instant::ZERO, "no time has passed");
         assert!(!producer.shared().is_hurried(), "the next records may linger");
     }
+}
+
+/// Counts warnings.
+struct Warnings(Arc<AtomicUsize>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_producer_warns_of_undelivered_records_unless_its_close_was_awaited() {
+    let client = client();
+    let count = Arc::new(AtomicUsize::new(0));
+    let _guard = tracing::subscriber::set_default(Warnings(Arc::clone(&count)));
+    let mut warned = Vec::new();
+    for closing in ["not", "given up", "awaited"] {
+        let builder = client.producer().idempotence(false).linger(Duration::from_secs(60));
+        let producer = builder.delivery_timeout(Duration::from_secs(120)).build().unwrap();
+        producer.enqueue(Record::to("t").value("v")).await.unwrap();
+        match closing {
+            "awaited" => producer.close().await.unwrap(),
+            "given up" => assert!(producer.close().now_or_never().is_none()),
+            _ => {}
+        }
+        drop(producer);
+        warned.push((closing, count.swap(0, Ordering::Relaxed)));
+    }
+    assert_eq!(warned, [("not", 1), ("given up", 1), ("awaited", 0)]);
 }
