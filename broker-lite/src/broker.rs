@@ -24,6 +24,7 @@ use crate::log::disk::{Disk, LockError};
 use crate::log::manager::{LogManager, MetaProperties, OpenDirError};
 use crate::net::listener;
 use crate::replica::manager::Replicas;
+use crate::replica::partition::Partition;
 
 /// How often producers that fell silent are forgotten (Kafka:
 /// `producer.id.expiration.check.interval.ms`) and, less often in Kafka, checkpoints are written.
@@ -93,6 +94,17 @@ impl Broker {
             }
         }
         block.next().map(ProducerId).ok_or(ErrorCode::UNKNOWN_SERVER_ERROR)
+    }
+}
+
+impl Broker {
+    /// Makes sure that what was deleted from these partitions stays deleted; blocks.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn checkpoint_starts(&self, partitions: &[Arc<Partition>]) -> io::Result<()> {
+        self.logs.checkpoint_starts(partitions.iter().map(AsRef::as_ref))
     }
 }
 

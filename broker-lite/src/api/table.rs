@@ -3,6 +3,7 @@
 use ottla_protocol::messages::api_versions::ApiVersionsRequest;
 use ottla_protocol::messages::create_partitions::CreatePartitionsRequest;
 use ottla_protocol::messages::create_topics::CreateTopicsRequest;
+use ottla_protocol::messages::delete_records::DeleteRecordsRequest;
 use ottla_protocol::messages::delete_topics::DeleteTopicsRequest;
 use ottla_protocol::messages::describe_cluster::DescribeClusterRequest;
 use ottla_protocol::messages::describe_configs::DescribeConfigsRequest;
@@ -11,6 +12,7 @@ use ottla_protocol::messages::find_coordinator::FindCoordinatorRequest;
 use ottla_protocol::messages::init_producer_id::InitProducerIdRequest;
 use ottla_protocol::messages::list_offsets::ListOffsetsRequest;
 use ottla_protocol::messages::metadata::MetadataRequest;
+use ottla_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest;
 use ottla_protocol::messages::produce::ProduceRequest;
 
 use super::{Row, row};
@@ -25,7 +27,9 @@ pub(crate) static TABLE: &[Row] = &[
     row::<ApiVersionsRequest>(),
     row::<CreateTopicsRequest>(),
     row::<DeleteTopicsRequest>(),
+    row::<DeleteRecordsRequest>(),
     row::<InitProducerIdRequest>(),
+    row::<OffsetForLeaderEpochRequest>(),
     row::<DescribeConfigsRequest>(),
     row::<CreatePartitionsRequest>(),
     row::<DescribeClusterRequest>(),

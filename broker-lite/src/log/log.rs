@@ -187,27 +187,6 @@ impl Log {
         Ok(None)
     }
 
-    /// The first batch with a record as young as `timestamp`, and its bytes' place.
-    pub(crate) fn find_time(
-        &mut self,
-        timestamp: i64,
-    ) -> io::Result<Option<(ReadPlan, BatchView)>> {
-        let disk = Arc::clone(&self.disk);
-        for segment in &mut self.segments {
-            if let Some((position, batch)) = segment.find_time(&*disk, timestamp)? {
-                let file = Arc::clone(segment.file());
-                return Ok(Some((ReadPlan { file, position, bytes: batch.bytes }, batch)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The largest timestamp and the first batch that holds it.
-    pub(crate) fn newest(&mut self) -> io::Result<Option<(ReadPlan, BatchView)>> {
-        let newest = self.segments.iter().filter_map(Segment::newest).map(|(time, _)| time).max();
-        newest.map_or(Ok(None), |newest| self.find_time(newest))
-    }
-
     /// Starts the next segment. The one before gets its indexes and is synced in the background.
     pub(crate) fn roll(&mut self, now_ms: i64) -> io::Result<()> {
         let (disk, next) = (Arc::clone(&self.disk), self.next);
@@ -226,7 +205,7 @@ impl Log {
         }
         self.segments.push(Segment::create(&*disk, &self.dir, next, now_ms)?);
         self.dir_unsynced = true;
-        Ok(())
+        self.drop_before_start()
     }
 
     /// Forgets producers that have been silent for too long.

@@ -231,6 +231,26 @@ impl LogManager {
         checkpoints::write_offsets(&*self.disk, HIGH_WATERMARKS, &high_watermarks)
     }
 
+    /// Writes down where these logs start now, so that what was deleted does not come back.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn checkpoint_starts<'a>(
+        &self,
+        partitions: impl IntoIterator<Item = &'a Partition>,
+    ) -> io::Result<()> {
+        let mut written = self.written();
+        for partition in partitions {
+            let start = partition.offsets().log_start;
+            if start > Offset::ZERO {
+                let key = (partition.topic().to_owned(), partition.index());
+                written.log_starts.insert(key, start);
+            }
+        }
+        checkpoints::write_offsets(&*self.disk, LOG_STARTS, &written.log_starts)
+    }
+
     /// A topic of the same name may come: it starts at 0 and is nowhere on the device.
     fn forget(&self, topic: &str, index: PartitionIndex) -> io::Result<()> {
         let mut written = self.written();

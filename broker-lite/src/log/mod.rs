@@ -17,3 +17,4 @@ mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
 mod time_index;
+mod trim;

@@ -113,12 +113,20 @@ impl Log {
             }
             self.load_segment(*base, i < certain, i + 1 == bases.len(), args, &mut repaired)?;
         }
+        if self.next < args.log_start {
+            // records were deleted that had not reached the device: their offsets are used up
+            for segment in self.segments.drain(..) {
+                repaired.bytes_cut += u64::from(segment.bytes());
+                segment.remove(&*self.disk)?;
+            }
+            self.next = args.log_start;
+        }
         if self.segments.is_empty() {
             let first = Segment::create(&*self.disk, &self.dir, self.start, args.now_ms)?;
             self.segments.push(first);
         }
         let first = self.segments.first().map_or(self.start, Segment::base);
-        self.start = self.start.max(first).min(self.next.max(first));
+        self.start = self.start.max(first);
         self.next = self.next.max(self.start);
         self.epochs.truncate_from_end(self.next);
         self.epochs.truncate_from_start(self.start);

@@ -287,24 +287,25 @@ impl Segment {
         })
     }
 
-    /// The first batch with a record as young as `timestamp`.
+    /// The first batch that ends at `from` or later and has a record as young as `timestamp`.
     pub(crate) fn find_time(
         &mut self,
         disk: &dyn Disk,
         timestamp: i64,
+        from: Offset,
     ) -> io::Result<Option<Found>> {
         if self.newest.is_none_or(|newest| newest.timestamp < timestamp) {
             return Ok(None);
         }
-        let before = self.times.before(disk, timestamp)?;
-        let from = match before {
-            Some(entry) => self.offsets.floor(disk, entry.last_delta)?,
-            None => 0,
-        };
-        let mut scan = self.scan_from(from, FIND_WINDOW_BYTES);
+        let older = self.times.before(disk, timestamp)?.map_or(0, |entry| entry.last_delta);
+        let before = self.delta(from.max(self.base)).unwrap_or(u32::MAX);
+        let position = self.offsets.floor(disk, older.max(before))?;
+        let mut scan = self.scan_from(position, FIND_WINDOW_BYTES);
         loop {
             match scan.step()? {
-                Step::Batch(at, batch) if batch.max_timestamp >= timestamp => {
+                Step::Batch(at, batch)
+                    if batch.max_timestamp >= timestamp && batch.last >= from =>
+                {
                     return Ok(Some((at, batch)));
                 }
                 Step::Batch(..) => {}

@@ -285,12 +285,12 @@ fn rebuild(
 /// The first record in `batch` that is as young as `timestamp`; `None` if the batch is damaged.
 pub(super) fn first_record_since(
     batch: Bytes,
-    timestamp: i64,
+    (timestamp, from): (i64, Offset),
     codecs: &mut Codecs,
 ) -> Option<(Offset, Timestamp)> {
     let batch = CheckedBatch::check(batch).ok()?;
     let block = RecordBlock::open(&batch, &mut codecs.decompressor, usize::MAX).ok()?;
     let mut records = block.records().map_while(Result::ok);
-    let record = records.find(|record| record.timestamp.0 >= timestamp)?;
+    let record = records.find(|record| record.timestamp.0 >= timestamp && record.offset >= from)?;
     Some((record.offset, record.timestamp))
 }

@@ -11,3 +11,4 @@ mod records;
 mod restart;
 mod session;
 mod topics;
+mod trim;

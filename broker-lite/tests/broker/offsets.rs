@@ -9,7 +9,7 @@ use ottla_protocol::messages::list_offsets::{
 
 use crate::raw::{Raw, cluster, fetch, produce, values};
 
-fn list(topic: &str, timestamp: i64) -> ListOffsetsRequest {
+pub(crate) fn list(topic: &str, timestamp: i64) -> ListOffsetsRequest {
     ListOffsetsRequest {
         topics: vec![ListOffsetsTopic {
             name: topic.into(),
@@ -24,7 +24,7 @@ fn list(topic: &str, timestamp: i64) -> ListOffsetsRequest {
     }
 }
 
-async fn listed(
+pub(crate) async fn listed(
     raw: &mut Raw,
     request: &ListOffsetsRequest,
     version: i16,
@@ -32,7 +32,7 @@ async fn listed(
     raw.call(request, version).await.topics.remove(0).partitions.remove(0)
 }
 
-async fn fetched(raw: &mut Raw, request: &FetchRequest, version: i16) -> PartitionData {
+pub(crate) async fn fetched(raw: &mut Raw, request: &FetchRequest, version: i16) -> PartitionData {
     raw.call(request, version).await.responses.remove(0).partitions.remove(0)
 }
 

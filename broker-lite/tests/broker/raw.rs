@@ -6,6 +6,9 @@ use ottla_protocol::header::{decode_response, encode_request};
 use ottla_protocol::ids::{
     CorrelationId, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, Uuid,
 };
+use ottla_protocol::messages::create_topics::{
+    CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
+};
 use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use ottla_protocol::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
@@ -148,6 +151,29 @@ pub(crate) fn batch(values: &[&str], producer: Option<ProducerStamp>) -> Bytes {
     }
     let sealed = batch.seal(Compression::None, &mut Compressor::default(), producer);
     sealed.unwrap().bytes.freeze()
+}
+
+/// A batch of records with these timestamps, uncompressed.
+pub(crate) fn batch_at(timestamps: &[i64]) -> Bytes {
+    let mut batch = BatchBuilder::new(BytesMut::new());
+    for timestamp in timestamps {
+        batch.append(Timestamp(*timestamp), None, Some(b"value"), &[]).unwrap();
+    }
+    batch.seal(Compression::None, &mut Compressor::default(), None).unwrap().bytes.freeze()
+}
+
+/// A request for a topic of one partition with these settings.
+pub(crate) fn create(name: &str, configs: Vec<CreatableTopicConfig>) -> CreateTopicsRequest {
+    CreateTopicsRequest {
+        topics: vec![CreatableTopic {
+            name: name.into(),
+            num_partitions: 1,
+            replication_factor: 1,
+            configs,
+            ..Default::default()
+        }],
+        ..Default::default()
+    }
 }
 
 /// The values in fetched batches, with their offsets.

@@ -1,8 +1,9 @@
-//! Finds offsets: of leader epochs, of timestamps, and the ends of the log.
+//! Finds offsets: of leader epochs, of timestamps, and the ends of the log; and moves the start.
 
 use bytes::BytesMut;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{LeaderEpoch, Offset, Timestamp};
+use ottla_protocol::messages::delete_records::OFFSET_HIGH_WATERMARK;
 
 use super::{Partition, PartitionOffsets, read_plan};
 use crate::replica::prepare::{Codecs, first_record_since};
@@ -51,7 +52,7 @@ impl Partition {
         inner.check_leader(false).map_err(|e| e.code())?;
         let PartitionOffsets { log_start, high_watermark, leader_epoch, .. } = inner.offsets();
         let end = |offset| FoundOffset { offset: Some(offset), timestamp: None, leader_epoch };
-        let found = match query {
+        let wanted = match query {
             OffsetQuery::Earliest => {
                 return Ok(FoundOffset {
                     leader_epoch: inner.log.epochs().covering(log_start).or(leader_epoch),
@@ -59,25 +60,66 @@ impl Partition {
                 });
             }
             OffsetQuery::Latest => return Ok(end(high_watermark)),
-            OffsetQuery::MaxTimestamp => inner.log.newest(),
-            OffsetQuery::AtOrAfter(timestamp) => inner.log.find_time(timestamp.0),
+            OffsetQuery::MaxTimestamp => inner.log.newest().map_err(|e| self.read_failed(&e))?,
+            OffsetQuery::AtOrAfter(timestamp) => Some(timestamp.0),
         };
         drop(inner);
-        let Some((plan, batch)) = found.map_err(|e| self.read_failed(&e))? else {
-            return Ok(FoundOffset::default());
+        let Some(wanted) = wanted else { return Ok(FoundOffset::default()) };
+        let found = self.first_since(wanted, log_start, codecs)?;
+        Ok(found.filter(|found| found.offset < Some(high_watermark)).unwrap_or_default())
+    }
+
+    /// The first record at `from` or later that is as young as `timestamp`.
+    fn first_since(
+        &self,
+        timestamp: i64,
+        mut from: Offset,
+        codecs: &mut Codecs,
+    ) -> Result<Option<FoundOffset>, ErrorCode> {
+        loop {
+            let found = self.lock().log.find_time(timestamp, from);
+            let Some((plan, batch)) = found.map_err(|e| self.read_failed(&e))? else {
+                return Ok(None);
+            };
+            let mut bytes = BytesMut::new();
+            read_plan(&plan, &mut bytes).map_err(|e| self.read_failed(&e))?;
+            if let Some((offset, time)) =
+                first_record_since(bytes.freeze(), (timestamp, from), codecs)
+            {
+                return Ok(Some(FoundOffset {
+                    offset: Some(offset),
+                    timestamp: Some(time),
+                    leader_epoch: batch.leader_epoch,
+                }));
+            }
+            // only records before the start of the log are as young
+            from = batch.last.next();
+        }
+    }
+
+    /// Moves the start of the log forward to `offset`, or with -1 to the high watermark; says where
+    /// the log starts then. It has to be checkpointed before anybody is told.
+    ///
+    /// # Errors
+    ///
+    /// `OFFSET_OUT_OF_RANGE` above the high watermark, `POLICY_VIOLATION` where nothing may be
+    /// deleted, `NOT_LEADER_OR_FOLLOWER`, `KAFKA_STORAGE_ERROR`.
+    pub(crate) fn delete_records(&self, offset: i64) -> Result<Offset, ErrorCode> {
+        let mut inner = self.lock();
+        inner.check_leader(false).map_err(|e| e.code())?;
+        if !inner.config.cleanup.delete {
+            return Err(ErrorCode::POLICY_VIOLATION);
+        }
+        let asked = match offset {
+            OFFSET_HIGH_WATERMARK => Some(inner.high_watermark),
+            offset => Offset::new(offset).filter(|offset| *offset <= inner.high_watermark),
         };
-        let mut bytes = BytesMut::new();
-        read_plan(&plan, &mut bytes).map_err(|e| self.read_failed(&e))?;
-        let wanted = match query {
-            OffsetQuery::AtOrAfter(timestamp) => timestamp.0,
-            _ => batch.max_timestamp,
-        };
-        let record = first_record_since(bytes.freeze(), wanted, codecs);
-        let found = record.filter(|(offset, _)| (log_start..high_watermark).contains(offset));
-        Ok(found.map_or_else(FoundOffset::default, |(offset, timestamp)| FoundOffset {
-            offset: Some(offset),
-            timestamp: Some(timestamp),
-            leader_epoch: batch.leader_epoch,
-        }))
+        let start = asked.ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        if let Err(error) = inner.log.trim(start) {
+            inner.failed = true;
+            tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot trim");
+            return Err(ErrorCode::KAFKA_STORAGE_ERROR);
+        }
+        Ok(inner.log.start())
     }
 }

@@ -1,0 +1,104 @@
+use super::super::batch::BatchBytes;
+use super::super::config::LogConfig;
+use super::super::disk::{Disk, MemoryDisk};
+use super::super::epochs::Epochs;
+use super::super::recovery::OpenArgs;
+use super::super::testing::{Spec, offset};
+use super::*;
+
+const DIR: &str = "t-0";
+
+fn open(disk: &MemoryDisk, args: &OpenArgs) -> Log {
+    let config =
+        LogConfig { segment_bytes: 1_000, index_interval_bytes: 200, ..Default::default() };
+    Log::open(Arc::new(disk.clone()), DIR, Arc::new(config), args).unwrap().0
+}
+
+fn append(log: &mut Log, spec: Spec) -> Spec {
+    let spec = Spec { base: log.end().get(), ..spec };
+    let bytes = spec.bytes();
+    log.append(&spec.view(), BatchBytes::of(&bytes).unwrap(), 0).unwrap();
+    spec
+}
+
+fn segments_on(disk: &MemoryDisk) -> usize {
+    disk.list(DIR).unwrap().iter().filter(|entry| entry.name.ends_with(".log")).count()
+}
+
+/// The log must answer as a list of all batches does.
+fn check(log: &mut Log, batches: &[Spec], rng: &mut fastrand::Rng) {
+    let start = log.start();
+    let kept = |from: Offset| batches.iter().filter(move |b| b.view().last >= from);
+    for _ in 0..5 {
+        let from = offset(rng.i64(start.get()..=log.end().get()));
+        let timestamp = rng.i64(0..1_000);
+        let expected = kept(from).find(|b| b.timestamp >= timestamp).map(|b| b.base);
+        let found = log.find_time(timestamp, from).unwrap().map(|(_, batch)| batch.base.get());
+        assert_eq!(found, expected, "{timestamp} from {from}");
+    }
+    assert_eq!(log.newest().unwrap(), kept(start).map(|b| b.timestamp).max());
+    let gone = log.segments.iter().skip(1).filter(|s| s.base() <= start).count();
+    assert_eq!(gone, 0, "a segment that lies before the start as a whole");
+    if start < log.end() {
+        let covering = batches.iter().find(|b| b.view().last >= start).map(|b| b.leader_epoch);
+        assert_eq!(log.epochs().covering(start).map(|epoch| epoch.0), covering);
+    }
+}
+
+#[test]
+fn a_trimmed_log_answers_as_one_that_never_had_more() {
+    for seed in 0..30 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let disk = MemoryDisk::new();
+        let mut log = open(&disk, &OpenArgs::default());
+        let mut batches = Vec::new();
+        for step in 0..80 {
+            match rng.u32(0..8) {
+                0 if log.end() > log.start() => {
+                    let to = offset(rng.i64(log.start().get()..=log.end().get()));
+                    let moves = to > log.start();
+                    assert_eq!(log.trim(to).unwrap(), moves);
+                    assert_eq!(log.start(), to);
+                    assert_eq!(segments_on(&disk), log.segments.len());
+                }
+                1 => {
+                    let (log_start, end, clean) = (log.start(), log.end(), rng.bool());
+                    if clean {
+                        log.close().unwrap();
+                    }
+                    let recovery_point = log.synced().unwrap();
+                    let args = OpenArgs { clean, recovery_point, log_start, now_ms: 0 };
+                    log = open(&disk, &args);
+                    assert_eq!((log.start(), log.end()), (log_start, end));
+                }
+                _ => {
+                    let spec = Spec {
+                        records: rng.i32(1..6),
+                        timestamp: rng.i64(0..1_000),
+                        leader_epoch: step / 10,
+                        payload: rng.usize(0..300),
+                        ..Spec::default()
+                    };
+                    batches.push(append(&mut log, spec));
+                }
+            }
+            check(&mut log, &batches, &mut rng);
+        }
+    }
+}
+
+#[test]
+fn offsets_of_deleted_records_are_not_used_again_if_the_records_never_reached_the_device() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, &OpenArgs::default());
+    append(&mut log, Spec { records: 3, ..Spec::default() });
+    drop(log);
+    let args = OpenArgs { log_start: offset(10), ..OpenArgs::default() };
+    let mut log = open(&disk, &args);
+    assert_eq!((log.start(), log.end()), (offset(10), offset(10)));
+    append(&mut log, Spec::default());
+    assert_eq!(segments_on(&disk), 1);
+    assert_eq!(Epochs::load(&disk, DIR).unwrap().covering(offset(10)).map(|e| e.0), Some(0));
+    let log = open(&disk, &args);
+    assert_eq!((log.start(), log.end()), (offset(10), offset(11)));
+}
