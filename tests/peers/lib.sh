@@ -2,12 +2,27 @@
 #   broker ARGS...   starts one on a free port; sets $bootstrap and $broker_pid
 #   stop [SIGNAL]    ends it and waits (TERM must end with exit code 0)
 #   fail WORDS...    says why and ends the script
-# $BROKER_LITE is the binary (default: the debug build); $work a directory that goes away.
+#   install COMMAND...       tries it twice; a peer that is not to be had ends the script with code 77
+#   against [HOST:PORT]      that broker, which must not create topics by itself, or one of ours;
+#                            sets $prefix for the names of topics; $prefix-ours has $work/lines in
+#                            each codec, written by our client
+#   serves API KEY...        does the broker advertise them?
+#   run COMMAND...           a peer's program; its lines "ok: WORDS" say what it exercised
+#   ok WORDS...              the same from a script
+#   wrote CODEC...           what the peer wrote to $prefix-CODEC: is it $work/lines in that codec?
+#   passed CLIENT VERSION    the end: a row of README's table, appended to $PEERS_ROWS if that is set
+# $BROKER_LITE is the binary (default: the debug build); $work a directory that goes away;
+# $PEERS_CACHE keeps what was installed (default: target/peers).
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 : "${BROKER_LITE:=$root/target/debug/broker-lite}"
 [ -x "$BROKER_LITE" ] || { echo "no $BROKER_LITE: cargo build -p broker-lite" >&2; exit 1; }
+: "${PEERS_CACHE:=$root/target/peers}"
+mkdir -p "$PEERS_CACHE"
+here=$root/tests/peers
 work=$(mktemp -d)
 broker_pid=
+data=
+codecs=(none gzip snappy lz4 zstd)
 
 finish() {
   [ -z "$broker_pid" ] || kill -KILL "$broker_pid" 2>/dev/null || true
@@ -42,4 +57,84 @@ stop() {
   wait "$broker_pid" 2>/dev/null || code=$?
   broker_pid=
   [ "${1:-TERM}" != TERM ] || [ "$code" = 0 ] || fail "the broker ended with $code on SIGTERM"
+}
+
+install() {
+  "$@" >"$work/install.log" 2>&1 && return
+  "$@" >"$work/install.log" 2>&1 && return
+  tail -5 "$work/install.log" >&2
+  echo "$(basename "$0"): NOT RUN, could not be installed: $*"
+  exit 77
+}
+
+venv() { # NAME PACKAGE==VERSION...: Python packages of their own, in $PEERS_CACHE/NAME
+  local dir=$PEERS_CACHE/$1
+  shift
+  [ "$(cat "$dir/installed" 2>/dev/null)" != "$*" ] || return 0
+  rm -rf "$dir"
+  python3 -m venv "$dir" && "$dir/bin/pip" install -q "$@" && echo "$*" >"$dir/installed"
+}
+
+against() {
+  prefix=$(basename "$0" .sh)-$$
+  export PEERS_PREFIX=$prefix
+  if [ $# -gt 0 ]; then
+    bootstrap=$1
+    export KAFKA_BOOTSTRAP_SERVERS=$bootstrap
+  else
+    data=$work/data
+    broker --data "$data" -c auto.create.topics.enable=false
+  fi
+  PEERS_APIS=$(apis | paste -sd' ')
+  export PEERS_APIS
+  seq -f 'line %06g of a text that any codec makes shorter' 1000 >"$work/lines"
+  "$BROKER_LITE" topic create "$prefix-ours" >"$work/created"
+  for codec in "${codecs[@]}"; do
+    "$BROKER_LITE" produce "$prefix-ours" --compression "$codec" <"$work/lines"
+  done
+}
+
+apis() { # the keys that the broker advertises: ApiVersions 0 has 14 bytes, then 6 for each API
+  exec 9<>"/dev/tcp/${bootstrap%:*}/${bootstrap##*:}"
+  printf '\0\0\0\012\0\022\0\0\0\0\0\1\377\377' >&9
+  head -c 14 <&9 >"$work/head"
+  head -c $((6 * $(od -An -tu4 --endian=big -j10 "$work/head"))) <&9 |
+    od -An -v -tu2 -w6 --endian=big | awk '{ print $1 }'
+  exec 9>&-
+}
+
+serves() {
+  local key
+  for key in "$@"; do [[ " $PEERS_APIS " == *" $key "* ]] || return 1; done
+}
+
+run() { timeout 120 "$@" 2>&1 | tee -a "$work/said" || fail "${*:1:2} failed"; }
+
+ok() { echo "ok: $*" | tee -a "$work/said"; }
+
+stored() { # FILE: the codec of each batch, bits 0 to 2 of its byte 22; bytes 8 to 11 are its length
+  local at=0 size
+  size=$(stat -c %s "$1")
+  while [ "$at" -lt "$size" ]; do
+    echo $(($(od -An -tu1 -j$((at + 22)) -N1 "$1") & 7))
+    at=$((at + 12 + $(od -An -tu4 --endian=big -j$((at + 8)) -N4 "$1")))
+  done
+}
+
+wrote() {
+  local codec number
+  for codec in "$@"; do
+    "$BROKER_LITE" consume "$prefix-$codec" | cmp - "$work/lines" || fail "$codec: lines differ"
+    [ -n "$data" ] || continue # a broker elsewhere: its files are not ours to see
+    number=$(stored "$data/$prefix-$codec-0/00000000000000000000.log" | sort -u | tail -1)
+    [ "${codecs[$number]}" = "$codec" ] || fail "$codec: stored as ${codecs[$number]}"
+  done
+}
+
+passed() {
+  local exercised
+  exercised=$(sed -n 's/^ok: //p' "$work/said" | awk '!seen[$0]++' | paste -sd, | sed 's/,/, /g')
+  [ -z "$broker_pid" ] || stop
+  [ -z "${PEERS_ROWS:-}" ] || echo "| $1 | $2 | $exercised | passed |" >>"$PEERS_ROWS"
+  echo "$(basename "$0"): passed"
 }
