@@ -29,6 +29,7 @@ use ottla_protocol::header::{RequestHeader, encode_response};
 use ottla_protocol::ids::CorrelationId;
 use ottla_protocol::schema::Request;
 use ottla_protocol::wire::{EncodedFrame, Reader};
+use tracing::debug;
 
 pub(crate) use table::TABLE;
 
@@ -153,7 +154,11 @@ where
 {
     let version = call.header.api_version;
     let request = H::decode(&mut call.body, version).map_err(Close::Malformed)?;
-    call.body.finish().map_err(Close::Malformed)?;
+    // Bytes behind the request are skipped, as Kafka does: librdkafka up to 2.16 writes three too
+    // many when it asks for all topics (its issue 5049).
+    if call.body.remaining() > 0 {
+        debug!(api = call.row.key.name(), bytes = call.body.remaining(), "bytes behind a request");
+    }
     drop(call.body);
     let (broker, client_id) = (call.broker, call.header.client_id);
     let verdict = {

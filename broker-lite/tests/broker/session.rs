@@ -3,6 +3,7 @@
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::header::decode_response;
 use ottla_protocol::messages::api_versions::ApiVersionsRequest;
+use ottla_protocol::messages::metadata::MetadataRequest;
 
 use crate::raw::{Raw, cluster, metadata};
 
@@ -48,6 +49,17 @@ async fn a_software_name_out_of_pattern_is_refused() {
     let odd = ApiVersionsRequest { client_software_name: "a b".into(), ..hello() };
     assert_eq!(raw.call(&odd, 3).await.error_code, ErrorCode::INVALID_REQUEST);
     assert_eq!(raw.call(&hello(), 3).await.error_code, ErrorCode::NONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_behind_a_request_are_skipped() {
+    let cluster = cluster().topic("t", 1).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    // as librdkafka 2.16 asks for all topics: Metadata 13, no client id, three bytes too many
+    raw.send_bytes(b"\0\0\0\x12\0\x03\0\x0d\0\0\0\x05\xff\xff\0\0\0\0\0\x01\0\0").await;
+    let (id, response) = raw.receive::<MetadataRequest>(13).await;
+    assert_eq!((id, response.topics.len()), (5, 1));
+    assert_eq!(raw.call(&metadata(&["t"]), 12).await.topics.len(), 1, "and the client goes on");
 }
 
 #[tokio::test(start_paused = true)]
