@@ -22,13 +22,16 @@ use crate::error::StartError;
 use crate::fault::Faults;
 use crate::log::disk::{Disk, LockError};
 use crate::log::manager::{LogManager, MetaProperties, OpenDirError};
-use crate::net::listener;
+use crate::net::{Stopping, listener};
 use crate::replica::manager::Replicas;
 use crate::replica::partition::Partition;
 
 /// How often producers that fell silent are forgotten (Kafka:
 /// `producer.id.expiration.check.interval.ms`) and, less often in Kafka, checkpoints are written.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// How long a stop waits for the connections to take the replies to what they have asked.
+const DRAIN_WAIT: Duration = Duration::from_secs(3);
 
 /// What the handlers of a node share.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub(crate) struct Broker {
     pub(crate) clock: Clock,
     pub(crate) scope: Scope,
     pub(crate) faults: Faults,
+    pub(crate) stopping: Stopping,
     pub(crate) controller: ControllerHandle,
     pub(crate) replicas: Arc<Replicas>,
     logs: Arc<LogManager>,
@@ -66,6 +70,8 @@ pub(crate) struct Node {
     broker: Arc<Broker>,
     /// `None` once it was used.
     stop_controller: Option<oneshot::Sender<oneshot::Sender<io::Result<()>>>>,
+    /// Resolves when the node stops and every connection has ended. `None` once it was used.
+    drained: Option<oneshot::Receiver<()>>,
 }
 
 impl Drop for Node {
@@ -157,6 +163,7 @@ impl Node {
             clock: setup.clock,
             scope: setup.scope,
             faults: setup.faults,
+            stopping: Stopping::default(),
             controller: handle,
             replicas,
             logs,
@@ -166,12 +173,19 @@ impl Node {
         let (stop_controller, stop) = oneshot::channel();
         broker.scope.spawn(controller.run(stop));
         broker.scope.spawn(housekeeping(Arc::clone(&broker)));
-        broker.scope.spawn(listener::accept(Arc::clone(&broker), setup.listener));
-        Ok(Self { broker, stop_controller: Some(stop_controller) })
+        let (drain, drained) = oneshot::channel();
+        broker.scope.spawn(listener::run(Arc::clone(&broker), setup.listener, drain));
+        Ok(Self { broker, stop_controller: Some(stop_controller), drained: Some(drained) })
     }
 
-    /// Ends the node in order.
+    /// Ends the node in order: requests that have come are answered, then everything is written.
     pub(crate) async fn stop(mut self) -> io::Result<()> {
+        self.broker.stopping.begin();
+        if let Some(drained) = self.drained.take()
+            && self.broker.clock.timeout(DRAIN_WAIT, drained).await.is_err()
+        {
+            tracing::warn!("connections are cut: their peers do not take what they asked for");
+        }
         let (done, closed) = oneshot::channel();
         let asked = self.stop_controller.take().is_some_and(|stop| stop.send(done).is_ok());
         let metadata = match closed.await {

@@ -284,7 +284,8 @@ impl Cluster {
         &self.facts.faults
     }
 
-    /// Stops in order: no more requests, logs synced, clean-shutdown markers written.
+    /// Stops in order: requests that have come are answered, which takes at most a few seconds of
+    /// the cluster's clock, then logs are synced and clean-shutdown markers written.
     ///
     /// # Errors
     ///

@@ -51,14 +51,15 @@ impl Handler for FetchRequest {
     }
 }
 
-/// Reads until there is enough or the time is over.
+/// Reads until there is enough, the time is over or the broker stops.
 async fn read_enough(context: &Context, plan: &Plan, deadline: Instant) -> (Vec<Read>, Bytes) {
     let clock = &context.broker.clock;
     let mut buffer = context.local.take_buffer();
     loop {
         let read = plan.read(&mut buffer);
         let missing = plan.bytes_min.saturating_sub(buffer.len());
-        let at_once = missing == 0 || clock.now() >= deadline || plan.partitions.is_empty();
+        let over = clock.now() >= deadline || context.broker.stopping.has_begun();
+        let at_once = missing == 0 || over || plan.partitions.is_empty();
         if at_once || read.iter().any(Read::ends_wait) {
             return (read, context.local.finish(buffer));
         }
@@ -70,6 +71,7 @@ async fn read_enough(context: &Context, plan: &Plan, deadline: Instant) -> (Vec<
                 biased;
                 () = waiter.ready() => {}
                 () = clock.sleep_until(deadline) => {}
+                () = context.broker.stopping.begun() => {}
             }
         }
         buffer.clear();

@@ -16,7 +16,7 @@ mod offset_for_leader_epoch;
 mod produce;
 mod table;
 
-use core::future::{Future, pending};
+use core::future::Future;
 use core::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -168,7 +168,11 @@ where
     if !verdict.delay.is_zero() {
         // else the Produce behind it would be appended first
         call.local.hold.set(true);
-        broker.clock.sleep(verdict.delay).await;
+        tokio::select! {
+            biased;
+            () = broker.clock.sleep(verdict.delay) => {}
+            () = broker.stopping.begun() => {}
+        }
         call.local.hold.set(false);
     }
     if verdict.disconnect_before {
@@ -180,7 +184,8 @@ where
         return Err(Close::Fault);
     }
     if context.verdict.silence {
-        return pending().await;
+        context.broker.stopping.begun().await;
+        return Err(Close::Fault);
     }
     let Some(response) = response else { return Ok(None) };
     let frame = encode::<H>(&response, version, call.header.correlation_id)?;

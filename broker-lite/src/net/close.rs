@@ -31,11 +31,13 @@ pub(crate) enum Close {
     Reply(#[source] EncodeError),
     #[error("a fault rule says so")]
     Fault,
+    #[error("the broker stops, and every request that had come was answered")]
+    Stopping,
 }
 
 impl Close {
     /// Whether it is worth a warning: somebody sent what Kafka does not take.
     pub(crate) const fn is_odd(&self) -> bool {
-        !matches!(self, Self::Peer | Self::Broken(_) | Self::Idle | Self::Fault)
+        !matches!(self, Self::Peer | Self::Broken(_) | Self::Idle | Self::Fault | Self::Stopping)
     }
 }

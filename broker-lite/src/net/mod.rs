@@ -5,7 +5,9 @@ mod close;
 pub(crate) mod listener;
 mod pipeline;
 pub(crate) mod session;
+mod stopping;
 
 pub(crate) use close::Close;
 pub(crate) use pipeline::Outcome;
 pub(crate) use session::Local;
+pub(crate) use stopping::Stopping;

@@ -8,6 +8,8 @@ use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Buf, Bytes, BytesMut};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use ottla_protocol::frame::FrameSplitter;
 use ottla_protocol::header::decode_request_header;
 use ottla_protocol::wire::Reader;
@@ -107,6 +109,10 @@ struct Session {
     last_read: Instant,
     /// The peer has closed its end while requests of it were left.
     ended: bool,
+    /// Resolves when the node stops. Then no more is read, and the connection ends once all that
+    /// came is answered.
+    stopping: BoxFuture<'static, ()>,
+    draining: bool,
     idle: Sleep,
 }
 
@@ -122,6 +128,8 @@ impl Session {
             out: VecDeque::new(),
             last_read: now,
             ended: false,
+            stopping: begun(Arc::clone(&broker)).boxed(),
+            draining: false,
             idle: broker.clock.sleep_until(now + broker.config.idle_max),
             halves,
             broker,
@@ -139,13 +147,18 @@ impl Session {
 
     /// Starts what may start, then waits for the first thing to happen.
     async fn turn(&mut self) -> Result<(), Close> {
+        // seen here, too: a busy connection never gets as far as to wait for it
+        self.draining |= self.broker.stopping.has_begun();
         self.start_requests().await?;
+        if self.draining && self.pipeline.is_empty() && self.out.is_empty() {
+            return Err(Close::Stopping);
+        }
         let blocked = self.waiting.is_some() || self.pipeline.is_full() || self.is_heavy();
         if self.ended && !blocked {
             return Err(Close::Peer); // all that came was started
         }
         let ahead = self.splitter.pending() < AHEAD_BYTES_MAX;
-        let may_read = !self.ended && (!blocked || ahead);
+        let may_read = !self.ended && !self.draining && (!blocked || ahead);
         let (pipeline, out) = (&mut self.pipeline, &mut self.out);
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let used = fill(&mut slices, out);
@@ -164,6 +177,7 @@ impl Session {
                 return self.on_read(read, blocked);
             }
             () = &mut self.idle, if pipeline.is_empty() || !may_read => return self.on_idle(),
+            () = &mut self.stopping, if !self.draining => return Ok(()),
         };
         advance(&mut self.out, written);
         self.pipeline.take_ready(&mut self.out);
@@ -247,6 +261,10 @@ impl Session {
         // the connection ends in any case
         drop(self.broker.clock.timeout(FLUSH_WAIT, work).await);
     }
+}
+
+async fn begun(broker: Arc<Broker>) {
+    broker.stopping.begun().await;
 }
 
 fn fill<'a>(slices: &mut [IoSlice<'a>], out: &'a VecDeque<Bytes>) -> usize {

@@ -10,5 +10,6 @@ mod raw;
 mod records;
 mod restart;
 mod session;
+mod stop;
 mod topics;
 mod trim;
