@@ -1,6 +1,7 @@
 //! The task that changes the cluster's metadata: one request after the other is decided, written,
 //! synced, applied, carried out on this node, and only then answered.
 
+use std::io;
 use std::sync::Arc;
 
 use ottla_protocol::error_code::ErrorCode;
@@ -86,10 +87,7 @@ impl Controller {
     }
 
     /// Does requests until nobody can ask any more or `stop` comes; then ends the log in order.
-    pub(crate) async fn run(
-        mut self,
-        stop: oneshot::Receiver<oneshot::Sender<std::io::Result<()>>>,
-    ) {
+    pub(crate) async fn run(mut self, stop: oneshot::Receiver<oneshot::Sender<io::Result<()>>>) {
         tokio::pin!(stop);
         loop {
             tokio::select! {
@@ -103,24 +101,33 @@ impl Controller {
                 }
                 command = self.commands.recv() => {
                     let Some((request, answer)) = command else { return };
-                    let reply = self.decide_synced(&request);
+                    let reply = self.carry_out(&request).await;
                     drop(answer.send(reply)); // the connection may be gone
                 }
             }
         }
     }
 
-    fn decide_synced(&mut self, request: &Request) -> Reply {
-        let done = self.decide(request).and_then(|reply| {
-            self.commit()?;
-            Ok(reply)
-        });
-        done.unwrap_or_else(|error| {
+    async fn carry_out(&mut self, request: &Request) -> Reply {
+        self.decide_synced(request).await.unwrap_or_else(|error| {
             tracing::error!(%error, "metadata log failed: the controller stops");
             self.failed = true;
             let message = format!("metadata log: {error}");
             Reply::Refused(Refusal { code: ErrorCode::NOT_CONTROLLER, message })
         })
+    }
+
+    async fn decide_synced(&mut self, request: &Request) -> Result<Reply, LogError> {
+        let reply = self.decide(request)?;
+        if self.is_ahead() {
+            let (done, synced) = oneshot::channel();
+            // nobody waits for it once the node is killed
+            self.log.start_sync(Box::new(move |result| drop(done.send(result))))?;
+            let lost = |_| Err(io::Error::other("the sync was given up"));
+            synced.await.unwrap_or_else(lost).map_err(LogError::Sync)?;
+            self.show();
+        }
+        Ok(reply)
     }
 
     /// Decides, writes and applies, but nobody sees it before [`Controller::commit`].
@@ -141,18 +148,32 @@ impl Controller {
         Ok(reply)
     }
 
-    /// Syncs what was decided, opens partitions that are new, shows the metadata, and removes
-    /// partitions that are gone.
+    /// Syncs what was decided and carries it out; for the start of a node, which waits for it.
     pub(crate) fn commit(&mut self) -> Result<(), LogError> {
-        let last_offset = self.log.next_offset().get() - 1;
-        if self.published.borrow().last_offset == last_offset {
-            return Ok(());
+        if self.is_ahead() {
+            self.log.sync()?;
+            self.show();
         }
-        self.log.sync()?;
-        self.replicas.open(&self.image);
-        let image = Arc::new(self.image.clone());
-        self.published.send_replace(Published { image: Arc::clone(&image), last_offset });
-        self.replicas.remove_gone(&image);
         Ok(())
     }
+
+    /// Whether something was decided that nobody has seen.
+    fn is_ahead(&self) -> bool {
+        self.published.borrow().last_offset != self.last_offset()
+    }
+
+    fn last_offset(&self) -> i64 {
+        self.log.next_offset().get() - 1
+    }
+
+    /// Opens partitions that are new, shows the metadata, and removes partitions that are gone.
+    fn show(&mut self) {
+        self.replicas.open(&self.image);
+        let (image, last_offset) = (Arc::new(self.image.clone()), self.last_offset());
+        self.published.send_replace(Published { image: Arc::clone(&image), last_offset });
+        self.replicas.remove_gone(&image);
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use super::image::Image;
 use super::names::METADATA_TOPIC;
 use super::records::{self, Event};
 use crate::log::config::LogConfig;
+use crate::log::disk::SyncDone;
 use crate::log::manager::LogManager;
 use crate::log::recovery::OpenError;
 use crate::quorum::{self, ElectionError};
@@ -119,6 +120,11 @@ impl MetadataLog {
         let appended = self.partition.append(&batch, &rules)?;
         self.next = appended.committed_at;
         Ok(())
+    }
+
+    /// Starts to bring what was appended to the device; `done` is called once it is there.
+    pub(crate) fn start_sync(&self, done: SyncDone) -> Result<(), LogError> {
+        self.partition.start_sync(done).map_err(LogError::Sync)
     }
 
     /// Brings what was appended to the device; blocks until it is there.

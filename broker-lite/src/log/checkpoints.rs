@@ -51,17 +51,30 @@ pub(crate) fn read_offsets(
     Ok(entries.into_iter().collect())
 }
 
-/// Replaces one of the checkpoints of a data directory.
+/// Replaces one of the checkpoints of a data directory; blocks until it is on the device.
 pub(crate) fn write_offsets(
     disk: &dyn Disk,
     path: &str,
     offsets: &PartitionOffsets,
 ) -> io::Result<()> {
+    disk::replace(disk, path, text(offsets).as_bytes())
+}
+
+/// The same, but after a power failure it may be the old one or none that can be read.
+pub(crate) fn write_offsets_unsynced(
+    disk: &dyn Disk,
+    path: &str,
+    offsets: &PartitionOffsets,
+) -> io::Result<()> {
+    disk::replace_unsynced(disk, path, text(offsets).as_bytes())
+}
+
+fn text(offsets: &PartitionOffsets) -> String {
     let mut text = heading(offsets.len());
     for ((topic, index), offset) in offsets {
         let _ = writeln!(text, "{topic} {index} {offset}"); // a String takes everything
     }
-    disk::replace(disk, path, text.as_bytes())
+    text
 }
 
 /// The two lines above the entries.

@@ -7,6 +7,8 @@
 mod file;
 mod memory;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use file::FileDisk;

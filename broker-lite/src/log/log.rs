@@ -13,7 +13,7 @@ use ottla_protocol::ids::{LeaderEpoch, Offset};
 
 use super::batch::{BatchBytes, BatchView};
 use super::config::LogConfig;
-use super::disk::{self, Disk, File};
+use super::disk::{self, Disk, File, SyncDone};
 use super::epochs::Epochs;
 use super::producers::Producers;
 use super::segment::{self, Segment};
@@ -259,24 +259,43 @@ impl Log {
     /// Syncs what was appended since the last time; blocks. After a crash the indexes of the last
     /// segment are made anew, so they are not synced.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
+        self.unsynced()?.iter().try_for_each(|file| file.sync())?;
+        self.synced.ended(Offset::ZERO, self.next, &Ok(()));
+        Ok(())
+    }
+
+    /// Starts to sync what was appended since the last time, and does not wait for it: `done` is
+    /// called once it is on the device. What is appended meanwhile needs another sync.
+    pub(crate) fn start_sync(&mut self, done: SyncDone) -> io::Result<()> {
+        let files = self.unsynced()?;
+        let (synced, next) = (Arc::clone(&self.synced), self.next);
+        let done = Box::new(move |result| {
+            synced.ended(Offset::ZERO, next, &result);
+            done(result);
+        });
+        disk::start_sync_all(files, done);
+        Ok(())
+    }
+
+    /// The files that hold what was appended since the last sync. What is small and rarely changes,
+    /// names and epochs, is synced here and now.
+    fn unsynced(&mut self) -> io::Result<Vec<Arc<dyn File>>> {
         let synced = self.synced()?;
+        let mut files = Vec::new();
         if synced < self.next {
             // whether the syncs of the segments before the last have ended is not known
             let first = self.segments.partition_point(|segment| segment.base() <= synced);
             let (active, before) = split_last(&mut self.segments);
             for segment in before.iter_mut().skip(first.saturating_sub(1)) {
-                for file in segment.close(&*self.disk)? {
-                    file.sync()?;
-                }
+                files.extend(segment.close(&*self.disk)?);
             }
-            active.file().sync()?;
+            files.push(Arc::clone(active.file()));
             self.save_epochs()?;
             if std::mem::take(&mut self.dir_unsynced) {
                 self.disk.sync_dir(&self.dir)?;
             }
-            self.synced.ended(Offset::ZERO, self.next, &Ok(()));
         }
-        Ok(())
+        Ok(files)
     }
 
     /// Syncs where the epochs start, before the recovery point passes them.

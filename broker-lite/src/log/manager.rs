@@ -226,9 +226,14 @@ impl LogManager {
             next.recovery_points.insert(key.clone(), synced);
             high_watermarks.insert(key, high_watermark);
         }
-        next.write(&*self.disk)?;
+        // what a power failure makes of these only costs time, so that nobody waits for the device
+        let disk = &*self.disk;
+        checkpoints::write_offsets_unsynced(disk, RECOVERY_POINTS, &next.recovery_points)?;
+        if next.log_starts != written.log_starts {
+            checkpoints::write_offsets(disk, LOG_STARTS, &next.log_starts)?;
+        }
         *written = next;
-        checkpoints::write_offsets(&*self.disk, HIGH_WATERMARKS, &high_watermarks)
+        checkpoints::write_offsets_unsynced(disk, HIGH_WATERMARKS, &high_watermarks)
     }
 
     /// Writes down where these logs start now, so that what was deleted does not come back.

@@ -19,7 +19,7 @@ use super::append_error::AppendError;
 use super::prepare::{Codecs, PreparedBatch, ProduceRules};
 use super::waiters::Waiters;
 use crate::log::config::{LogConfig, TimestampType};
-use crate::log::disk::Disk;
+use crate::log::disk::{Disk, SyncDone};
 use crate::log::log::{Log, ReadLimit, ReadPlan};
 use crate::log::producers::Decision;
 use crate::log::recovery::{OpenArgs, OpenError, Repaired};
@@ -283,6 +283,20 @@ impl Partition {
         let synced = inner.log.sync();
         inner.failed |= synced.is_err();
         synced
+    }
+
+    /// Starts to sync what was written, off the lock: `done` is called once it is on the device, or
+    /// could not be brought there. Then nobody knows what is, and every later sync fails.
+    ///
+    /// # Errors
+    ///
+    /// It could not be started; the replica is failed then.
+    pub(crate) fn start_sync(&self, done: SyncDone) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.refuse_failed()?;
+        let started = inner.log.start_sync(done);
+        inner.failed |= started.is_err();
+        started
     }
 
     /// Up to where the log is on the device, its start, and the high watermark, for checkpoints.

@@ -1,5 +1,3 @@
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use futures::FutureExt;
 use ottla_protocol::ids::{ProducerEpoch, ProducerId, Sequence};
 use ottla_protocol::record::{
@@ -8,7 +6,8 @@ use ottla_protocol::record::{
 
 use super::*;
 use crate::log::config::CompressionType;
-use crate::log::disk::{Entry, File, LockError, LockGuard, MemoryDisk, SyncDone};
+use crate::log::disk::MemoryDisk;
+use crate::log::disk::testing::UnrulyDisk;
 use crate::replica::append_error::RecordFault;
 use crate::replica::waiters::FetchWaiter;
 
@@ -409,81 +408,15 @@ fn epochs_fence_and_end() {
     assert_eq!((end.0, end.1.get()), (LeaderEpoch(5), 2));
 }
 
-/// A disk on which writes fail when they are told to.
-#[derive(Clone, Debug, Default)]
-struct Failing {
-    disk: MemoryDisk,
-    now: Arc<AtomicBool>,
-}
-
-#[derive(Debug)]
-struct FailingFile(Arc<dyn File>, Arc<AtomicBool>);
-
-impl Disk for Failing {
-    fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn File>> {
-        let file = self.disk.open(path, create)?;
-        Ok(Arc::new(FailingFile(file, Arc::clone(&self.now))))
-    }
-    fn list(&self, dir: &str) -> io::Result<Vec<Entry>> {
-        self.disk.list(dir)
-    }
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn remove(&self, path: &str) -> io::Result<()> {
-        self.disk.remove(path)
-    }
-    fn create_dir(&self, dir: &str) -> io::Result<()> {
-        self.disk.create_dir(dir)
-    }
-    fn remove_dir(&self, dir: &str) -> io::Result<()> {
-        self.disk.remove_dir(dir)
-    }
-    fn sync_dir(&self, dir: &str) -> io::Result<()> {
-        self.disk.sync_dir(dir)
-    }
-    fn lock(&self, path: &str) -> Result<LockGuard, LockError> {
-        self.disk.lock(path)
-    }
-    fn name(&self) -> String {
-        self.disk.name()
-    }
-}
-
-impl File for FailingFile {
-    fn read_at(&self, position: u64, out: &mut [u8]) -> io::Result<usize> {
-        self.0.read_at(position, out)
-    }
-    fn append(&self, parts: &[&[u8]]) -> io::Result<()> {
-        if self.1.load(Ordering::Relaxed) {
-            self.0.append(&parts[..1])?; // some of it arrives
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.0.append(parts)
-    }
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-    fn truncate(&self, len: u64) -> io::Result<()> {
-        self.0.truncate(len)
-    }
-    fn start_sync(&self, done: SyncDone) {
-        self.0.start_sync(done);
-    }
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-}
-
 #[test]
 fn a_failed_write_ends_the_replica_until_it_is_opened_again() {
-    let disk = Failing::default();
+    let disk = UnrulyDisk::default();
     let partition = open_on(Arc::new(disk.clone()), LogConfig::default());
     produce(&partition, Sent::default().bytes()).unwrap();
-    disk.now.store(true, Ordering::Relaxed);
+    disk.fail_writes(true);
     let failed = produce(&partition, Sent::default().bytes()).unwrap_err();
     assert_eq!(failed.code(), ErrorCode::KAFKA_STORAGE_ERROR);
-    disk.now.store(false, Ordering::Relaxed);
+    disk.fail_writes(false);
     for code in [
         produce(&partition, Sent::default().bytes()).unwrap_err().code(),
         partition.read(0, 100, true, &mut BytesMut::new()).unwrap_err(),
@@ -492,6 +425,7 @@ fn a_failed_write_ends_the_replica_until_it_is_opened_again() {
         assert_eq!(code, ErrorCode::KAFKA_STORAGE_ERROR);
     }
     assert!(partition.close().is_err() && partition.sync().is_err());
+    assert!(partition.start_sync(Box::new(|_| ())).is_err());
     assert!(partition.checkpoint().is_err());
     let partition = open_on(Arc::new(disk), LogConfig::default());
     assert_eq!(partition.offsets().log_end.get(), 2, "the torn tail is cut");

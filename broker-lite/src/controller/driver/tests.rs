@@ -1,0 +1,89 @@
+use core::pin::pin;
+use core::task::Poll;
+
+use futures::poll;
+use ottla_protocol::ids::{NodeId, Uuid};
+
+use super::*;
+use crate::config::BrokerConfig;
+use crate::controller::ledger::{CreateTopics, NewTopic, Registration};
+use crate::log::disk::testing::UnrulyDisk;
+use crate::log::manager::{LogManager, MetaProperties};
+
+const NODE: NodeId = NodeId(1);
+
+fn start(disk: &UnrulyDisk) -> (Controller, ControllerHandle) {
+    let directory_id = Uuid::from_random([9; 16]);
+    let meta = || MetaProperties { cluster_id: "c".to_owned(), node_id: NODE, directory_id };
+    let logs = Arc::new(LogManager::open(Arc::new(disk.clone()), meta).unwrap());
+    let (log, image) = MetadataLog::open(&logs, NODE, 0).unwrap();
+    let clock = Clock::starting_at(0);
+    let config = BrokerConfig::new(&[]).unwrap();
+    let replicas = Arc::new(Replicas::new(NODE, logs, clock.clone(), config));
+    let (mut controller, handle) = Controller::new(image, log, clock, replicas);
+    let registration = Request::Register(Registration {
+        id: NODE,
+        incarnation: Uuid([8; 16]),
+        host: "node".into(),
+        port: 9092,
+        log_dir: directory_id,
+        features: Vec::new(),
+    });
+    for request in [registration, Request::Unfence(NODE)] {
+        controller.decide(&request).unwrap();
+    }
+    controller.commit().unwrap();
+    (controller, handle)
+}
+
+fn create(topic: &str) -> Request {
+    Request::CreateTopics(CreateTopics {
+        topics: vec![NewTopic {
+            name: topic.into(),
+            id: Uuid([5; 16]),
+            partitions: 1,
+            replication_factor: 1,
+            ..Default::default()
+        }],
+        validate_only: false,
+        defaults: (1, 1),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_is_seen_and_answered_once_it_is_on_the_device_and_holds_no_thread_up() {
+    let disk = UnrulyDisk::default();
+    let (controller, handle) = start(&disk);
+    let (_stop, stopped) = oneshot::channel();
+    let mut run = pin!(controller.run(stopped));
+    disk.hold_syncs();
+    let mut reply = pin!(handle.submit(create("t")));
+    for _ in 0..3 {
+        assert!(poll!(&mut reply).is_pending());
+        assert!(poll!(&mut run).is_pending(), "others run meanwhile");
+    }
+    assert!(handle.image().topic("t").is_none());
+    disk.end_syncs(|| Ok(()));
+    assert!(poll!(&mut run).is_pending());
+    assert!(matches!(poll!(&mut reply), Poll::Ready(Reply::Created(_))));
+    assert!(handle.image().topic("t").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_may_not_be_on_the_device_is_refused_and_so_is_every_later_one() {
+    let disk = UnrulyDisk::default();
+    let (controller, handle) = start(&disk);
+    let (_stop, stopped) = oneshot::channel();
+    let mut run = pin!(controller.run(stopped));
+    for topic in ["t", "u"] {
+        disk.hold_syncs();
+        let mut reply = pin!(handle.submit(create(topic)));
+        assert!(poll!(&mut reply).is_pending());
+        assert!(poll!(&mut run).is_pending());
+        disk.end_syncs(|| Err(io::ErrorKind::StorageFull.into()));
+        assert!(poll!(&mut run).is_pending());
+        let Poll::Ready(Reply::Refused(refusal)) = poll!(&mut reply) else { panic!("{topic}") };
+        assert_eq!(refusal.code, ErrorCode::NOT_CONTROLLER);
+    }
+    assert_eq!(handle.image().topics().count(), 0);
+}
