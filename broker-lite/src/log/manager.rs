@@ -246,7 +246,7 @@ impl LogManager {
         partitions: impl IntoIterator<Item = &'a Partition>,
     ) -> io::Result<()> {
         let mut written = self.written();
-        for partition in partitions {
+        for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
             let start = partition.offsets().log_start;
             if start > Offset::ZERO {
                 let key = (partition.topic().to_owned(), partition.index());

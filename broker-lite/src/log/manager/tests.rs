@@ -138,9 +138,13 @@ fn a_topic_made_again_inherits_nothing_from_the_checkpoints() {
     let second = manager(&disk);
     let partition = open(&second, "t");
     second.delete(&partition, Uuid([5; 16])).unwrap();
-    second.checkpoint([&*partition]).unwrap(); // who asked saw it before it was deleted
-    let points = checkpoints::read_offsets(&disk, RECOVERY_POINTS).unwrap();
-    assert_eq!(points, PartitionOffsets::new());
+    // who asked saw it before it was deleted
+    second.checkpoint([&*partition]).unwrap();
+    second.checkpoint_starts([&*partition]).unwrap();
+    for checkpoint in [RECOVERY_POINTS, LOG_STARTS] {
+        let offsets = checkpoints::read_offsets(&disk, checkpoint).unwrap();
+        assert_eq!(offsets, PartitionOffsets::new(), "{checkpoint}");
+    }
     assert_eq!(open(&second, "t").offsets().log_start, offset(0));
     drop(second);
     let third = manager(&disk); // after a crash
