@@ -15,8 +15,8 @@ const BYTES_MAX: usize = i32::MAX as usize;
 /// The most bytes of a record around its key, its value and its headers: its length, attributes,
 /// two deltas and two lengths.
 const NUMBERS_BYTES_MAX: usize = 5 + 1 + 10 + 5 + 5 + 5;
-/// How far a word stored for the sake of its first byte reaches beyond it.
-const WORD_BYTES: usize = 16;
+/// How many bytes are stored at once; so far a word stored for the sake of its first byte reaches.
+const WORD_BYTES: usize = 8;
 
 /// Which records of which producer a batch holds (KIP-98).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -76,10 +76,13 @@ fn headers_size(headers: &[Header]) -> usize {
     varint::len32(zigzag(headers.len())) + headers.iter().map(size).sum::<usize>()
 }
 
+/// The bytes of a number, the first one lowest, and how many of them count.
+type Digits = (u64, usize);
+
 /// A length or a count as records carry it. What is above 31 bits is refused before it is written.
 #[inline]
 fn zigzag(length: usize) -> u32 {
-    varint::zigzag32(i32::try_from(length).unwrap_or(i32::MAX))
+    u32::try_from(length).unwrap_or(u32::MAX) << 1 // it is not negative
 }
 
 /// The length of bytes as records carry it: -1 for null.
@@ -202,9 +205,6 @@ impl BatchBuilder {
     }
 
     /// Writes everything but the headers, for which it makes room; changes nothing if it fails.
-    ///
-    /// Numbers are packed into a register and stored as one word of fixed size, of which the part
-    /// that does not count is then cut off: faster than a copy of two or three bytes.
     #[inline]
     fn append_front(
         &mut self,
@@ -217,8 +217,7 @@ impl BatchBuilder {
         let Some(time_delta) = timestamp.0.checked_sub(first.0) else {
             return Err(AppendError::TimestampRange(first, timestamp));
         };
-        let index = i32::try_from(self.records).map_err(|_| AppendError::TooMany(self.records))?;
-        if index == i32::MAX {
+        if self.records >= i32::MAX.cast_unsigned() {
             return Err(AppendError::TooMany(self.records));
         }
         let payload = key.map_or(0, <[u8]>::len).saturating_add(value.map_or(0, <[u8]>::len));
@@ -228,61 +227,60 @@ impl BatchBuilder {
             return Err(AppendError::TooLarge { bytes: total });
         }
         // nothing fails from here on, and every length fits in 31 bits
-        let (index, time_delta) = (varint::zigzag32(index), varint::zigzag64(time_delta));
-        let (key_length, value_length) = (length(key), length(value));
-        let numbers = 1
-            + varint::len64(time_delta)
-            + varint::len32(index)
-            + varint::len32(key_length)
-            + varint::len32(value_length);
+        let time_delta = varint::zigzag64(time_delta);
+        let far = || (0, varint::len64(time_delta));
+        let near = u32::try_from(time_delta).ok();
+        let time = near.map_or_else(far, varint::spread);
+        let index = varint::spread(varint::zigzag32(self.records.cast_signed()));
+        let key_length = varint::spread(length(key));
+        let value_length = varint::spread(length(value));
+        let numbers = 1 + time.1 + index.1 + key_length.1 + value_length.1;
         let body = numbers + payload + headers_size;
         self.buffer.reserve(5 + body + WORD_BYTES);
-        self.put_front(zigzag(body), time_delta, index);
-        let (key_length, key_digits) = varint::spread(key_length);
-        let (value_length, value_digits) = varint::spread(value_length);
-        if let Some(key) = key {
-            self.put_word(key_length, key_digits);
-            self.buffer.put_slice(key);
-            self.put_word(value_length, value_digits);
+        let (length, length_digits) = varint::spread(zigzag(body));
+        let mut word = (length, length_digits + 1); // attributes: none is defined
+        word = if near.is_some() {
+            self.join(word, time)
         } else {
-            self.put_word(key_length | value_length << (8 * key_digits), key_digits + value_digits);
+            self.put_far_time(word, time_delta)
+        };
+        word = self.join(word, index);
+        word = self.join(word, key_length);
+        if let Some(key) = key {
+            self.put_word(word);
+            self.buffer.put_slice(key);
+            word = value_length;
+        } else {
+            word = self.join(word, value_length);
         }
+        self.put_word(word);
         self.buffer.put_slice(value.unwrap_or_default());
         Ok(())
     }
 
-    /// Writes length, attributes and both deltas: at most 16 bytes, unless the time is far off.
+    /// Appends `word` and a delta above 32 bits; gives an empty word.
+    #[cold]
+    fn put_far_time(&mut self, word: Digits, time_delta: u64) -> Digits {
+        self.put_word(word);
+        let (far, digits) = varint::spread_long(time_delta);
+        self.buffer.put_slice(far.get(..digits).unwrap_or_default());
+        (0, 0)
+    }
+
+    /// Puts a number behind those in `word`, which is written first if it has no room left. Numbers
+    /// are gathered in a register and stored as one word: faster than copies of two or three bytes.
     #[inline]
-    fn put_front(&mut self, length: u32, time_delta: u64, index: u32) {
-        let (length, mut digits) = varint::spread(length);
-        let mut word = u128::from(length);
-        digits += 1; // attributes: none is defined
-        let (index, index_digits) = varint::spread(index);
-        if let Ok(near) = u32::try_from(time_delta) {
-            let (near, near_digits) = varint::spread(near);
-            word |= u128::from(near) << (8 * digits);
-            digits += near_digits;
-            word |= u128::from(index) << (8 * digits);
-            self.put_long_word(word, digits + index_digits);
-        } else {
-            self.put_long_word(word, digits);
-            let (far, far_digits) = varint::spread_long(time_delta);
-            self.buffer.put_slice(far.get(..far_digits).unwrap_or_default());
-            self.put_word(index, index_digits);
+    fn join(&mut self, word: Digits, next: Digits) -> Digits {
+        if word.1 + next.1 > WORD_BYTES {
+            self.put_word(word);
+            return next;
         }
+        (word.0 | next.0 << (8 * word.1), word.1 + next.1)
     }
 
-    /// Appends the first `digits` bytes of `word`.
+    /// Appends the bytes of `word` that count.
     #[inline]
-    fn put_long_word(&mut self, word: u128, digits: usize) {
-        let end = self.buffer.len() + digits;
-        self.buffer.put_slice(&word.to_le_bytes());
-        self.buffer.truncate(end);
-    }
-
-    /// Appends the first `digits` bytes of `word`.
-    #[inline]
-    fn put_word(&mut self, word: u64, digits: usize) {
+    fn put_word(&mut self, (word, digits): Digits) {
         let end = self.buffer.len() + digits;
         self.buffer.put_slice(&word.to_le_bytes());
         self.buffer.truncate(end);
@@ -300,8 +298,7 @@ impl BatchBuilder {
 
     #[inline]
     fn put_length(&mut self, length: u32) {
-        let (word, digits) = varint::spread(length);
-        self.put_word(word, digits);
+        self.put_word(varint::spread(length));
     }
 
     #[inline]

@@ -50,6 +50,15 @@ pub(super) fn spread(value: u32) -> (u64, usize) {
     if value < 0x80 {
         return (u64::from(value), 1);
     }
+    if value < 0x4000 {
+        return (u64::from(value & 0x7f | 0x80 | (value & 0x3f80) << 1), 2);
+    }
+    spread_wide(value)
+}
+
+/// Three bytes and more: out of the way, so that what is common stays small.
+#[cold]
+fn spread_wide(value: u32) -> (u64, usize) {
     let v = u64::from(value);
     let groups = (v & 0x7f)
         | ((v & 0x3f80) << 1)
