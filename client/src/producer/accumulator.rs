@@ -198,16 +198,16 @@ impl Topic {
         if self.partitioner.rotates() {
             return queue.sticky.rotate(partitions, available);
         }
-        let current = queue.sticky.current(partitions, available);
-        let filled = queue.sticky.filled();
-        // a turn ends with a batch, so that none is cut short (KIP-794), or when it gets too long
-        let batch_ended = slot(current).is_none_or(|slot| slot.open.is_none());
-        let over = filled >= self.bounds.batch_bytes_max
-            || (batch_ended && filled >= self.bounds.gather_bytes);
-        if !over {
-            return current;
+        if let Some(current) = queue.sticky.going(partitions) {
+            // a turn ends with a batch, so that none is cut short (KIP-794), or when it is too long
+            let batch_goes_on = slot(current).is_some_and(|slot| slot.open.is_some());
+            let bounds = &self.bounds;
+            let enough = if batch_goes_on { bounds.batch_bytes_max } else { bounds.gather_bytes };
+            if queue.sticky.filled() < enough {
+                return current;
+            }
+            queue.sticky.leave();
         }
-        queue.sticky.leave();
         queue.sticky.current(partitions, available)
     }
 

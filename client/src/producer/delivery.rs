@@ -122,16 +122,20 @@ impl BatchCompletion {
     }
 
     /// The handle of the record at `index`.
+    #[inline]
     pub(crate) fn delivery(self: &Arc<Self>, index: u32, timestamp: Timestamp) -> Delivery {
         let distance = timestamp.0.wrapping_sub(self.base_timestamp.0);
         let timestamp_delta = match i32::try_from(distance) {
             Ok(delta) if delta != FAR => delta,
-            _ => {
-                self.rest().far_timestamps.push((index, timestamp));
-                FAR
-            }
+            _ => self.note_far(index, timestamp),
         };
         Delivery { completion: Arc::clone(self), index, timestamp_delta }
+    }
+
+    #[cold]
+    fn note_far(&self, index: u32, timestamp: Timestamp) -> i32 {
+        self.rest().far_timestamps.push((index, timestamp));
+        FAR
     }
 
     /// Says how many records there are. Comes before the first [`BatchCompletion::resolve`].
@@ -273,12 +277,31 @@ impl Delivery {
         if let Some(part) = self.completion.whole.get() {
             return Some(self.completion.outcome(self, part.first, part.fate.clone()));
         }
+        if self.completion.records() == 0 {
+            return None; // still open: no need for the lock
+        }
         let (first, fate) = {
             let rest = self.completion.rest();
             let part = rest.parts.iter().find(|part| part.holds(self.index))?;
             (part.first, part.fate.clone())
         };
         Some(self.completion.outcome(self, first, fate))
+    }
+
+    /// Whether all records of its batch were acknowledged, as far as they share one fate.
+    pub(super) fn is_batch_acknowledged(&self) -> bool {
+        self.completion.whole.get().is_some_and(|part| part.fate.is_ok())
+    }
+
+    /// Whether `other` is of the same batch, `distance` records behind this one.
+    pub(super) fn is_followed_by(&self, other: &Self, distance: u32) -> bool {
+        let same = Arc::ptr_eq(&self.completion, &other.completion);
+        same && other.index == self.index + distance
+    }
+
+    /// Goes on to the next record of the batch, of whose timestamp it knows nothing.
+    pub(super) fn advance(&mut self) {
+        self.index += 1;
     }
 
     /// The partition the record went to.

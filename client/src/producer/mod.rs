@@ -26,6 +26,7 @@ mod stream;
 mod verdict;
 
 use core::fmt;
+use core::future::Future;
 use std::sync::Arc;
 
 use futures::Stream;
@@ -122,9 +123,18 @@ impl Producer {
     /// # Errors
     ///
     /// [`EnqueueError`]; the record is not in the log then.
-    pub async fn enqueue(&self, record: Record<'_>) -> Result<Delivery, EnqueueError> {
-        let topic = self.topic_of(&record)?;
-        self.shared().enqueue(&topic, &record).await
+    #[expect(clippy::manual_async_fn, reason = "an async fn moves the record once more")]
+    pub fn enqueue(
+        &self,
+        record: Record<'_>,
+    ) -> impl Future<Output = Result<Delivery, EnqueueError>> + Send {
+        async move {
+            let topic = self.topic_of(&record)?;
+            match self.shared().append(&topic, &record, None) {
+                Ok(delivery) => Ok(delivery),
+                Err(blocked) => self.shared().enqueue_later(&topic, &record, blocked).await,
+            }
+        }
     }
 
     /// Puts a record in its batch if that needs no waiting. The record stays the caller's.
@@ -211,14 +221,20 @@ pub struct TopicProducer {
 }
 
 impl TopicProducer {
+    #[inline]
     fn check(&self, record: &Record<'_>) -> Result<(), EnqueueError> {
         match record.topic() {
-            Some(other) if other != &**self.topic.name() => Err(EnqueueError::WrongTopic {
-                record: Str::from(other),
-                handle: self.topic.name().clone(),
-            }),
-            _ => Ok(()),
+            None => Ok(()),
+            Some(name) => self.check_name(name),
         }
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), EnqueueError> {
+        if *name == **self.topic.name() {
+            return Ok(());
+        }
+        let (record, handle) = (Str::from(name), self.topic.name().clone());
+        Err(EnqueueError::WrongTopic { record, handle })
     }
 
     /// The topic's name.
@@ -241,9 +257,19 @@ impl TopicProducer {
     /// # Errors
     ///
     /// As [`Producer::enqueue`], and [`EnqueueError::WrongTopic`].
-    pub async fn enqueue(&self, record: Record<'_>) -> Result<Delivery, EnqueueError> {
-        self.check(&record)?;
-        self.producer.shared().enqueue(&self.topic, &record).await
+    #[expect(clippy::manual_async_fn, reason = "an async fn moves the record once more")]
+    pub fn enqueue(
+        &self,
+        record: Record<'_>,
+    ) -> impl Future<Output = Result<Delivery, EnqueueError>> + Send {
+        async move {
+            self.check(&record)?;
+            let shared = self.producer.shared();
+            match shared.append(&self.topic, &record, None) {
+                Ok(delivery) => Ok(delivery),
+                Err(blocked) => shared.enqueue_later(&self.topic, &record, blocked).await,
+            }
+        }
     }
 
     /// As [`Producer::try_enqueue`].

@@ -110,13 +110,19 @@ impl Sticky {
 
     /// The partition that is being filled. `available` says which ones have a leader.
     pub(crate) fn current(&mut self, partitions: u32, available: impl Fn(u32) -> bool) -> u32 {
-        if let Some(current) = self.current.filter(|current| *current < partitions) {
+        if let Some(current) = self.going(partitions) {
             return current;
         }
         let next = self.pick(partitions, available);
         self.current = Some(next);
         self.bytes = 0;
         next
+    }
+
+    /// The partition that is being filled, if its turn has begun.
+    #[inline]
+    pub(crate) fn going(&self, partitions: u32) -> Option<u32> {
+        self.current.filter(|current| *current < partitions)
     }
 
     /// Counts what went to the current partition.

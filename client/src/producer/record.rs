@@ -20,6 +20,7 @@ enum Held<'a> {
 impl Payload<'_> {
     /// The bytes.
     #[must_use]
+    #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
             Held::Borrowed(bytes) => bytes,
@@ -109,11 +110,13 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// A record without a topic, for a handle that has one ([`super::TopicProducer`]).
+    #[inline]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// A record for `topic`.
+    #[inline]
     pub fn to(topic: &'a str) -> Self {
         Self { topic: Some(Name::Borrowed(topic)), ..Self::default() }
     }
@@ -167,6 +170,7 @@ impl<'a> Record<'a> {
 
     /// The topic, if it has one.
     #[must_use]
+    #[inline]
     pub fn topic(&self) -> Option<&str> {
         self.topic.as_ref().map(|name| match name {
             Name::Borrowed(name) => name,
@@ -174,22 +178,27 @@ impl<'a> Record<'a> {
         })
     }
 
+    #[inline]
     pub(crate) fn chosen_partition(&self) -> Option<PartitionIndex> {
         self.partition
     }
 
+    #[inline]
     pub(crate) fn chosen_timestamp(&self) -> Option<Timestamp> {
         self.timestamp
     }
 
+    #[inline]
     pub(crate) fn key_bytes(&self) -> Option<&[u8]> {
         self.key.as_ref().map(Payload::as_slice)
     }
 
+    #[inline]
     pub(crate) fn value_bytes(&self) -> Option<&[u8]> {
         self.value.as_ref().map(Payload::as_slice)
     }
 
+    #[inline]
     pub(crate) fn header_list(&self) -> &[Header] {
         &self.headers
     }

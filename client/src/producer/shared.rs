@@ -1,10 +1,13 @@
 //! What the handles of a producer and its driver share.
 
+use core::future::ready;
 use core::ops::Deref;
 use core::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use ottla_protocol::Str;
 use ottla_protocol::ids::Timestamp;
 use ottla_runtime::{Instant, watch};
@@ -126,22 +129,21 @@ impl Shared {
     }
 
     /// Waits for what keeps `record` out of its batch, then puts it there. Cancel safe: until it
-    /// returns, the record is in no batch.
-    #[inline]
-    pub(super) async fn enqueue(
-        &self,
-        topic: &Topic,
-        record: &Record<'_>,
-    ) -> Result<Delivery, EnqueueError> {
-        match self.append(topic, record, None) {
-            Ok(delivery) => Ok(delivery),
-            Err(Blocked::Refused(why)) => Err(why),
-            // boxed, so that the future of the common case is small
-            Err(blocked) => Box::pin(self.enqueue_later(topic, record, blocked)).await,
+    /// returns, the record is in no batch. Boxed, so that the future of the common case is small.
+    #[cold]
+    pub(super) fn enqueue_later<'a>(
+        &'a self,
+        topic: &'a Topic,
+        record: &'a Record<'_>,
+        blocked: Blocked,
+    ) -> BoxFuture<'a, Result<Delivery, EnqueueError>> {
+        match blocked {
+            Blocked::Refused(why) => ready(Err(why)).boxed(),
+            blocked => self.enqueue_within_max_block(topic, record, blocked).boxed(),
         }
     }
 
-    async fn enqueue_later(
+    async fn enqueue_within_max_block(
         &self,
         topic: &Topic,
         record: &Record<'_>,

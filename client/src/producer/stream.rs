@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, Sink, Stream, StreamExt as _};
 
+use super::accumulator::Topic;
 use super::delivery::Delivery;
 use super::error::{EnqueueError, SendError, TryEnqueueError};
 use super::record::Record;
@@ -29,9 +30,9 @@ pub struct SendAllError {
     pub first: SendError,
 }
 
-/// How many records may lie behind the oldest that has no fate. Those that have theirs give their
+/// How many records, or runs of them, may lie behind the oldest that has no fate. Those that have theirs give their
 /// memory back to the buffer, so that one partition without a leader would keep any number here.
-const DELIVERIES_MAX: usize = 1 << 18; // 16 bytes each
+const DELIVERIES_MAX: usize = 1 << 18; // 16 or 24 bytes each
 
 /// How records fared so far.
 #[derive(Default)]
@@ -53,16 +54,81 @@ impl Tally {
     }
 }
 
+/// Records of one batch, each behind the one before.
+struct Run {
+    /// The first that is not counted.
+    next: Delivery,
+    records: u32,
+}
+
+impl Run {
+    /// Takes the next record of the batch in, if it is that.
+    fn extend(&mut self, delivery: &Delivery) -> bool {
+        let follows = self.next.is_followed_by(delivery, self.records);
+        self.records += u32::from(follows);
+        follows
+    }
+
+    /// Counts those that have their fate; says whether all have.
+    fn count(&mut self, tally: &mut Tally) -> bool {
+        while self.records > 0 {
+            if self.next.is_batch_acknowledged() {
+                tally.acknowledged += u64::from(core::mem::take(&mut self.records));
+                break;
+            }
+            let Some(outcome) = self.next.outcome() else { return false };
+            self.count_next(outcome, tally);
+        }
+        true
+    }
+
+    fn count_next(&mut self, outcome: Result<RecordMetadata, SendError>, tally: &mut Tally) {
+        tally.count(outcome);
+        self.next.advance();
+        self.records -= 1;
+    }
+
+    /// Waits until all have their fate.
+    async fn wait(mut self, tally: &mut Tally) {
+        while !self.count(tally) {
+            let outcome = (&mut self.next).await;
+            self.count_next(outcome, tally);
+        }
+    }
+}
+
+/// Enqueues a record. `last`: the topic of the one before, which is most often this one's too.
+#[inline]
+async fn enqueue(
+    shared: &Shared,
+    last: &mut Option<Arc<Topic>>,
+    record: &Record<'_>,
+) -> Result<Delivery, EnqueueError> {
+    let name = record.topic().ok_or(EnqueueError::NoTopic)?;
+    let known = last.take().filter(|topic| **topic.name() == *name);
+    let topic = last.insert(known.unwrap_or_else(|| shared.topic(name)));
+    match shared.append(topic, record, None) {
+        Ok(delivery) => Ok(delivery),
+        Err(blocked) => shared.enqueue_later(topic, record, blocked).await,
+    }
+}
+
 pub(super) async fn send_all<'r>(
     producer: &Producer,
     records: impl Stream<Item = Record<'r>>,
 ) -> Result<u64, SendAllError> {
     let mut records = pin!(records);
     let mut tally = Tally::default();
-    let mut deliveries: VecDeque<Delivery> = VecDeque::new();
+    let mut runs: VecDeque<Run> = VecDeque::new();
+    let mut topic = None;
     while let Some(record) = records.next().await {
-        match producer.enqueue(record).await {
-            Ok(delivery) => deliveries.push_back(delivery),
+        match enqueue(producer.shared(), &mut topic, &record).await {
+            Ok(delivery) => {
+                if runs.back_mut().is_some_and(|run| run.extend(&delivery)) {
+                    continue; // a look for each batch is enough
+                }
+                runs.push_back(Run { next: delivery, records: 1 });
+            }
             Err(why) => {
                 let fatal = why.is_fatal();
                 tally.count(Err(why.into()));
@@ -71,20 +137,19 @@ pub(super) async fn send_all<'r>(
                 }
             }
         }
-        while let Some(outcome) = deliveries.front().and_then(Delivery::outcome) {
-            deliveries.pop_front();
-            tally.count(outcome);
+        while runs.front_mut().is_some_and(|run| run.count(&mut tally)) {
+            runs.pop_front();
         }
-        if deliveries.len() >= DELIVERIES_MAX
-            && let Some(front) = deliveries.pop_front()
+        if runs.len() >= DELIVERIES_MAX
+            && let Some(front) = runs.pop_front()
         {
             let _hurry = producer.shared().hurry();
-            tally.count(front.await);
+            front.wait(&mut tally).await;
         }
     }
     let _hurry = producer.shared().hurry();
-    for delivery in deliveries {
-        tally.count(delivery.await);
+    for run in runs {
+        run.wait(&mut tally).await;
     }
     let Tally { acknowledged, failed, first } = tally;
     first.map_or(Ok(acknowledged), |first| Err(SendAllError { acknowledged, failed, first }))

@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::SinkExt as _;
-use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Uuid};
+use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Timestamp, Uuid};
 use ottla_protocol::messages::metadata::{
     MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -21,6 +21,7 @@ use tracing::{Event, Level, Subscriber, span};
 use super::*;
 use crate::Client;
 use crate::net::tests::{Peer, encode};
+use crate::producer::delivery::{BatchCompletion, Receipt};
 
 fn metadata() -> MetadataResponse {
     let broker = MetadataResponseBroker {
@@ -91,6 +92,26 @@ async fn a_flush_of_a_sink_does_not_linger() {
         assert_eq!(clock.now(), Instant::ZERO, "no time has passed");
         assert!(!producer.shared().is_hurried(), "the next records may linger");
     }
+}
+
+#[test]
+fn a_run_counts_each_record_also_of_a_batch_that_was_split() {
+    let (topic, time) = (Str::from_static("t"), Timestamp(0));
+    let batch = Arc::new(BatchCompletion::new(topic, PartitionIndex(0), time));
+    let mut run = Run { next: batch.delivery(0, time), records: 1 };
+    assert!((1..5).all(|index| run.extend(&batch.delivery(index, time))));
+    assert!(!run.extend(&batch.delivery(6, time)), "not the next one");
+    let mut tally = Tally::default();
+    assert!(!run.count(&mut tally), "the batch is open");
+    batch.close(7);
+    let receipt = Receipt { base_offset: None, log_append_time: None };
+    batch.resolve(0, 2, Ok(receipt));
+    assert!(!run.count(&mut tally));
+    assert_eq!((tally.acknowledged, tally.failed), (2, 0));
+    let why = SendError::Closed { possibly_written: false };
+    batch.resolve(2, 5, Err(Arc::new(why.into())));
+    assert!(run.count(&mut tally));
+    assert_eq!((tally.acknowledged, tally.failed), (2, 3));
 }
 
 /// Counts warnings.
