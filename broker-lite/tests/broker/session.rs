@@ -2,7 +2,9 @@
 
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::header::decode_response;
+use ottla_protocol::ids::NodeId;
 use ottla_protocol::messages::api_versions::ApiVersionsRequest;
+use ottla_protocol::messages::find_coordinator::FindCoordinatorRequest;
 use ottla_protocol::messages::metadata::MetadataRequest;
 
 use crate::raw::{Raw, cluster, metadata};
@@ -49,6 +51,33 @@ async fn a_software_name_out_of_pattern_is_refused() {
     let odd = ApiVersionsRequest { client_software_name: "a b".into(), ..hello() };
     assert_eq!(raw.call(&odd, 3).await.error_code, ErrorCode::INVALID_REQUEST);
     assert_eq!(raw.call(&hello(), 3).await.error_code, ErrorCode::NONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_coordinates_every_group_and_no_transaction() {
+    let cluster = cluster().start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    for version in 0..=6 {
+        let asked = FindCoordinatorRequest {
+            key: if version < 4 { "g".into() } else { "".into() },
+            coordinator_keys: if version < 4 { Vec::new() } else { vec!["g".into()] },
+            ..Default::default()
+        };
+        let found = raw.call(&asked, version).await;
+        let (code, node, host, port) = match found.coordinators.first() {
+            Some(first) => (first.error_code, first.node_id, &first.host, first.port),
+            None => (found.error_code, found.node_id, &found.host, found.port),
+        };
+        let expected = (ErrorCode::NONE, Some(NodeId(1)), "node", 9092);
+        assert_eq!((code, node, &host[..], port), expected, "version {version}");
+    }
+    let asked = FindCoordinatorRequest {
+        key_type: 1,
+        coordinator_keys: vec!["t".into()],
+        ..Default::default()
+    };
+    let refused = &raw.call(&asked, 6).await.coordinators[0];
+    assert_eq!(refused.error_code, ErrorCode::UNSUPPORTED_VERSION);
 }
 
 #[tokio::test(start_paused = true)]
