@@ -1,4 +1,7 @@
 //! CreateTopics.
+//!
+//! -1 stands for the broker's default in every version. Kafka's client refuses to ask so below
+//! version 4 (KIP-464), its broker does not look, and kafkajs counts on that.
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
@@ -14,9 +17,6 @@ use crate::config::TOPIC_SETTINGS;
 use crate::controller::ledger::{CreateTopics, CreatedTopic, NewTopic, Refusal, Reply, Request};
 use crate::net::Close;
 
-/// From here on -1 stands for the broker's default (KIP-464).
-const TAKES_DEFAULTS: i16 = 4;
-
 impl Handler for CreateTopicsRequest {
     fn names(&self, _: &Broker, topic: Option<&str>, partition: Option<i32>) -> bool {
         let named = |asked: &CreatableTopic| topic.is_none_or(|topic| asked.name == topic);
@@ -28,9 +28,7 @@ impl Handler for CreateTopicsRequest {
         let mut results: Vec<Option<CreatableTopicResult>> = Vec::new();
         let mut wanted = Vec::new();
         for topic in &self.topics {
-            let refused = context.verdict.error_for(&topic.name, None).map(fault);
-            let refused = refused.or_else(|| needs_numbers(topic, context.version));
-            match refused {
+            match context.verdict.error_for(&topic.name, None).map(fault) {
                 Some(refusal) => results.push(Some(failed(&topic.name, &refusal))),
                 None => {
                     results.push(None);
@@ -61,21 +59,6 @@ impl Handler for CreateTopicsRequest {
 
 fn fault(code: ErrorCode) -> Refusal {
     Refusal { code, message: code.meaning().to_owned() }
-}
-
-/// Before -1 meant something, both numbers were needed unless replicas were assigned by hand.
-fn needs_numbers(topic: &CreatableTopic, version: i16) -> Option<Refusal> {
-    if version >= TAKES_DEFAULTS || !topic.assignments.is_empty() {
-        None
-    } else if topic.num_partitions == -1 {
-        let message = "Number of partitions must be set below version 4.".to_owned();
-        Some(Refusal { code: ErrorCode::INVALID_PARTITIONS, message })
-    } else if topic.replication_factor == -1 {
-        let message = "Replication factor must be set below version 4.".to_owned();
-        Some(Refusal { code: ErrorCode::INVALID_REPLICATION_FACTOR, message })
-    } else {
-        None
-    }
 }
 
 fn new_topic(broker: &Broker, topic: &CreatableTopic) -> NewTopic {

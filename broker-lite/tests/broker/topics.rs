@@ -44,6 +44,19 @@ async fn metadata_speaks_of_topics_in_every_version() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn defaults_can_be_had_in_every_version() {
+    let cluster = cluster().config("num.partitions", "4").start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    for version in 2..=7 {
+        let name = format!("t{version}");
+        let made = raw.call(&create(vec![topic(&name, -1)]), version).await;
+        assert_eq!(made.topics[0].error_code, ErrorCode::NONE, "version {version}");
+        let response = raw.call(&metadata(&[&name]), 9).await;
+        assert_eq!(response.topics[0].partitions.len(), 4, "version {version}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_topic_asked_for_is_made_and_there_the_next_time() {
     let cluster = cluster().config("num.partitions", "4").start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;
