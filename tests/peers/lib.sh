@@ -25,7 +25,10 @@ data=
 codecs=(none gzip snappy lz4 zstd)
 
 finish() {
-  [ -z "$broker_pid" ] || kill -KILL "$broker_pid" 2>/dev/null || true
+  if [ -n "$broker_pid" ]; then
+    kill -KILL "$broker_pid" 2>/dev/null || true
+    wait "$broker_pid" 2>/dev/null || true
+  fi
   rm -rf "$work"
 }
 trap finish EXIT
