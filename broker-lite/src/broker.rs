@@ -104,6 +104,11 @@ impl Broker {
 }
 
 impl Broker {
+    /// Where its data lies.
+    pub(crate) fn data_dir(&self) -> String {
+        self.logs.disk().name()
+    }
+
     /// Makes sure that what was deleted from these partitions stays deleted; blocks.
     ///
     /// # Errors

@@ -2,10 +2,13 @@
 
 mod broker;
 mod definition;
+mod known;
 mod topic;
 
-pub(crate) use broker::BrokerConfig;
-pub(crate) use topic::{Synonym, TOPIC_SETTINGS, check_topic_setting, log_config};
+pub(crate) use broker::{BrokerConfig, check_broker_setting, is_dynamic};
+pub(crate) use definition::items;
+pub(crate) use known::{Known, Role};
+pub(crate) use topic::{Source, Synonym, TOPIC_SETTINGS, check_topic_setting, log_config};
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -23,6 +26,9 @@ pub enum ConfigError {
     /// listen, what to advertise, where the data lies.
     #[error("setting {0} is not supported here (addresses and directories: see the builder)")]
     Unsupported(&'static str),
+    /// This broker acts on it, but reads it only when it starts.
+    #[error("cannot update these configs dynamically: [{0}]")]
+    Static(&'static str),
     /// The value is malformed or out of range.
     #[error("{name}={value}: {expected} expected")]
     Invalid {

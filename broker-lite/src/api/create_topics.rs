@@ -91,8 +91,9 @@ fn created(
 ) -> CreatableTopicResult {
     let given = asked.configs.iter().filter_map(|c| Some((&c.name, c.value.as_ref()?)));
     let given = given.map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let config = broker.config.altered(&broker.controller.image());
     let configs = TOPIC_SETTINGS.iter().filter_map(|setting| {
-        let level = setting.levels(&broker.config, &given).into_iter().next()?;
+        let level = setting.levels(&config, &given).into_iter().next()?;
         Some(CreatableTopicConfigs {
             name: Str::from_static(setting.definition.name),
             value: Some(level.value.into()),

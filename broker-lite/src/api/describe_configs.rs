@@ -1,4 +1,5 @@
-//! DescribeConfigs: the settings of topics and of this broker that are acted on.
+//! DescribeConfigs: the settings of topics and of this broker. All of Kafka's are shown; those that
+//! can be altered are not read-only, and the documentation says which are acted on.
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
@@ -10,13 +11,10 @@ use ottla_protocol::messages::describe_configs::{
 
 use super::{Context, Handler};
 use crate::broker::Broker;
-use crate::config::{BrokerConfig, TOPIC_SETTINGS};
+use crate::config::{BrokerConfig, Known, Role, Source, Synonym, TOPIC_SETTINGS, is_dynamic};
+use crate::controller::image::Image;
 use crate::controller::names;
 use crate::net::Close;
-
-/// Kafka's numbers for where a broker setting comes from: the configuration file, or nowhere.
-const STATIC_BROKER_CONFIG: i8 = 4;
-const DEFAULT_CONFIG: i8 = 5;
 
 type Described = Result<Vec<DescribeConfigsResourceResult>, (ErrorCode, String)>;
 
@@ -30,10 +28,12 @@ impl Handler for DescribeConfigsRequest {
     }
 
     async fn handle(self, context: &Context) -> Result<Option<DescribeConfigsResponse>, Close> {
+        let documentation = self.include_documentation;
+        let show = Show { synonyms: self.include_synonyms, documentation };
         let results = self.resources.iter().map(|resource| {
             let described = match context.verdict.error_for(&resource.resource_name, None) {
                 Some(code) => Err((code, code.meaning().to_owned())),
-                None => describe(context, resource, self.include_synonyms),
+                None => describe(context, resource, show),
             };
             let (error, mut configs) = match described {
                 Ok(configs) => (None, configs),
@@ -56,15 +56,15 @@ impl Handler for DescribeConfigsRequest {
     }
 }
 
-fn describe(context: &Context, resource: &DescribeConfigsResource, synonyms: bool) -> Described {
+fn describe(context: &Context, resource: &DescribeConfigsResource, show: Show) -> Described {
     let broker = &context.broker;
     let name = &resource.resource_name;
     match resource.resource_type {
-        RESOURCE_TYPE_TOPIC => topic(broker, name, synonyms),
-        // an empty name asks for cluster-wide dynamic settings: there are none yet
-        RESOURCE_TYPE_BROKER if name.is_empty() => Ok(Vec::new()),
+        RESOURCE_TYPE_TOPIC => topic(broker, name, show),
+        // an empty name asks for what was altered for all brokers
+        RESOURCE_TYPE_BROKER if name.is_empty() => Ok(cluster_settings(broker, show)),
         RESOURCE_TYPE_BROKER if name.parse() == Ok(broker.node.0) => {
-            Ok(static_settings(&broker.config, synonyms))
+            Ok(broker_settings(broker, show))
         }
         RESOURCE_TYPE_BROKER => {
             let message =
@@ -78,7 +78,7 @@ fn describe(context: &Context, resource: &DescribeConfigsResource, synonyms: boo
     }
 }
 
-fn topic(broker: &Broker, name: &Str, synonyms: bool) -> Described {
+fn topic(broker: &Broker, name: &Str, show: Show) -> Described {
     if let Err(error) = names::check(name) {
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()));
     }
@@ -88,53 +88,109 @@ fn topic(broker: &Broker, name: &Str, synonyms: bool) -> Described {
         return Err((code, code.meaning().to_owned()));
     }
     let given = image.topic_config(name);
-    let settings = TOPIC_SETTINGS.iter().filter_map(|setting| {
-        let levels = setting.levels(&broker.config, &given);
-        let first = levels.first()?;
-        Some(DescribeConfigsResourceResult {
-            name: Str::from_static(setting.definition.name),
-            value: Some(first.value.as_str().into()),
-            config_source: first.source.code(),
-            config_type: setting.definition.type_code(),
-            synonyms: if synonyms {
-                let synonym = |level: &crate::config::Synonym| DescribeConfigsSynonym {
-                    name: Str::from_static(level.name),
-                    value: Some(level.value.as_str().into()),
-                    source: level.source.code(),
-                    ..Default::default()
-                };
-                levels.iter().map(synonym).collect()
-            } else {
-                Vec::new()
-            },
-            ..Default::default()
-        })
+    let config = broker.config.altered(&image);
+    let settings = Known::all(Role::Topic).filter_map(|known| {
+        let Some(setting) = TOPIC_SETTINGS.iter().find(|s| s.definition.name == known.name) else {
+            return (!known.internal).then(|| show.not_acted_on(&known));
+        };
+        let levels = setting.levels(&config, &given);
+        if known.internal && levels.is_empty() {
+            return None;
+        }
+        let effect = if setting.is_acted_on() { ACTED_ON } else { STORED };
+        Some(show.setting(&known, &levels, (false, effect)))
     });
     Ok(settings.collect())
 }
 
-fn static_settings(config: &BrokerConfig, synonyms: bool) -> Vec<DescribeConfigsResourceResult> {
-    let settings = BrokerConfig::definitions().iter().map(|definition| {
-        let given = config.given(definition.name);
-        let levels = [(given, STATIC_BROKER_CONFIG), (definition.default, DEFAULT_CONFIG)];
-        let levels = levels.into_iter().filter_map(|(value, source)| Some((value?, source)));
-        let levels: Vec<_> = levels.collect();
-        let source = if given.is_some() { STATIC_BROKER_CONFIG } else { DEFAULT_CONFIG };
-        let synonym = |(value, source): &(&str, i8)| DescribeConfigsSynonym {
-            name: Str::from_static(definition.name),
-            value: Some((*value).into()),
-            source: *source,
+fn broker_settings(broker: &Broker, show: Show) -> Vec<DescribeConfigsResourceResult> {
+    let image = broker.controller.image();
+    let config = broker.config.altered(&image);
+    let settings = Known::all(Role::Broker).filter_map(|known| {
+        let name = known.name;
+        let Some(definition) = BrokerConfig::definitions().iter().find(|d| d.name == name) else {
+            if let Some(value) = built(broker, &image, name) {
+                let level = Synonym { name, value, source: Source::StaticBroker };
+                return Some(show.setting(&known, &[level], (true, ACTED_ON)));
+            }
+            return (!known.internal).then(|| show.not_acted_on(&known));
+        };
+        let level = |(value, source): (&str, Source)| Synonym { name, value: value.into(), source };
+        let default = definition.default.map(|value| (value, Source::Default));
+        let levels: Vec<Synonym> = config.given(name).chain(default).map(level).collect();
+        let effect = if name.starts_with("log.retention.") { STORED } else { ACTED_ON };
+        Some(show.setting(&known, &levels, (!is_dynamic(name), effect)))
+    });
+    settings.collect()
+}
+
+/// What the broker's builder says instead of a setting.
+fn built(broker: &Broker, image: &Image, name: &str) -> Option<String> {
+    match name {
+        "advertised.listeners" => {
+            let broker = image.broker(broker.node)?;
+            Some(format!("PLAINTEXT://{}:{}", broker.host, broker.port))
+        }
+        "log.dirs" => Some(broker.data_dir()),
+        _ => None,
+    }
+}
+
+fn cluster_settings(broker: &Broker, show: Show) -> Vec<DescribeConfigsResourceResult> {
+    let altered = broker.controller.image().config(RESOURCE_TYPE_BROKER, "");
+    let settings = altered.iter().filter_map(|(name, value)| {
+        let known = Known::find(Role::Broker, name)?;
+        let source = Source::DynamicDefault;
+        let level = Synonym { name: known.name, value: value.clone(), source };
+        Some(show.setting(&known, &[level], (false, ACTED_ON)))
+    });
+    settings.collect()
+}
+
+/// Documentation, as far as it is this broker's to give.
+const ACTED_ON: &str = "This broker acts on it.";
+const STORED: &str = "This broker stores it and does not act on it yet.";
+const NOT_ACTED_ON: &str = "This broker does not act on it, so that it cannot be set.";
+
+/// What the client wants to see.
+#[derive(Clone, Copy)]
+struct Show {
+    synonyms: bool,
+    documentation: bool,
+}
+
+impl Show {
+    /// A setting with the levels at which it has a value, whether it is read-only, and what it does.
+    fn setting(
+        self,
+        known: &Known,
+        levels: &[Synonym],
+        (read_only, effect): (bool, &'static str),
+    ) -> DescribeConfigsResourceResult {
+        let first = levels.first();
+        let synonym = |level: &Synonym| DescribeConfigsSynonym {
+            name: Str::from_static(level.name),
+            value: Some(level.value.as_str().into()),
+            source: level.source.code(),
             ..Default::default()
         };
         DescribeConfigsResourceResult {
-            name: Str::from_static(definition.name),
-            value: config.value(definition.name).map(Into::into),
-            read_only: true, // nothing changes while the broker runs yet
-            config_source: source,
-            config_type: definition.type_code(),
-            synonyms: if synonyms { levels.iter().map(synonym).collect() } else { Vec::new() },
+            name: Str::from_static(known.name),
+            value: first.filter(|_| !known.is_secret()).map(|level| level.value.as_str().into()),
+            read_only,
+            config_source: first.map_or(Source::Default, |level| level.source).code(),
+            is_sensitive: known.is_secret(),
+            synonyms: levels.iter().filter(|_| self.synonyms).map(synonym).collect(),
+            config_type: known.type_code(),
+            documentation: self.documentation.then(|| Str::from_static(effect)),
             ..Default::default()
         }
-    });
-    settings.collect()
+    }
+
+    fn not_acted_on(self, known: &Known) -> DescribeConfigsResourceResult {
+        let name = known.name;
+        let level = |value: &str| Synonym { name, value: value.into(), source: Source::Default };
+        let levels: Vec<Synonym> = known.default.map(level).into_iter().collect();
+        self.setting(known, &levels, (true, NOT_ACTED_ON))
+    }
 }

@@ -1,5 +1,6 @@
 //! Which APIs are served and by whom.
 
+use ottla_protocol::messages::alter_configs::AlterConfigsRequest;
 use ottla_protocol::messages::api_versions::ApiVersionsRequest;
 use ottla_protocol::messages::create_partitions::CreatePartitionsRequest;
 use ottla_protocol::messages::create_topics::CreateTopicsRequest;
@@ -9,7 +10,9 @@ use ottla_protocol::messages::describe_cluster::DescribeClusterRequest;
 use ottla_protocol::messages::describe_configs::DescribeConfigsRequest;
 use ottla_protocol::messages::fetch::FetchRequest;
 use ottla_protocol::messages::find_coordinator::FindCoordinatorRequest;
+use ottla_protocol::messages::incremental_alter_configs::IncrementalAlterConfigsRequest;
 use ottla_protocol::messages::init_producer_id::InitProducerIdRequest;
+use ottla_protocol::messages::list_config_resources::ListConfigResourcesRequest;
 use ottla_protocol::messages::list_offsets::ListOffsetsRequest;
 use ottla_protocol::messages::metadata::MetadataRequest;
 use ottla_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochRequest;
@@ -31,8 +34,11 @@ pub(crate) static TABLE: &[Row] = &[
     row::<InitProducerIdRequest>(),
     row::<OffsetForLeaderEpochRequest>(),
     row::<DescribeConfigsRequest>(),
+    row::<AlterConfigsRequest>(),
     row::<CreatePartitionsRequest>(),
+    row::<IncrementalAlterConfigsRequest>(),
     row::<DescribeClusterRequest>(),
+    row::<ListConfigResourcesRequest>(),
 ];
 
 #[cfg(test)]

@@ -2,9 +2,13 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::definition::{Definition, Kind};
+use super::known::{Known, Role};
+use super::topic::Source;
 use super::{ConfigError, nearest};
+use crate::controller::image::{BROKER_RESOURCE, Image};
 
 /// Every setting this broker takes, in the order of their names. Where it listens and where its data
 /// lies the builder says, so `listeners`, `advertised.listeners` and `log.dirs` are not among them.
@@ -50,8 +54,24 @@ pub(super) const CODECS: Kind =
 /// The smallest segment. A topic's `internal.segment.bytes` may say less.
 pub(super) const SEGMENT_BYTES_MIN: i32 = 1024 * 1024;
 
-/// Every broker setting of Kafka 4.4, one a line.
-const KAFKA_NAMES: &str = include_str!("kafka-names.txt");
+/// The settings of [`SETTINGS`] that can be altered while the broker runs, as in Kafka; what they
+/// give to topics takes effect at once.
+const DYNAMIC: &[&str] = &[
+    "compression.type",
+    "log.cleanup.policy",
+    "log.index.interval.bytes",
+    "log.index.size.max.bytes",
+    "log.message.timestamp.after.max.ms",
+    "log.message.timestamp.before.max.ms",
+    "log.message.timestamp.type",
+    "log.retention.bytes",
+    "log.retention.ms",
+    "log.roll.ms",
+    "log.segment.bytes",
+    "message.max.bytes",
+    "min.insync.replicas",
+    "producer.id.expiration.ms",
+];
 
 const fn setting(name: &'static str, kind: Kind, default: Option<&'static str>) -> Definition {
     Definition { name, kind, default }
@@ -61,6 +81,8 @@ const fn setting(name: &'static str, kind: Kind, default: Option<&'static str>) 
 #[derive(Clone, Debug)]
 pub(crate) struct BrokerConfig {
     given: BTreeMap<&'static str, String>,
+    /// What was altered for this broker while it ran, and for all brokers.
+    altered: [(Source, Arc<BTreeMap<String, String>>); 2],
     /// `node.id`.
     pub(crate) node_id: i32,
     /// `num.partitions`: how many an auto-created topic gets.
@@ -79,8 +101,6 @@ pub(crate) struct BrokerConfig {
     pub(crate) request_bytes_max: usize,
     /// `fetch.max.bytes`: how much one Fetch may ask for.
     pub(crate) fetch_bytes_max: usize,
-    /// `producer.id.expiration.ms`.
-    pub(crate) producer_expiration_ms: i64,
 }
 
 impl BrokerConfig {
@@ -113,9 +133,19 @@ impl BrokerConfig {
             ),
             request_bytes_max: config.size("socket.request.max.bytes"),
             fetch_bytes_max: config.size("fetch.max.bytes"),
-            producer_expiration_ms: config.long("producer.id.expiration.ms"),
+            altered: [Source::DynamicBroker, Source::DynamicDefault].map(|s| (s, Arc::default())),
             given,
         })
+    }
+
+    /// The same broker with what the metadata says of it and of all brokers.
+    #[must_use]
+    pub(crate) fn altered(&self, image: &Image) -> Self {
+        let mut this = self.clone();
+        let [node, all] = &mut this.altered;
+        node.1 = image.config(BROKER_RESOURCE, &self.node_id.to_string());
+        all.1 = image.config(BROKER_RESOURCE, "");
+        this
     }
 
     /// `num.partitions` and `default.replication.factor`.
@@ -129,15 +159,43 @@ impl BrokerConfig {
         SETTINGS
     }
 
-    /// What was set, `None` if nothing was.
-    pub(crate) fn given(&self, name: &str) -> Option<&str> {
-        self.given.get(name).map(String::as_str)
+    /// The values that were set for `name`, the one that counts first.
+    pub(crate) fn given<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a str, Source)> {
+        let altered = self.altered.iter();
+        let altered = altered.filter_map(|(source, map)| Some((map.get(name)?.as_str(), *source)));
+        let given = self.given.get(name).map(|value| (value.as_str(), Source::StaticBroker));
+        altered.chain(given)
     }
 
-    /// What was set or else the default, `None` if there is neither.
-    pub(crate) fn value(&self, name: &str) -> Option<&str> {
-        Given(&self.given).value(name)
+    /// `producer.id.expiration.ms`.
+    pub(crate) fn producer_expiration_ms(&self) -> i64 {
+        const NAME: &str = "producer.id.expiration.ms";
+        let altered = self.given(NAME).find_map(|(value, _)| value.trim().parse().ok());
+        altered.unwrap_or_else(|| Given(&self.given).long(NAME))
     }
+}
+
+/// Checks a change of a setting of running brokers.
+///
+/// # Errors
+///
+/// Why it cannot be made (Kafka: `INVALID_REQUEST`).
+pub(crate) fn check_broker_setting(name: &str, value: Option<&str>) -> Result<(), ConfigError> {
+    let definition = find(name)?;
+    if !DYNAMIC.contains(&definition.name) {
+        return Err(ConfigError::Static(definition.name));
+    }
+    let checked = value.map_or(Ok(()), |value| definition.check(value));
+    checked.map_err(|expected| ConfigError::Invalid {
+        name: definition.name,
+        value: value.unwrap_or_default().to_owned(),
+        expected,
+    })
+}
+
+/// Whether a setting of brokers can be altered while they run.
+pub(crate) fn is_dynamic(name: &str) -> bool {
+    DYNAMIC.contains(&name)
 }
 
 struct Given<'a>(&'a BTreeMap<&'static str, String>);
@@ -170,11 +228,10 @@ fn find(name: &str) -> Result<&'static Definition, ConfigError> {
     if let Some(definition) = SETTINGS.iter().find(|d| d.name == name) {
         return Ok(definition);
     }
-    if let Some(known) = KAFKA_NAMES.lines().find(|known| *known == name) {
-        return Err(ConfigError::Unsupported(known));
+    if let Some(known) = Known::find(Role::Broker, name) {
+        return Err(ConfigError::Unsupported(known.name));
     }
-    let known = SETTINGS.iter().map(|d| d.name);
-    let nearest = nearest(name, known).unwrap_or("node.id");
+    let nearest = nearest(name, SETTINGS.iter().map(|d| d.name)).unwrap_or("node.id");
     Err(ConfigError::Unknown { name: name.to_owned(), nearest })
 }
 
@@ -189,10 +246,10 @@ mod tests {
     #[test]
     fn settings_are_kafkas_with_kafkas_defaults() {
         for definition in SETTINGS {
-            assert!(KAFKA_NAMES.lines().any(|n| n == definition.name), "{}", definition.name);
             assert_eq!(definition.default.map_or(Ok(()), |d| definition.check(d)), Ok(()));
         }
         assert!(SETTINGS.is_sorted_by_key(|d| d.name));
+        assert!(DYNAMIC.iter().all(|name| SETTINGS.iter().any(|d| d.name == *name)));
         let config = BrokerConfig::new(&[]).unwrap();
         assert_eq!(config.request_bytes_max, 100 * 1024 * 1024);
         assert_eq!(config.idle_max, Duration::from_secs(600));

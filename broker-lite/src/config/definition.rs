@@ -63,6 +63,7 @@ impl Definition {
     }
 
     /// Kafka's number for the type (`ConfigDef.Type` in DescribeConfigs).
+    #[cfg(test)]
     pub(crate) const fn type_code(&self) -> i8 {
         match self.kind {
             Kind::Boolean => 1,

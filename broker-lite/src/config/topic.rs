@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::broker::{BrokerConfig, CODECS, SEGMENT_BYTES_MIN, TIMESTAMP_TYPES};
 use super::definition::{Definition, Kind, items};
+use super::known::{Known, Role};
 use super::nearest;
 use crate::log::config::{Cleanup, CompressionType, LogConfig, TimestampType};
 
@@ -145,15 +146,33 @@ fn assign<T: FromStr>(place: &mut T, value: &str) {
     }
 }
 
+impl TopicSetting {
+    /// Whether this broker acts on it, and does not only store it.
+    pub(crate) fn is_acted_on(&self) -> bool {
+        !["delete.retention.ms", "min.cleanable.dirty.ratio", "retention.bytes", "retention.ms"]
+            .contains(&self.definition.name)
+    }
+}
+
 /// Why a topic setting is refused (Kafka: `INVALID_CONFIG`).
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum CheckError {
     #[error("unknown topic setting {name}; did you mean {nearest}?")]
     Unknown { name: String, nearest: &'static str },
+    /// A value would change nothing, so that taking it would be a lie.
+    #[error("{0} cannot be set: it is Kafka's, but this broker does not act on it")]
+    NotActedOn(&'static str),
     #[error("{name}={value}: {expected} expected")]
     Invalid { name: &'static str, value: String, expected: String },
     #[error("{0} needs a value")]
     Null(String),
+}
+
+impl CheckError {
+    /// Whether another value would do.
+    pub(crate) const fn is_about_the_value(&self) -> bool {
+        matches!(self, Self::Invalid { .. } | Self::Null(_))
+    }
 }
 
 /// Checks one setting of a topic.
@@ -162,6 +181,9 @@ pub(crate) fn check_topic_setting(
     value: Option<&str>,
 ) -> Result<&'static TopicSetting, CheckError> {
     let Some(setting) = TOPIC_SETTINGS.iter().find(|s| s.definition.name == name) else {
+        if let Some(known) = Known::find(Role::Topic, name) {
+            return Err(CheckError::NotActedOn(known.name));
+        }
         let known = TOPIC_SETTINGS.iter().map(|s| s.definition.name);
         let nearest = nearest(name, known).unwrap_or("retention.ms");
         return Err(CheckError::Unknown { name: name.to_owned(), nearest });
@@ -179,6 +201,10 @@ pub(crate) fn check_topic_setting(
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Source {
     Topic,
+    /// What was altered for this broker while it ran.
+    DynamicBroker,
+    /// What was altered for all brokers.
+    DynamicDefault,
     StaticBroker,
     Default,
 }
@@ -188,6 +214,8 @@ impl Source {
     pub(crate) const fn code(self) -> i8 {
         match self {
             Self::Topic => 1,
+            Self::DynamicBroker => 2,
+            Self::DynamicDefault => 3,
             Self::StaticBroker => 4,
             Self::Default => 5,
         }
@@ -215,10 +243,10 @@ impl TopicSetting {
             levels.push(Synonym { name, value: value.clone(), source: Source::Topic });
         }
         for (synonym, factor) in self.synonyms {
-            if let Some(value) = broker.given(synonym) {
+            levels.extend(broker.given(synonym).map(|(value, source)| {
                 let value = scaled(value, *factor);
-                levels.push(Synonym { name: synonym, value, source: Source::StaticBroker });
-            }
+                Synonym { name: synonym, value, source }
+            }));
         }
         if let Some(default) = self.definition.default {
             let name = self.synonyms.first().map_or(name, |(synonym, _)| *synonym);
@@ -238,8 +266,10 @@ fn scaled(value: &str, factor: i64) -> String {
 
 /// The effective settings of the log of a topic that says `topic` on a broker that says `broker`.
 pub(crate) fn log_config(broker: &BrokerConfig, topic: &BTreeMap<String, String>) -> LogConfig {
-    let mut config =
-        LogConfig { producer_expiration_ms: broker.producer_expiration_ms, ..LogConfig::default() };
+    let mut config = LogConfig {
+        producer_expiration_ms: broker.producer_expiration_ms(),
+        ..LogConfig::default()
+    };
     // backwards: `internal.segment.bytes` comes after `segment.bytes`
     for setting in TOPIC_SETTINGS.iter().rev() {
         for level in setting.levels(broker, topic) {

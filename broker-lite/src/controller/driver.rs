@@ -166,9 +166,13 @@ impl Controller {
         self.log.next_offset().get() - 1
     }
 
-    /// Opens partitions that are new, shows the metadata, and removes partitions that are gone.
+    /// Opens partitions that are new, gives all their settings, shows the metadata, and removes
+    /// partitions that are gone.
     fn show(&mut self) {
         self.replicas.open(&self.image);
+        if !self.image.is_configured_as(&self.published.borrow().image) {
+            self.replicas.configure(&self.image);
+        }
         let (image, last_offset) = (Arc::new(self.image.clone()), self.last_offset());
         self.published.send_replace(Published { image: Arc::clone(&image), last_offset });
         self.replicas.remove_gone(&image);

@@ -12,6 +12,8 @@ use super::records::Event;
 
 /// A topic among the types of Kafka's `ConfigResource`.
 pub(crate) const TOPIC_RESOURCE: i8 = 2;
+/// A broker among them; its name is the id, or empty for all brokers.
+pub(crate) const BROKER_RESOURCE: i8 = 4;
 
 /// The state of the cluster.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -104,7 +106,17 @@ impl Image {
 
     /// What was set for a topic.
     pub(crate) fn topic_config(&self, name: &Str) -> Arc<BTreeMap<String, String>> {
-        self.configs.get(&(TOPIC_RESOURCE, name.clone())).cloned().unwrap_or_default()
+        self.config(TOPIC_RESOURCE, name)
+    }
+
+    /// What was set for a resource.
+    pub(crate) fn config(&self, kind: i8, name: &str) -> Arc<BTreeMap<String, String>> {
+        self.configs.get(&(kind, Str::from(name))).cloned().unwrap_or_default()
+    }
+
+    /// Whether anything is set otherwise in `other`.
+    pub(crate) fn is_configured_as(&self, other: &Self) -> bool {
+        self.configs == other.configs
     }
 
     pub(crate) fn features(&self) -> &BTreeMap<Str, i16> {

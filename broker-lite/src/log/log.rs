@@ -110,6 +110,11 @@ impl Log {
         self.next
     }
 
+    /// Acts on other settings from now on.
+    pub(crate) fn configure(&mut self, config: Arc<LogConfig>) {
+        self.config = config;
+    }
+
     /// Where leader epochs start.
     pub(crate) const fn epochs(&self) -> &Epochs {
         &self.epochs

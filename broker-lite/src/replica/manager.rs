@@ -143,7 +143,8 @@ impl Replicas {
         if !state.replicas.contains(&self.node) {
             return Ok(Local::Elsewhere);
         }
-        let config = log_config(&self.config, &image.topic_config(&topic.name));
+        let broker = self.config.altered(image);
+        let config = log_config(&broker, &image.topic_config(&topic.name));
         let failed = |source| {
             let topic = topic.name.to_string();
             Offline { topic, partition: index, source }
@@ -162,6 +163,16 @@ impl Replicas {
             led.map_err(|source| failed(OpenError::Io { dir, source }))?;
         }
         Ok(Local::Here(Arc::new(partition)))
+    }
+
+    /// Gives every open partition the settings that `image` has for it.
+    pub(crate) fn configure(&self, image: &Image) {
+        let broker = self.config.altered(image);
+        let topics: Vec<_> = self.read(|topics| topics.by_id.values().cloned().collect());
+        for topic in topics {
+            let config = Arc::new(log_config(&broker, &image.topic_config(&topic.name)));
+            topic.open().for_each(|partition| partition.configure(&config));
+        }
     }
 
     /// Closes and removes the partitions of topics that are not in `image` any more.

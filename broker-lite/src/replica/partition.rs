@@ -267,6 +267,13 @@ impl Partition {
         }
     }
 
+    /// Acts on other settings from now on.
+    pub(crate) fn configure(&self, config: &Arc<LogConfig>) {
+        let mut inner = self.lock();
+        inner.config = Arc::clone(config);
+        inner.log.configure(Arc::clone(config));
+    }
+
     /// Forgets producers that have been silent for too long.
     pub(crate) fn expire_producers(&self, now_ms: i64) {
         self.lock().log.expire_producers(now_ms);

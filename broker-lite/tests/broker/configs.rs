@@ -12,7 +12,7 @@ use ottla_protocol::messages::describe_configs::{
 
 use crate::raw::{Raw, cluster};
 
-fn describe(kind: i8, name: &str, keys: &[&str]) -> DescribeConfigsRequest {
+pub(crate) fn describe(kind: i8, name: &str, keys: &[&str]) -> DescribeConfigsRequest {
     DescribeConfigsRequest {
         resources: vec![DescribeConfigsResource {
             resource_type: kind,
@@ -25,7 +25,10 @@ fn describe(kind: i8, name: &str, keys: &[&str]) -> DescribeConfigsRequest {
     }
 }
 
-async fn described(raw: &mut Raw, request: &DescribeConfigsRequest) -> DescribeConfigsResult {
+pub(crate) async fn described(
+    raw: &mut Raw,
+    request: &DescribeConfigsRequest,
+) -> DescribeConfigsResult {
     raw.call(request, 4).await.results.remove(0)
 }
 

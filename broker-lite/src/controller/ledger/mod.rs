@@ -2,6 +2,7 @@
 //! returns are appended to the metadata log and then applied to the [`Image`].
 
 mod brokers;
+mod configs;
 mod create;
 mod topics;
 
@@ -34,6 +35,7 @@ pub(crate) enum Request {
         validate_only: bool,
     },
     AllocateProducerIds(NodeId),
+    AlterConfigs(AlterConfigs),
 }
 
 /// What came of a [`Request`]; one result per item, in the order of the request.
@@ -43,6 +45,7 @@ pub(crate) enum Reply {
     Created(Vec<Result<CreatedTopic, Refusal>>),
     Deleted(Vec<Result<(Str, Uuid), Refusal>>),
     Extended(Vec<Result<(), Refusal>>),
+    Altered(Vec<Result<(), Refusal>>),
     /// The first of [`PRODUCER_ID_BLOCK`] ids.
     ProducerIds(ProducerId),
     Refused(Refusal),
@@ -129,6 +132,42 @@ pub(crate) struct MorePartitions {
     pub(crate) assignments: Option<Vec<Vec<NodeId>>>,
 }
 
+/// Settings to change.
+#[derive(Clone, Debug)]
+pub(crate) struct AlterConfigs {
+    pub(crate) resources: Vec<ResourceChange>,
+    pub(crate) validate_only: bool,
+}
+
+/// Settings of one resource to change.
+#[derive(Clone, Debug)]
+pub(crate) struct ResourceChange {
+    /// A type of Kafka's `ConfigResource`.
+    pub(crate) kind: i8,
+    pub(crate) name: Str,
+    pub(crate) change: ConfigChange,
+}
+
+/// How settings of a resource change.
+#[derive(Clone, Debug)]
+pub(crate) enum ConfigChange {
+    /// These are all that is set afterwards.
+    Replace(Vec<(Str, Option<Str>)>),
+    /// The others stay.
+    Edit(Vec<(Str, Operation, Option<Str>)>),
+}
+
+/// How one setting changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Operation {
+    Set,
+    Delete,
+    /// Adds items to a list.
+    Append,
+    /// Takes items out of a list.
+    Subtract,
+}
+
 /// Decides what `request` changes in a cluster in the state `image`, if its events are to stand
 /// from offset `next_offset` of the metadata log on. No events: nothing changes.
 pub(crate) fn decide(image: &Image, next_offset: i64, request: &Request) -> (Vec<Event>, Reply) {
@@ -141,6 +180,7 @@ pub(crate) fn decide(image: &Image, next_offset: i64, request: &Request) -> (Vec
             topics::create_partitions(image, topics, *validate_only)
         }
         Request::AllocateProducerIds(id) => brokers::allocate_producer_ids(image, *id),
+        Request::AlterConfigs(request) => configs::alter(image, request),
     }
 }
 

@@ -107,7 +107,8 @@ impl Partition {
     pub(crate) fn delete_records(&self, offset: i64) -> Result<Offset, ErrorCode> {
         let mut inner = self.lock();
         inner.check_leader(false).map_err(|e| e.code())?;
-        if !inner.config.cleanup.delete {
+        let cleanup = inner.config.cleanup;
+        if cleanup.compact && !cleanup.delete {
             return Err(ErrorCode::POLICY_VIOLATION);
         }
         let asked = match offset {
