@@ -2,6 +2,7 @@
 #   broker ARGS...   starts one on a free port; sets $bootstrap and $broker_pid
 #   stop [SIGNAL]    ends it and waits (TERM must end with exit code 0)
 #   fail WORDS...    says why and ends the script
+#   equal WHAT EXPECTED GOT  fails unless they are the same
 #   install COMMAND...       tries it twice; a peer that is not to be had ends the script with code 77
 #   against [HOST:PORT]      that broker, which must not create topics by itself, or one of ours;
 #                            sets $prefix for the names of topics; $prefix-ours has $work/lines in
@@ -61,6 +62,8 @@ stop() {
   broker_pid=
   [ "${1:-TERM}" != TERM ] || [ "$code" = 0 ] || fail "the broker ended with $code on SIGTERM"
 }
+
+equal() { [ "$2" = "$3" ] || fail "$1"$'\n'"expected: $2"$'\n'"got:      $3"; }
 
 install() {
   "$@" >"$work/install.log" 2>&1 && return
