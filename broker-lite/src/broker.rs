@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
@@ -11,6 +11,7 @@ use ottla_runtime::net::Listener;
 use ottla_runtime::{Clock, Scope};
 use tokio::sync::oneshot;
 
+use crate::api::Sessions;
 use crate::config::BrokerConfig;
 use crate::controller::driver::{Controller, ControllerHandle};
 use crate::controller::ledger::{
@@ -46,6 +47,8 @@ pub(crate) struct Broker {
     pub(crate) controller: ControllerHandle,
     pub(crate) replicas: Arc<Replicas>,
     logs: Arc<LogManager>,
+    /// Fetch sessions.
+    sessions: Mutex<Sessions>,
     random: Mutex<fastrand::Rng>,
     /// Producer ids of this node's block that nobody has yet.
     producer_ids: tokio::sync::Mutex<core::ops::Range<i64>>,
@@ -104,6 +107,11 @@ impl Broker {
 }
 
 impl Broker {
+    /// Its fetch sessions; not to be held across an await.
+    pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Where its data lies.
     pub(crate) fn data_dir(&self) -> String {
         self.logs.disk().name()
@@ -161,6 +169,7 @@ impl Node {
             });
         }
         controller.commit().map_err(|e| metadata(&e))?;
+        let sessions = Mutex::new(Sessions::new(setup.config.fetch_sessions_max, random.u64(..)));
         let broker = Arc::new(Broker {
             node,
             cluster_id: logs.meta().cluster_id.as_str().into(),
@@ -172,6 +181,7 @@ impl Node {
             controller: handle,
             replicas,
             logs,
+            sessions,
             random: Mutex::new(random),
             producer_ids: tokio::sync::Mutex::new(0..0),
         });

@@ -4,7 +4,6 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::fetch::{FetchRequest, FetchResponse, FetchTopic};
 use ottla_runtime::Instant;
 
@@ -15,8 +14,10 @@ use crate::replica::partition::Partition;
 use crate::replica::waiters::FetchWaiter;
 
 mod read;
+pub(crate) mod sessions;
 
 use read::{Plan, Read};
+use sessions::Ticket;
 
 /// From here on topics have ids instead of names.
 const BY_ID: i16 = 13;
@@ -26,28 +27,44 @@ impl Handler for FetchRequest {
 
     fn names(&self, broker: &Broker, topic: Option<&str>, partition: Option<i32>) -> bool {
         let image = broker.controller.image();
-        let is_topic = |data: &FetchTopic| match topic {
+        let is_topic = |name: &str, id| match topic {
             None => true,
-            Some(topic) if !data.topic.is_empty() => data.topic == topic,
-            Some(topic) => image.topic_by_id(data.topic_id).is_some_and(|t| t.name == topic),
+            Some(topic) if !name.is_empty() => name == topic,
+            Some(topic) => image.topic_by_id(id).is_some_and(|t| t.name == topic),
         };
+        let is_index = |index| partition.is_none_or(|wanted| wanted == index);
         let has = |data: &FetchTopic| {
-            partition.is_none_or(|index| data.partitions.iter().any(|p| p.partition.0 == index))
+            partition.is_none() || data.partitions.iter().any(|p| is_index(p.partition.0))
         };
-        self.topics.iter().any(|data| is_topic(data) && has(data))
+        let mut asked = self.topics.iter();
+        asked.any(|data| is_topic(&data.topic, data.topic_id) && has(data))
+            || (self.session_epoch > 0
+                && broker
+                    .sessions()
+                    .any(self.session_id, |name, id, index| is_topic(name, id) && is_index(index)))
     }
 
-    async fn handle(self, context: &Context) -> Result<Option<FetchResponse>, Close> {
-        // sessions are never made, so that a client always asks in full; 0 and -1 say that it does
-        if self.session_epoch > 0 {
-            let code = ErrorCode::FETCH_SESSION_ID_NOT_FOUND;
-            return Ok(Some(FetchResponse { error_code: code, ..Default::default() }));
-        }
+    async fn handle(mut self, context: &Context) -> Result<Option<FetchResponse>, Close> {
+        let (broker, by_id) = (&context.broker, context.version >= BY_ID);
+        let begun = broker.sessions().begin(&mut self, by_id, broker.clock.now());
+        let ticket = match begun {
+            Ok(ticket) => ticket,
+            Err(error_code) => {
+                return Ok(Some(FetchResponse { error_code, ..Default::default() }));
+            }
+        };
+        // what a new session starts from
+        let asked = match ticket {
+            Ticket::New { .. } => self.topics.clone(),
+            Ticket::Sessionless | Ticket::Incremental { .. } => Vec::new(),
+        };
         let plan = Plan::new(context, self);
-        let now = context.broker.clock.now();
+        let now = broker.clock.now();
         let wait = Duration::from_millis(u64::try_from(plan.max_wait_ms).unwrap_or(0));
         let (read, bytes) = read_enough(context, &plan, now + wait).await;
-        Ok(Some(plan.respond(read, &bytes)))
+        let mut response = plan.respond(read, &bytes);
+        broker.sessions().finish(ticket, &asked, &mut response, broker.clock.now());
+        Ok(Some(response))
     }
 }
 

@@ -34,6 +34,7 @@ use ottla_protocol::schema::Request;
 use ottla_protocol::wire::{EncodedFrame, Reader};
 use tracing::debug;
 
+pub(crate) use fetch::sessions::Sessions;
 pub(crate) use table::TABLE;
 
 use crate::broker::Broker;

@@ -35,6 +35,7 @@ const SETTINGS: &[Definition] = &[
     setting("log.segment.bytes", Kind::Int(SEGMENT_BYTES_MIN), Some("1073741824")),
     // Kafka's default is no bound
     setting("max.connections", Kind::IntUpTo(0, CONNECTIONS_MAX), Some("10000")),
+    setting("max.incremental.fetch.session.cache.slots", Kind::Int(0), Some("1000")),
     setting("message.max.bytes", Kind::Int(0), Some("1048588")),
     setting("min.insync.replicas", Kind::Int(1), Some("1")),
     setting("node.id", Kind::Int(0), Some("1")),
@@ -99,6 +100,8 @@ pub(crate) struct BrokerConfig {
     pub(crate) idle_max: Duration,
     /// `socket.request.max.bytes`.
     pub(crate) request_bytes_max: usize,
+    /// `max.incremental.fetch.session.cache.slots`: how many fetch sessions there may be.
+    pub(crate) fetch_sessions_max: usize,
     /// `fetch.max.bytes`: how much one Fetch may ask for.
     pub(crate) fetch_bytes_max: usize,
 }
@@ -132,6 +135,7 @@ impl BrokerConfig {
                 u64::try_from(config.long("connections.max.idle.ms")).unwrap_or(u64::MAX),
             ),
             request_bytes_max: config.size("socket.request.max.bytes"),
+            fetch_sessions_max: config.size("max.incremental.fetch.session.cache.slots"),
             fetch_bytes_max: config.size("fetch.max.bytes"),
             altered: [Source::DynamicBroker, Source::DynamicDefault].map(|s| (s, Arc::default())),
             given,

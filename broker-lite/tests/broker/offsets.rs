@@ -1,5 +1,7 @@
 //! Where Fetch and ListOffsets look.
 
+use broker_lite::{Action, Fault};
+use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex};
 use ottla_protocol::messages::fetch::{FetchRequest, PartitionData};
@@ -154,18 +156,54 @@ async fn the_first_batch_comes_whole_and_the_rest_within_the_limits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fetch_sessions_are_never_made() {
+async fn in_a_session_only_what_changed_is_named_and_told() {
+    let cluster = cluster().topic("t", 3).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    let id = raw.topic_id("t").await;
+    for version in [7, 12, 13, 18] {
+        let mut request = fetch("t", 0, 0, 0);
+        request.session_epoch = 0;
+        let mut other = request.topics[0].partitions[0].clone();
+        other.partition = PartitionIndex(1);
+        request.topics[0].partitions.push(other);
+        if version >= 13 {
+            (request.topics[0].topic, request.topics[0].topic_id) = ("".into(), id);
+        }
+        let full = raw.call(&request, version).await;
+        assert_ne!(full.session_id, 0, "version {version}");
+        let mut next = FetchRequest { session_id: full.session_id, ..request.clone() };
+        let position = full.responses[0].partitions[1].high_watermark.unwrap().get();
+        for partition in 0..2 {
+            let data = &full.responses[0].partitions[partition];
+            next.topics[0].partitions[partition].fetch_offset = data.high_watermark.unwrap().get();
+        }
+        next.session_epoch = 1;
+        assert_eq!(raw.call(&next, version).await.responses, [], "nothing is new");
+        raw.call(&produce("t", 1, &["a"]), 9).await;
+        next.topics.clear();
+        next.session_epoch = 2;
+        next.max_wait_ms = 1_000;
+        let told = raw.call(&next, version).await.responses.remove(0).partitions;
+        assert_eq!((told.len(), told[0].partition_index), (1, PartitionIndex(1)));
+        assert_eq!(values(told[0].records.as_ref().unwrap()), [(position, "a".to_owned())]);
+        assert_eq!(
+            raw.call(&next, version).await.error_code,
+            ErrorCode::INVALID_FETCH_SESSION_EPOCH
+        );
+    }
+    let request = FetchRequest { session_id: 9, session_epoch: 3, ..fetch("t", 0, 0, 0) };
+    let response = raw.call(&request, 12).await;
+    assert_eq!(response.error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_hits_a_partition_that_only_the_session_names() {
     let cluster = cluster().topic("t", 1).start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;
-    for (id, epoch, code) in [
-        (0, 0, ErrorCode::NONE),
-        (0, -1, ErrorCode::NONE),
-        (9, -1, ErrorCode::NONE),
-        (9, 3, ErrorCode::FETCH_SESSION_ID_NOT_FOUND),
-        (0, 1, ErrorCode::FETCH_SESSION_ID_NOT_FOUND),
-    ] {
-        let request = FetchRequest { session_id: id, session_epoch: epoch, ..fetch("t", 0, 0, 0) };
-        let response = raw.call(&request, 12).await;
-        assert_eq!((response.error_code, response.session_id), (code, 0), "{id} {epoch}");
-    }
+    let mut request = FetchRequest { session_epoch: 0, ..fetch("t", 0, 0, 0) };
+    let session_id = raw.call(&request, 12).await.session_id;
+    let fault = Fault::on(ApiKey::FETCH).topic("t").partition(0);
+    cluster.faults().add(fault.then(Action::Error(ErrorCode::KAFKA_STORAGE_ERROR)));
+    request = FetchRequest { session_id, session_epoch: 1, topics: Vec::new(), ..request };
+    assert_eq!(fetched(&mut raw, &request, 12).await.error_code, ErrorCode::KAFKA_STORAGE_ERROR);
 }
