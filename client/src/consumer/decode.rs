@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use ottla_protocol::Str;
 use ottla_protocol::ids::{LeaderEpoch, Offset};
 use ottla_protocol::record::{
     BatchError, CheckedBatch, Compression, CompressionError, ControlRecord, ControlType,
-    Decompressor, Header, HeaderRef, RecordBlock, RecordError, RecordRef, Records as RawRecords,
+    Decompressor, Header, RecordBlock, RecordError, RecordRef, Records as RawRecords,
 };
 
 use super::config::ConsumerConfig;
@@ -217,27 +216,17 @@ impl Block {
 
     /// Takes the next record out of it.
     pub(super) fn next_record(&mut self) -> Option<ConsumerRecord> {
-        let mut iter = self.iter();
-        let view = iter.next()?;
-        let record = view.to_record();
-        if let (Some(block), Some(records)) = (&self.records, &iter.records) {
-            self.cursor = records.position(block);
-        }
+        let block = self.records.as_ref()?;
+        let mut records = block.records_from(self.cursor.0, self.cursor.1);
+        let record = self.own(&readable(records.next()?));
+        self.cursor = records.position(block);
         self.left = self.left.saturating_sub(1);
         Some(record)
     }
 
-    /// `record` as a value that shares the memory of the block.
+    /// `record`, which is one of this block's, as a value that shares its memory.
+    #[inline]
     pub(super) fn own(&self, record: &RecordRef<'_>) -> ConsumerRecord {
-        let slice = |bytes: &[u8]| match &self.records {
-            Some(records) => records.slice_of(bytes),
-            None => Bytes::new(),
-        };
-        let header = |header: HeaderRef<'_>| Header {
-            // cannot fail: the key was a `str` a moment ago
-            key: Str::try_from(slice(header.key.as_bytes())).unwrap_or_default(),
-            value: header.value.map(slice),
-        };
         ConsumerRecord {
             topic: Arc::clone(&self.partition.topic),
             partition: self.partition.partition,
@@ -245,11 +234,38 @@ impl Block {
             timestamp: record.timestamp,
             timestamp_type: self.timestamp_type,
             leader_epoch: self.leader_epoch,
-            key: record.key.map(slice),
-            value: record.value.map(slice),
-            headers: record.headers().map(header).collect(),
+            key: record.key.map(|key| self.slice(key)),
+            value: record.value.map(|value| self.slice(value)),
+            headers: match record.headers().count_left() {
+                0 => Vec::new(),
+                _ => self.headers(record),
+            },
         }
     }
+
+    #[inline]
+    fn slice(&self, part: &[u8]) -> Bytes {
+        self.records.as_ref().map_or_else(Bytes::new, |records| records.slice_of(part))
+    }
+
+    #[cold]
+    fn headers(&self, record: &RecordRef<'_>) -> Vec<Header> {
+        let records = self.records.iter();
+        records.flat_map(|r| record.headers().map(|header| r.header_of(&header))).collect()
+    }
+}
+
+/// What `read_all` has read before, from the same bytes. Were it to fail now, going on would lose
+/// records without a word.
+#[inline]
+fn readable(record: Result<RecordRef<'_>, RecordError>) -> RecordRef<'_> {
+    // the error is not named: to have none of it made is what lets the compiler inline the reading
+    record.unwrap_or_else(|_| unreadable())
+}
+
+#[cold]
+fn unreadable() -> ! {
+    unreachable!("all records were read when the block was opened")
 }
 
 /// The records of a block that are left.
@@ -264,8 +280,7 @@ impl<'a> Iterator for BlockIter<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<RecordView<'a>> {
-        // all were read when the block was opened, so that none is an error
-        let record = self.records.as_mut()?.next()?.ok()?;
-        Some(RecordView::new(self.block, record))
+        let record = self.records.as_mut()?.next()?;
+        Some(RecordView::new(self.block, readable(record)))
     }
 }

@@ -237,7 +237,7 @@ impl Consumer {
         partition: impl Into<TopicPartition>,
     ) -> Result<Offset, PositionError> {
         let partition = partition.into();
-        let mut waiter = Waiter::new(Arc::clone(self.shared()));
+        let mut waiter = Waiter::new(self.shared());
         let known = poll_fn(|cx| {
             let mut state = self.shared().lock();
             if state.closed {
@@ -251,7 +251,7 @@ impl Consumer {
                     Poll::Ready(Err(PositionError::Undefined { partition }))
                 }
                 Ok(Position::Ask(_)) => {
-                    waiter.wait(&mut state, cx);
+                    waiter.place.wait(&mut state, cx);
                     Poll::Pending
                 }
             }
@@ -353,8 +353,8 @@ impl Consumer {
         &self,
         mut take: impl FnMut(&mut Inbox) -> Taken<T>,
     ) -> Result<T, PollError> {
-        let mut waiter = Waiter::new(Arc::clone(self.shared()));
-        poll_fn(|cx| self.shared().poll_receive(&mut waiter, cx, &mut take)).await
+        let mut waiter = Waiter::new(self.shared());
+        poll_fn(|cx| waiter.shared.poll_receive(&mut waiter.place, cx, &mut take)).await
     }
 
     /// The records as a stream that owns its share of the consumer; it ends when the consumer is
@@ -367,8 +367,8 @@ impl Consumer {
     /// Records that were fetched but not handed out are dropped; positions are kept nowhere.
     pub async fn close(self) {
         self.shared().close();
-        let mut waiter = Waiter::new(Arc::clone(self.shared()));
-        poll_fn(|cx| self.shared().poll_ended(&mut waiter, cx)).await;
+        let mut waiter = Waiter::new(self.shared());
+        poll_fn(|cx| waiter.shared.poll_ended(&mut waiter.place, cx)).await;
     }
 }
 

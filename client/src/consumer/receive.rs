@@ -5,7 +5,7 @@
 
 use core::task::{Context, Poll, Waker};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -44,20 +44,13 @@ struct Bench {
     work: Vec<Work>,
 }
 
-/// A receiver's place in the queue of those that wait; given up when it is dropped.
-#[derive(Debug)]
-pub(super) struct Waiter {
-    shared: Arc<Shared>,
-    key: Option<u64>,
-}
+/// A receiver's place among those that wait.
+#[derive(Debug, Default)]
+pub(super) struct Place(Option<u64>);
 
-impl Waiter {
-    pub(super) const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, key: None }
-    }
-
+impl Place {
     pub(super) fn wait(&mut self, state: &mut State, cx: &Context<'_>) {
-        let key = *self.key.get_or_insert_with(|| {
+        let key = *self.0.get_or_insert_with(|| {
             state.next_waiter += 1;
             state.next_waiter
         });
@@ -66,12 +59,33 @@ impl Waiter {
             None => drop(state.waiting.insert(key, cx.waker().clone())),
         }
     }
+
+    /// Nobody waits there any more.
+    pub(super) fn give_up(&mut self, shared: &Shared) {
+        if let Some(key) = self.0.take() {
+            shared.lock().waiting.remove(&key);
+        }
+    }
 }
 
-impl Drop for Waiter {
+/// A [`Place`] that is given up when the future it belongs to is dropped.
+#[derive(Debug)]
+pub(super) struct Waiter<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) place: Place,
+}
+
+impl<'a> Waiter<'a> {
+    pub(super) const fn new(shared: &'a Shared) -> Self {
+        Self { shared, place: Place(None) }
+    }
+}
+
+impl Drop for Waiter<'_> {
+    #[inline]
     fn drop(&mut self) {
-        if let Some(key) = self.key {
-            self.shared.lock().waiting.remove(&key);
+        if self.place.0.is_some() {
+            self.place.give_up(self.shared);
         }
     }
 }
@@ -108,6 +122,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // what panics while holding it is a broken assertion: what it guards may be broken, too,
         // but the other partitions are better served by going on
@@ -133,24 +148,25 @@ impl Shared {
     }
 
     /// Waits for the end of the driver.
-    pub(super) fn poll_ended(&self, waiter: &mut Waiter, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_ended(&self, place: &mut Place, cx: &Context<'_>) -> Poll<()> {
         let mut state = self.lock();
         if state.driver_gone {
             return Poll::Ready(());
         }
-        waiter.wait(&mut state, cx);
+        place.wait(&mut state, cx);
         Poll::Pending
     }
 
     /// One poll of a receiver: hands out with `take`, decoding first if nothing is decoded.
+    #[inline]
     pub(super) fn poll_receive<T>(
         &self,
-        waiter: &mut Waiter,
+        place: &mut Place,
         cx: &Context<'_>,
         mut take: impl FnMut(&mut Inbox) -> Taken<T>,
     ) -> Poll<Result<T, PollError>> {
-        let mut state = self.lock();
         loop {
+            let mut state = self.lock();
             if state.closed {
                 return Poll::Ready(Err(PollError::Closed));
             }
@@ -163,28 +179,31 @@ impl Shared {
                 Taken::Error(error) => return Poll::Ready(Err(error)),
                 Taken::Nothing => {}
             }
-            let bench = state.bench.take().and_then(|mut bench| {
-                state.inbox.start_decoding(DECODE_BYTES, &mut bench.work);
-                if bench.work.is_empty() {
-                    state.bench = Some(bench);
-                    return None;
-                }
-                Some(bench)
-            });
-            let Some(mut bench) = bench else {
-                waiter.wait(&mut state, cx);
+            if let Err(mut state) = self.decode(state) {
+                place.wait(&mut state, cx);
                 return Poll::Pending;
-            };
-            drop(state);
-            bench.decoder.run(&mut bench.work, DECODE_BYTES);
-            state = self.lock();
-            state.inbox.finish_decoding(&mut bench.work);
-            state.bench = Some(bench);
-            // another receiver may have come by meanwhile, and found no bench
-            let wake = state.take_waiting();
-            drop(state);
-            wake.all();
-            state = self.lock();
+            }
         }
+    }
+
+    /// Decodes what waits for it, without the lock. Gives the lock back if there is nothing to
+    /// decode, or if another receiver is at it: that one will wake us.
+    #[cold]
+    fn decode<'a>(&'a self, mut state: MutexGuard<'a, State>) -> Result<(), MutexGuard<'a, State>> {
+        let Some(mut bench) = state.bench.take() else { return Err(state) };
+        state.inbox.start_decoding(DECODE_BYTES, &mut bench.work);
+        if bench.work.is_empty() {
+            state.bench = Some(bench);
+            return Err(state);
+        }
+        drop(state);
+        bench.decoder.run(&mut bench.work, DECODE_BYTES);
+        let mut state = self.lock();
+        state.inbox.finish_decoding(&mut bench.work);
+        state.bench = Some(bench);
+        let wake = state.take_waiting();
+        drop(state);
+        wake.all();
+        Ok(())
     }
 }

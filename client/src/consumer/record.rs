@@ -142,6 +142,7 @@ impl<'a> RecordView<'a> {
 
     /// The record as a value that shares the memory of this one; nothing is copied.
     #[must_use]
+    #[inline]
     pub fn to_record(&self) -> ConsumerRecord {
         self.block.own(&self.record)
     }
@@ -298,6 +299,7 @@ pub struct RecordsIntoIter {
 impl Iterator for RecordsIntoIter {
     type Item = ConsumerRecord;
 
+    #[inline]
     fn next(&mut self) -> Option<ConsumerRecord> {
         loop {
             if let Some(record) = self.current.as_mut().and_then(Block::next_record) {

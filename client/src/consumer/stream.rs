@@ -11,7 +11,7 @@ use futures::stream::FusedStream;
 use super::Handle;
 use super::error::PollError;
 use super::inbox::Inbox;
-use super::receive::Waiter;
+use super::receive::Place;
 use super::record::ConsumerRecord;
 
 /// The records of a consumer, one by one, from [`Consumer::stream`](super::Consumer::stream).
@@ -22,27 +22,33 @@ use super::record::ConsumerRecord;
 #[must_use = "a stream does nothing unless polled"]
 pub struct RecordStream {
     handle: Arc<Handle>,
-    waiter: Waiter,
+    place: Place,
     ended: bool,
 }
 
 impl RecordStream {
     pub(super) fn new(handle: Arc<Handle>) -> Self {
-        let waiter = Waiter::new(Arc::clone(handle.shared()));
-        Self { handle, waiter, ended: false }
+        Self { handle, place: Place::default(), ended: false }
+    }
+}
+
+impl Drop for RecordStream {
+    fn drop(&mut self) {
+        self.place.give_up(self.handle.shared());
     }
 }
 
 impl Stream for RecordStream {
     type Item = Result<ConsumerRecord, PollError>;
 
+    #[inline]
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         if this.ended {
             return Poll::Ready(None);
         }
         let shared = this.handle.shared();
-        match ready!(shared.poll_receive(&mut this.waiter, cx, Inbox::take_record)) {
+        match ready!(shared.poll_receive(&mut this.place, cx, Inbox::take_record)) {
             Err(PollError::Closed) => {
                 this.ended = true;
                 Poll::Ready(None)

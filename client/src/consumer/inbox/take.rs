@@ -56,22 +56,35 @@ impl Inbox {
     }
 
     /// The next record.
+    #[inline]
     pub(crate) fn take_record(&mut self) -> Taken<ConsumerRecord> {
+        // most records come from the block that the last one came from
+        if let Some(record) = self.record_at(self.turn) {
+            return Taken::Some(record);
+        }
+        self.take_next_record()
+    }
+
+    /// The next record of the block at the front of a partition; `None` if there is no such block,
+    /// or no record left in it.
+    #[inline]
+    fn record_at(&mut self, slot: usize) -> Option<ConsumerRecord> {
+        let assigned = self.subscription.get_mut(slot).filter(|a| !a.paused)?;
+        let Ready::Block(block) = self.seats[slot].shelf.front_mut()? else { return None };
+        let record = block.next_record()?;
+        assigned.position = Position::At(record.offset.next());
+        Some(record)
+    }
+
+    #[cold]
+    fn take_next_record(&mut self) -> Taken<ConsumerRecord> {
         while let Some(slot) = self.next_ready() {
             self.turn = slot;
-            match self.front(slot) {
-                Some(Ready::Block(block)) => match block.next_record() {
-                    Some(record) => {
-                        self.move_position(slot, record.offset.next());
-                        return Taken::Some(record);
-                    }
-                    None => {
-                        self.pop_block(slot);
-                        self.turn = slot + 1;
-                    }
-                },
-                _ => break, // an error: below
+            if let Some(record) = self.record_at(slot) {
+                return Taken::Some(record);
             }
+            self.pop_block(slot);
+            self.turn = slot + 1;
         }
         self.take_error().map_or(Taken::Nothing, Taken::Error)
     }
@@ -93,8 +106,8 @@ impl Inbox {
         })
     }
 
-    fn front(&mut self, slot: usize) -> Option<&mut Ready> {
-        if self.is_open(slot) { self.seats[slot].shelf.front_mut() } else { None }
+    fn front(&self, slot: usize) -> Option<&Ready> {
+        if self.is_open(slot) { self.seats[slot].shelf.front() } else { None }
     }
 
     fn move_position(&mut self, slot: usize, to: Offset) {
