@@ -21,7 +21,7 @@ use super::receive::Shared;
 use super::request;
 use super::subscription::{End, TopicPartition};
 use crate::backoff::Backoff;
-use crate::cluster::{Cluster, Metadata, Purpose, TopicInterest};
+use crate::cluster::{Attempts, Cluster, Metadata, Purpose, TopicInterest};
 use crate::error::CallError;
 
 /// What a broker answered.
@@ -50,6 +50,8 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let clock = self.cluster.clock().clone();
         let mut metadata = self.cluster.watch();
+        let mut attempts = self.cluster.attempts();
+        self.on_attempt(&attempts.borrow_and_update());
         let mut calls: FuturesUnordered<BoxFuture<'static, Reply>> = FuturesUnordered::new();
         let shared = Arc::clone(&self.shared);
         let mut metadata_changed = true;
@@ -64,6 +66,10 @@ impl Driver {
                 }
                 changed = metadata.changed() => match changed {
                     Ok(()) => metadata_changed = true,
+                    Err(_) => return, // the client has gone
+                },
+                changed = attempts.changed() => match changed {
+                    Ok(()) => self.on_attempt(&attempts.borrow_and_update()),
                     Err(_) => return, // the client has gone
                 },
                 () = shared.driver.notified() => {}
@@ -148,6 +154,12 @@ impl Driver {
         }
     }
 
+    fn on_attempt(&self, attempts: &Attempts) {
+        if attempts.error.is_some() || attempts.answered > 0 {
+            self.shared.lock().inbox.on_metadata_asked(attempts.error.clone());
+        }
+    }
+
     fn on_reply(&self, reply: Reply, now: Instant) {
         if let Reply::Fetch(_, Ok(response)) = &reply {
             let (hints, nodes) = request::hints(response);
@@ -204,7 +216,11 @@ pub(super) async fn list_offsets(
     if let Ok(asked) = cluster.clock().timeout(timeout, asked).await {
         asked?;
     }
-    let late = |(partition, reason)| OffsetsError::TimedOut { partition, timeout, reason };
+    let late = |(partition, reason)| {
+        let unreachable = cluster.attempts().borrow().error.as_ref().map(ToString::to_string);
+        let reason = unreachable.unwrap_or(reason);
+        OffsetsError::TimedOut { partition, timeout, reason }
+    };
     query.finish().map_err(late)
 }
 

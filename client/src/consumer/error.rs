@@ -70,13 +70,20 @@ pub enum PollError {
         /// What the leader said.
         code: ErrorCode,
     },
-    /// A broker cannot be read from in a way that waiting will not cure. The consumer tries again
-    /// after a while.
+    /// A broker cannot be read from in a way that waiting will not cure, or was never reached in
+    /// 3 s. The consumer goes on trying.
     #[error("cannot fetch from node {node}: {source}")]
     Node {
         /// Which broker.
         node: NodeId,
         /// Why.
+        source: CallError,
+    },
+    /// No broker tells who leads what, and none ever did, for 3 s. The consumer goes on trying. (Of
+    /// a cluster that was there and went away nothing is said: it is waited for.)
+    #[error("the cluster cannot be asked: {source}")]
+    Unreachable {
+        /// What came of the last attempt.
         source: CallError,
     },
     /// The consumer, or its client, was closed.
@@ -94,13 +101,13 @@ fn skip(next: &Option<Offset>) -> String {
 impl PollError {
     /// Whether the same call may succeed later with no change by the application.
     #[must_use]
-    pub const fn is_retriable(&self) -> bool {
+    pub fn is_retriable(&self) -> bool {
         match self {
+            Self::Node { source, .. } | Self::Unreachable { source } => source.is_retriable(),
             Self::UnknownPartition { .. } | Self::Broker { .. } | Self::Corrupt { .. } => true,
             Self::OffsetOutOfRange { .. }
             | Self::NoPosition { .. }
             | Self::TopicRecreated { .. }
-            | Self::Node { .. }
             | Self::Closed => false,
         }
     }
@@ -115,7 +122,7 @@ impl PollError {
             | Self::TopicRecreated { partition }
             | Self::UnknownPartition { partition, .. }
             | Self::Broker { partition, .. } => Some(partition),
-            Self::Node { .. } | Self::Closed => None,
+            Self::Node { .. } | Self::Unreachable { .. } | Self::Closed => None,
         }
     }
 }
@@ -164,12 +171,14 @@ pub enum PositionError {
     },
     /// The leader did not say where its log starts or ends in time (Kafka:
     /// `default.api.timeout.ms`).
-    #[error("the position of {partition} was not known within {timeout:?}")]
+    #[error("the position of {partition} was not known within {timeout:?}: {reason}")]
     TimedOut {
         /// Which partition.
         partition: TopicPartition,
         /// How long that is.
         timeout: Duration,
+        /// What stood in the way last.
+        reason: String,
     },
     /// The consumer, or its client, was closed.
     #[error("the consumer is closed")]

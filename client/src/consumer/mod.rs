@@ -258,7 +258,10 @@ impl Consumer {
         });
         let timeout = self.config.default_api_timeout;
         let known = self.cluster.clock().timeout(timeout, known).await;
-        known.unwrap_or(Err(PositionError::TimedOut { partition, timeout }))
+        known.unwrap_or_else(|_| {
+            let reason = self.shared().lock().inbox.obstacle(&partition);
+            Err(PositionError::TimedOut { partition, timeout, reason })
+        })
     }
 
     /// The first offset that each partition still has. They need not be assigned. Cancel safe.

@@ -7,9 +7,9 @@ use core::future::Future;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ottla_protocol::encode_request;
 use ottla_protocol::frame::{FrameError, FrameSplitter};
 use ottla_protocol::ids::CorrelationId;
+use ottla_protocol::{encode_request, response_correlation_id};
 use ottla_runtime::Instant;
 use ottla_runtime::net::Halves;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,13 +54,18 @@ fn finish(shared: &Shared, end: End) -> bool {
         queue.running = !queue.waiting.is_empty();
         return !queue.running;
     }
+    let first = queue.backoff.attempts() == 0;
     let wait = queue.backoff.next_wait();
     queue.retry_at = now + wait;
     queue.muted_until = None; // a new connection starts without it
     queue.running = false;
     let waiting = core::mem::take(&mut queue.waiting);
     drop(queue);
-    tracing::debug!(peer, %end, waiting = waiting.len(), "connection ended");
+    if first && matches!(end, End::NotOpened(_)) {
+        tracing::warn!(%end, "no connection; trying again"); // once, until one is opened
+    } else {
+        tracing::debug!(peer, %end, waiting = waiting.len(), "connection ended");
+    }
     fail_all(waiting, |api| end.of_unsent(&peer, api));
     true
 }
@@ -162,6 +167,11 @@ async fn connect(shared: &Shared, address: &BrokerAddress) -> Result<Opened, Con
         }
         opened.halves.write.flush().await.map_err(|e| ConnectCause::in_handshake(&e))?;
         let answer = opened.next_frame().await?;
+        let answered = response_correlation_id(&answer).map_err(HandshakeError::Decode)?;
+        if answered != id {
+            let what = format!("it answers request {answered}, but was asked request {id}");
+            return Err(ConnectCause::Misbehaved(what));
+        }
         match handshake.on_answer(answer)? {
             Step::AskAgain => {}
             Step::Done(ranges) => {

@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ottla_protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
-use ottla_protocol::{
-    ApiKey, DecodeError, ErrorCode, Message, Str, decode_response, response_correlation_id, version,
-};
+use ottla_protocol::{ApiKey, DecodeError, ErrorCode, Message, Str, decode_response, version};
 
 /// The newest version we ask with. Version 5 would check a node id we do not know yet.
 const VERSION_MAX: i16 = 4;
@@ -74,7 +72,6 @@ impl Handshake {
     /// A broker that does not know the version answers in version 0, so the error code, which is
     /// the first field in all versions, is looked at before the rest is decoded.
     pub(crate) fn on_answer(&mut self, frame: Bytes) -> Result<Step, HandshakeError> {
-        response_correlation_id(&frame)?;
         let code = frame.get(4..6).and_then(|two| two.try_into().ok()).map(i16::from_be_bytes);
         let refused = code == Some(ErrorCode::UNSUPPORTED_VERSION.0);
         let asked = self.version;

@@ -2,9 +2,12 @@
 
 use core::time::Duration;
 
+use broker_lite::Cluster;
 use broker_lite::fault::{Action, Fault};
 use ottla::producer::Compression;
-use ottla::{ApiKey, ErrorCode, PollError};
+use ottla::{ApiKey, Client, Consumer, ErrorCode, PollError};
+use ottla_runtime::Clock;
+use ottla_runtime::net::memory::MemoryNetwork;
 
 use super::{Reader, TOPIC, World};
 
@@ -88,4 +91,44 @@ async fn a_damaged_batch_is_told_with_its_place_and_read_again() {
         }
     }
     assert_eq!((told, fault.hits()), (1, 1));
+}
+
+/// The error that `poll` gives at last, and when.
+async fn refusal(consumer: &Consumer) -> (PollError, Duration) {
+    let clock = Clock::system();
+    let error = consumer.poll().await.unwrap_err();
+    (error, clock.now().since_start())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_that_nobody_can_reach_is_an_error_that_names_the_bootstrap_address() {
+    let client = Client::builder("kafka:9092").connector(MemoryNetwork::new()).build().unwrap();
+    let consumer = client.consumer().build().unwrap();
+    consumer.assign([(TOPIC, 0)]).unwrap();
+    let (error, waited) = refusal(&consumer).await;
+    let connect = "cannot connect to bootstrap kafka:9092: it refuses connections";
+    assert_eq!(error.to_string(), format!("the cluster cannot be asked: {connect}"));
+    assert!(error.is_retriable() && waited < Duration::from_secs(5), "{waited:?}");
+    let error = consumer.position((TOPIC, 0)).await.unwrap_err().to_string();
+    assert!(error.ends_with(connect), "{error}");
+    let error = consumer.end_offsets([(TOPIC, 0)]).await.unwrap_err().to_string();
+    assert!(error.ends_with(connect), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_advertised_address_that_is_wrong_is_an_error_that_names_it_and_the_setting() {
+    let network = MemoryNetwork::new();
+    let builder = Cluster::builder().memory_network(&network).listen("node", 0);
+    let cluster = builder.advertised("kafka", 9092).topic(TOPIC, 1).start().await.unwrap();
+    let bootstrap = format!("node:{}", cluster.port());
+    let client = Client::builder(&bootstrap).connector(network).build().unwrap();
+    let consumer = client.consumer().build().unwrap();
+    consumer.assign([(TOPIC, 0)]).unwrap();
+    let (error, waited) = refusal(&consumer).await;
+    let connect = format!(
+        "bootstrap {bootstrap} told us to use kafka:9092 for broker 1, which refuses connections: \
+         check the broker's advertised.listeners"
+    );
+    assert_eq!(error.to_string(), format!("cannot fetch from node 1: {connect}"));
+    assert!(waited < Duration::from_secs(5), "{waited:?}");
 }

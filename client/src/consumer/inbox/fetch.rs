@@ -12,6 +12,7 @@ use ottla_runtime::Instant;
 use super::offsets::is_passing;
 use super::scan::{AbortFilter, scan};
 use super::shelf::FrameId;
+use super::trouble::Trouble;
 use super::{Inbox, Lane, Retry, backoff};
 use crate::consumer::error::PollError;
 use crate::consumer::subscription::{Claim, Position};
@@ -65,6 +66,7 @@ impl Inbox {
             backoff: backoff(config, usize::try_from(node.0).unwrap_or(0)),
             retry_at: None,
             error: None,
+            trouble: Trouble::default(),
             idle: 0,
         })
     }
@@ -194,6 +196,7 @@ impl Inbox {
             Err(failure) => return self.on_failure(&order, Some(failure), now),
         };
         lane.backoff.reset();
+        lane.trouble.succeeded();
         let bytes: usize = (response.responses.iter().flat_map(|t| &t.partitions))
             .map(|p| p.records.as_ref().map_or(0, bytes::Bytes::len))
             .sum();
@@ -213,8 +216,9 @@ impl Inbox {
         lane.retry_at = Some(now + lane.backoff.next_wait());
         if let Some(failure) = failure {
             tracing::debug!(node = %order.node, error = %failure, "a fetch failed");
-            if !failure.is_retriable() {
-                lane.error = Some(failure);
+            match failure.is_retriable() {
+                true => lane.trouble.failed(failure),
+                false => lane.error = Some(failure),
             }
         }
         self.refresh = true;

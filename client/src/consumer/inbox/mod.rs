@@ -16,6 +16,7 @@ mod offsets;
 mod scan;
 mod shelf;
 mod take;
+mod trouble;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ use super::subscription::{Assignment, Position, Start, Subscription, TopicPartit
 use crate::backoff::Backoff;
 use crate::error::CallError;
 use shelf::{Frames, Shelf};
+use trouble::Trouble;
 
 /// What the driver must do.
 #[derive(Clone, Debug)]
@@ -60,6 +62,10 @@ pub(crate) struct Inbox {
     /// By slot of the subscription.
     seats: Vec<Seat>,
     lanes: BTreeMap<NodeId, Lane>,
+    /// How asking for metadata goes.
+    cluster: Trouble,
+    /// The cluster cannot be asked, and the application should know.
+    unreachable: Option<CallError>,
     frames: Frames,
     next_order: u64,
     /// Grows with every partition served, so that the one served longest ago is asked first.
@@ -118,6 +124,7 @@ struct Lane {
     backoff: Backoff,
     retry_at: Option<Instant>,
     error: Option<CallError>,
+    trouble: Trouble,
     /// Fetches in a row that brought nothing while a partition was left out.
     idle: u32,
 }
@@ -187,6 +194,8 @@ impl Inbox {
             config,
             seats: Vec::new(),
             lanes: BTreeMap::new(),
+            cluster: Trouble::default(),
+            unreachable: None,
             frames: Frames::default(),
             next_order: 0,
             served: 0,
@@ -318,6 +327,7 @@ impl Inbox {
         for lane in self.lanes.values_mut() {
             lane.retry_at = lane.retry_at.filter(|at| *at > now);
         }
+        self.tell_troubles(now);
     }
 
     /// When to poll next, if nothing happens before. Later than the last poll.
@@ -330,7 +340,8 @@ impl Inbox {
             };
             [retry, seat.missing_report]
         });
-        let lanes = self.lanes.values().map(|lane| lane.retry_at);
-        seats.chain(lanes).flatten().min()
+        let lanes = self.lanes.values();
+        let lanes = lanes.flat_map(|lane| [lane.retry_at, lane.trouble.next_deadline()]);
+        seats.chain(lanes).chain([self.cluster.next_deadline()]).flatten().min()
     }
 }

@@ -70,6 +70,7 @@ impl Inbox {
         let mut answers = BTreeMap::new();
         let failure = match reply {
             Ok(response) => {
+                self.lane(order.node).trouble.succeeded();
                 for topic in &response.topics {
                     for p in &topic.partitions {
                         let key = (&*topic.name, p.partition_index);
@@ -81,8 +82,10 @@ impl Inbox {
             Err(failure) => failure,
         };
         tracing::debug!(node = %order.node, error = %failure, "asking for offsets failed");
-        if !failure.is_retriable() {
-            self.lane(order.node).error = Some(failure);
+        let lane = self.lane(order.node);
+        match failure.is_retriable() {
+            true => lane.trouble.failed(failure),
+            false => lane.error = Some(failure),
         }
         self.take_answers(order, &answers);
     }

@@ -129,10 +129,8 @@ impl Inbox {
 
     /// The next error. Those of a partition wait until what was fetched before them is handed out.
     fn take_error(&mut self) -> Option<PollError> {
-        for lane in self.lanes.iter_mut() {
-            if let Some(source) = lane.1.error.take() {
-                return Some(PollError::Node { node: *lane.0, source });
-            }
+        if let Some(error) = self.take_trouble() {
+            return Some(error);
         }
         for slot in self.turns() {
             if !self.is_open(slot) {

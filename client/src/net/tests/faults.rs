@@ -130,10 +130,12 @@ async fn an_answer_that_cannot_be_decoded_is_an_error_of_its_call_only() {
 
 #[tokio::test(start_paused = true)]
 async fn peers_that_are_no_brokers_are_named() {
+    let another = "it answers request 7, but was asked request 0".to_owned();
     for (bytes, expected) in [
         (&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], ConnectCause::SpeaksHttp),
         (&b"\x15\x03\x03\0\x02\x02\x46"[..], ConnectCause::SpeaksTls),
         (&b""[..], ConnectCause::ClosedInHandshake),
+        (&b"\0\0\0\x0a\0\0\0\x07\0\0\0\0\0\0"[..], ConnectCause::Misbehaved(another)),
     ] {
         let stage = Stage::new();
         let call = stage.ask("a");

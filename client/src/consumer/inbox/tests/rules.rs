@@ -18,24 +18,24 @@ use crate::consumer::inbox::{Effect, FetchOrder, Inbox, Leadership, OffsetsOrder
 use crate::consumer::subscription::{Assignment, Position, Start, TopicPartition};
 
 /// A machine with partitions 0.. of one topic assigned at offset 0, all led by node 0.
-struct Desk {
-    inbox: Inbox,
+pub(super) struct Desk {
+    pub(super) inbox: Inbox,
     decoder: Decoder,
-    now: Instant,
+    pub(super) now: Instant,
     errors: VecDeque<PollError>,
 }
 
-fn tp(partition: i32) -> TopicPartition {
+pub(super) fn tp(partition: i32) -> TopicPartition {
     TopicPartition::new(TOPIC, partition)
 }
 
-fn records(base: i64, count: i64, size: usize) -> Bytes {
+pub(super) fn records(base: i64, count: i64, size: usize) -> Bytes {
     let values: Vec<_> = (base..base + count).map(|o| value(o, size)).collect();
     let slices: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
     batch(base, &slices, Compression::None)
 }
 
-fn known(leader: i32) -> Leadership {
+pub(super) fn known(leader: i32) -> Leadership {
     Leadership::Known {
         leader: Some(node(leader)),
         epoch: Some(LeaderEpoch(3)),
@@ -44,7 +44,7 @@ fn known(leader: i32) -> Leadership {
 }
 
 impl Desk {
-    fn new(partitions: i32, config: ConsumerConfig) -> Self {
+    pub(super) fn new(partitions: i32, config: ConsumerConfig) -> Self {
         let decoder = Decoder::new(&config);
         let mut inbox = Inbox::new(config);
         let all = (0..partitions).map(|p| Assignment::from((TOPIC, p, Start::At(offset(0)))));
@@ -53,7 +53,7 @@ impl Desk {
         Self { inbox, decoder, now: Instant::ZERO, errors: VecDeque::new() }
     }
 
-    fn with(partitions: i32) -> Self {
+    pub(super) fn with(partitions: i32) -> Self {
         Self::new(partitions, ConsumerConfig::default())
     }
 
@@ -61,7 +61,7 @@ impl Desk {
         core::iter::from_fn(|| self.inbox.poll(self.now)).collect()
     }
 
-    fn orders(&mut self) -> Vec<Arc<FetchOrder>> {
+    pub(super) fn orders(&mut self) -> Vec<Arc<FetchOrder>> {
         let fetch = |effect| match effect {
             Effect::Fetch(order) => Some(order),
             _ => None,
@@ -75,7 +75,7 @@ impl Desk {
         orders.remove(0)
     }
 
-    fn question(&mut self) -> Arc<OffsetsOrder> {
+    pub(super) fn question(&mut self) -> Arc<OffsetsOrder> {
         let ask = |effect| match effect {
             Effect::AskOffsets(order) => Some(order),
             _ => None,
@@ -91,7 +91,7 @@ impl Desk {
         self.inbox.on_fetch_reply(order.node, Ok(reply), self.now);
     }
 
-    fn data(&mut self, order: &FetchOrder, partition: i32, records: Bytes) {
+    pub(super) fn data(&mut self, order: &FetchOrder, partition: i32, records: Bytes) {
         self.reply(order, &[(partition, ErrorCode::NONE, records)]);
     }
 
@@ -116,7 +116,7 @@ impl Desk {
     }
 
     /// The next error; there must be no record.
-    fn error(&mut self) -> Option<PollError> {
+    pub(super) fn error(&mut self) -> Option<PollError> {
         assert_eq!(self.take(), [0_i64; 0]);
         self.errors.pop_front()
     }
@@ -126,7 +126,7 @@ impl Desk {
     }
 
     /// Lets time pass until the machine wants to act.
-    fn wait(&mut self) {
+    pub(super) fn wait(&mut self) {
         self.now = self.inbox.next_deadline().unwrap().max(self.now);
     }
 }
