@@ -157,6 +157,8 @@ impl Admin {
     /// # Errors
     ///
     /// `UNKNOWN_TOPIC_OR_PARTITION`, or that no broker answers in time.
+    ///
+    /// Cancel safe.
     pub async fn describe_topic(&self, topic: &str) -> Result<TopicDescription, AdminError> {
         only(self.describe_topics([topic]).await)
     }

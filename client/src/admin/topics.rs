@@ -118,6 +118,8 @@ impl Admin {
     /// # Errors
     ///
     /// Why it was not created: `TOPIC_ALREADY_EXISTS`, `INVALID_PARTITIONS`, ...
+    ///
+    /// Cancel safe as [`create_topics`](Self::create_topics) is.
     pub async fn create_topic(&self, topic: NewTopic) -> Result<CreatedTopic, AdminError> {
         only(self.create_topics([topic]).await)
     }
@@ -156,6 +158,8 @@ impl Admin {
     /// # Errors
     ///
     /// Why it was not deleted: `UNKNOWN_TOPIC_OR_PARTITION`, ...
+    ///
+    /// Cancel safe as [`create_topics`](Self::create_topics) is.
     pub async fn delete_topic(&self, topic: &str) -> Result<(), AdminError> {
         only(self.delete_topics([topic]).await)
     }

@@ -368,6 +368,8 @@ impl Consumer {
 
     /// Ends the consumer: receivers get [`PollError::Closed`], streams end, its connections close.
     /// Records that were fetched but not handed out are dropped; positions are kept nowhere.
+    ///
+    /// Cancel safe: it ends even if the future is dropped once it was polled.
     pub async fn close(self) {
         self.shared().close();
         let mut waiter = Waiter::new(self.shared());

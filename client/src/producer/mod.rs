@@ -243,7 +243,7 @@ impl TopicProducer {
         self.topic.name()
     }
 
-    /// As [`Producer::send`].
+    /// As [`Producer::send`], in cancel safety, too.
     ///
     /// # Errors
     ///
@@ -252,7 +252,7 @@ impl TopicProducer {
         self.enqueue(record).await?.await
     }
 
-    /// As [`Producer::enqueue`].
+    /// As [`Producer::enqueue`], in cancel safety, too.
     ///
     /// # Errors
     ///
