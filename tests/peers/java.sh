@@ -90,24 +90,20 @@ ok "unknown topic"
 says "an oversized record" RecordTooLargeException
 ok "oversized record"
 
-if serves 44; then
-  times=(--entity-type topics --entity-name "$prefix-times")
-  tool configs --alter "${times[@]}" --add-config max.message.bytes=5000 >/dev/null
-  tool configs --describe "${times[@]}" >/dev/null
-  says "configs" 'max.message.bytes=5000'
-  tool configs --alter "${times[@]}" --delete-config max.message.bytes >/dev/null
-  tool configs --describe "${times[@]}" >"$work/described"
-  ! grep -q max.message.bytes "$work/described" || fail "configs: $(cat "$work/described")"
-  ok kafka-configs
-fi
-if serves 21; then
-  printf '{"version":1,"partitions":[{"topic":"%s","partition":0,"offset":2}]}' "$prefix-times" \
-    >"$work/trim"
-  tool delete-records --offset-json-file "$work/trim" >/dev/null
-  says "delete records" 'low_watermark: 2'
-  equal "the new beginning" 2 "$(offset earliest)"
-  ok kafka-delete-records
-fi
+times=(--entity-type topics --entity-name "$prefix-times")
+tool configs --alter "${times[@]}" --add-config max.message.bytes=5000 >/dev/null
+tool configs --describe "${times[@]}" >/dev/null
+says "configs" 'max.message.bytes=5000'
+tool configs --alter "${times[@]}" --delete-config max.message.bytes >/dev/null
+tool configs --describe "${times[@]}" >"$work/described"
+! grep -q max.message.bytes "$work/described" || fail "configs: $(cat "$work/described")"
+ok kafka-configs
+printf '{"version":1,"partitions":[{"topic":"%s","partition":0,"offset":2}]}' "$prefix-times" \
+  >"$work/trim"
+tool delete-records --offset-json-file "$work/trim" >/dev/null
+says "delete records" 'low_watermark: 2'
+equal "the new beginning" 2 "$(offset earliest)"
+ok kafka-delete-records
 if serves 35; then
   tool log-dirs --describe --topic-list "$prefix-perf" >/dev/null
   says "log dirs" "\"partition\":\"$prefix-perf-0\",\"size\":[1-9]"

@@ -322,12 +322,8 @@ func main() {
 	idempotence()
 	byOffsetAndTime()
 	failures(admin)
-	if serves(44) {
-		alterConfigs(admin)
-	}
-	if serves(21) {
-		deleteRecords(admin)
-	}
+	alterConfigs(admin)
+	deleteRecords(admin)
 	if serves(35) {
 		logDirs(admin)
 	}

@@ -197,10 +197,8 @@ async def main():
     await idempotence()
     await by_offset_and_time()
     await errors(admin)
-    if 33 in APIS:
-        await alter_configs(admin)
-    if 21 in APIS:
-        await delete_records(admin)
+    await alter_configs(admin)
+    await delete_records(admin)
     await delete(admin)
     await admin.close()
 

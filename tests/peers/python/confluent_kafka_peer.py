@@ -216,10 +216,8 @@ def main():
     idempotence()
     by_offset_and_time(admin)
     errors(admin)
-    if 44 in APIS:
-        alter_configs(admin)
-    if 21 in APIS:
-        delete_records(admin)
+    alter_configs(admin)
+    delete_records(admin)
     delete(admin)
 
 
