@@ -154,8 +154,6 @@ pub enum LostCause {
     OtherTimedOut,
     /// The peer sent what no Kafka broker sends; the text says what.
     Misbehaved(String),
-    /// The layers of the client went away with the request.
-    LayerDropped,
 }
 
 impl fmt::Display for LostCause {
@@ -165,7 +163,6 @@ impl fmt::Display for LostCause {
             Self::Io(error) => error.fmt(f),
             Self::OtherTimedOut => f.write_str("an earlier request on it timed out"),
             Self::Misbehaved(what) => f.write_str(what),
-            Self::LayerDropped => f.write_str("a request layer dropped the request"),
         }
     }
 }

@@ -28,11 +28,6 @@ impl FrameSplitter {
         Self { buffer: BytesMut::new(), bytes_max, length: None }
     }
 
-    /// Changes the limit; holds from the next frame on.
-    pub fn set_bytes_max(&mut self, bytes_max: usize) {
-        self.bytes_max = bytes_max;
-    }
-
     /// What to append arriving bytes to; there is room for at least one.
     ///
     /// The room is what the frame still needs, but at most as much as has arrived of it already,

@@ -53,6 +53,7 @@ pub mod messages;
 pub mod metadata_records;
 pub mod record;
 pub mod schema;
+pub mod topic;
 pub mod version;
 pub mod wire;
 

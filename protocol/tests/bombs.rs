@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use ottla_protocol::ids::Timestamp;
 use ottla_protocol::record::{
     BatchBuilder, CheckedBatch, Compression, CompressionError, Compressor, Decompressor,
-    RecordBlock, set_max_timestamp,
+    RecordBlock, set_timestamps,
 };
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -37,7 +37,8 @@ fn batch(codec: Compression, count: i32, records: &[u8]) -> CheckedBatch {
     bytes[8..12].copy_from_slice(&length.to_be_bytes());
     bytes[21..23].copy_from_slice(&codec.attribute().to_be_bytes());
     bytes[57..61].copy_from_slice(&count.to_be_bytes());
-    set_max_timestamp(&mut bytes, Timestamp(0)); // and the checksum
+    let (header, after) = bytes.split_first_chunk_mut().unwrap();
+    set_timestamps(header, after, Timestamp(0), false); // and the checksum
     CheckedBatch::check(bytes.freeze()).unwrap()
 }
 

@@ -8,12 +8,12 @@ use ottla_protocol::messages::describe_configs::{
     DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym, RESOURCE_TYPE_BROKER,
     RESOURCE_TYPE_TOPIC,
 };
+use ottla_protocol::topic::check_name;
 
 use super::{Context, Handler};
 use crate::broker::Broker;
 use crate::config::{BrokerConfig, Known, Role, Source, Synonym, TOPIC_SETTINGS, is_dynamic};
 use crate::controller::image::Image;
-use crate::controller::names;
 use crate::net::Close;
 
 type Described = Result<Vec<DescribeConfigsResourceResult>, (ErrorCode, String)>;
@@ -79,7 +79,7 @@ fn describe(context: &Context, resource: &DescribeConfigsResource, show: Show) -
 }
 
 fn topic(broker: &Broker, name: &Str, show: Show) -> Described {
-    if let Err(error) = names::check(name) {
+    if let Err(error) = check_name(name) {
         return Err((ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string()));
     }
     let image = broker.controller.image();

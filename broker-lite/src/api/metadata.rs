@@ -8,6 +8,7 @@ use ottla_protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseBroker,
     MetadataResponsePartition, MetadataResponseTopic,
 };
+use ottla_protocol::topic::check_name;
 
 use super::{Context, Handler};
 use crate::broker::Broker;
@@ -73,7 +74,7 @@ impl Handler for MetadataRequest {
 
 /// Makes the topics among `asked` that could exist and do not.
 async fn auto_create(broker: &Broker, image: &Image, asked: &[MetadataRequestTopic]) {
-    let absent = |topic: &&Str| image.topic(topic).is_none() && names::check(topic).is_ok();
+    let absent = |topic: &&Str| image.topic(topic).is_none() && check_name(topic).is_ok();
     let mut absent: Vec<&Str> =
         asked.iter().filter_map(|topic| topic.name.as_ref()).filter(absent).collect();
     absent.sort_unstable();
@@ -113,7 +114,7 @@ fn answer(context: &Context, image: &Image, asked: MetadataRequestTopic) -> Meta
     match (found, &asked.name) {
         (Some(topic), _) => describe(context, topic),
         (None, _) if by_id => failed(asked, ErrorCode::UNKNOWN_TOPIC_ID),
-        (None, Some(name)) if names::check(name).is_err() => {
+        (None, Some(name)) if check_name(name).is_err() => {
             failed(asked, ErrorCode::INVALID_TOPIC_EXCEPTION)
         }
         (None, _) => failed(asked, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),

@@ -1,18 +1,7 @@
 //! What the log needs to know of a batch: its header, and whether its bytes are whole.
 
-use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
-use ottla_protocol::record::{BatchError, BatchHeader, HEADER_SIZE};
-
-/// Bytes at the front that the leader assigns: base offset, length, leader epoch.
-const HEAD_BYTES: usize = 16;
-
-/// Bytes that the length field does not count: the base offset and itself.
-const BEFORE_LENGTH: u32 = 12;
-
-const CHECKSUM_AT: usize = 17;
-const ATTRIBUTES_AT: usize = 21;
-const MAX_TIMESTAMP_AT: usize = 35;
-const LOG_APPEND_TIME_BIT: u8 = 0x08;
+use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
+use ottla_protocol::record::{BatchError, BatchHeader, HEADER_SIZE, assign_offsets, checksum};
 
 /// The numbers by which a batch of an idempotent producer is told from its retries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -95,7 +84,7 @@ impl BatchView {
 
     /// Whether `bytes`, the whole batch, are those the checksum was made over.
     pub(crate) fn checksum_fits(&self, bytes: &[u8]) -> bool {
-        bytes.get(21..).is_some_and(|covered| crc32c::crc32c(covered) == self.crc)
+        bytes.len() == self.bytes as usize && checksum(bytes) == self.crc
     }
 
     /// The view of the same batch once it has got its place in the log.
@@ -103,16 +92,6 @@ impl BatchView {
         let records = self.last.distance_from(self.base).unwrap_or(0);
         let last = base.after(u32::try_from(records).unwrap_or(u32::MAX));
         Self { base, last, leader_epoch: Some(leader_epoch), ..self }
-    }
-
-    /// The bytes at the front that say so.
-    fn head(&self) -> [u8; HEAD_BYTES] {
-        let mut head = [0; HEAD_BYTES];
-        head[..8].copy_from_slice(&self.base.get().to_be_bytes());
-        head[8..12].copy_from_slice(&(self.bytes - BEFORE_LENGTH).to_be_bytes());
-        let epoch = self.leader_epoch.map_or(-1, |epoch| epoch.0);
-        head[12..].copy_from_slice(&epoch.to_be_bytes());
-        head
     }
 }
 
@@ -126,26 +105,20 @@ pub(crate) struct BatchBytes<'a> {
 
 impl<'a> BatchBytes<'a> {
     /// The bytes of one batch; `None` if they are too few.
+    #[cfg(test)]
     pub(crate) fn of(batch: &'a [u8]) -> Option<Self> {
         let (header, records) = batch.split_first_chunk()?;
         Some(Self { header: *header, records })
     }
 
-    /// Gives it the place that `view` says.
-    pub(crate) fn place(&mut self, view: &BatchView) {
-        self.header[..HEAD_BYTES].copy_from_slice(&view.head());
+    /// The same, of a header that was changed already.
+    pub(crate) const fn new(header: [u8; HEADER_SIZE], records: &'a [u8]) -> Self {
+        Self { header, records }
     }
 
-    /// Sets the largest timestamp, says whose clock it is of, and makes the checksum anew.
-    pub(crate) fn stamp(&mut self, max: Timestamp, log_append_time: bool) {
-        let low = &mut self.header[ATTRIBUTES_AT + 1];
-        *low =
-            (*low & !LOG_APPEND_TIME_BIT) | if log_append_time { LOG_APPEND_TIME_BIT } else { 0 };
-        let place = MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8;
-        self.header[place].copy_from_slice(&max.0.to_be_bytes());
-        let crc = crc32c::crc32c(&self.header[ATTRIBUTES_AT..]);
-        let crc = crc32c::crc32c_append(crc, self.records);
-        self.header[CHECKSUM_AT..ATTRIBUTES_AT].copy_from_slice(&crc.to_be_bytes());
+    /// Gives it the place that `view` says.
+    pub(crate) fn place(&mut self, view: &BatchView) {
+        assign_offsets(&mut self.header, view.base, view.leader_epoch);
     }
 
     /// What is to be written, one behind the other.

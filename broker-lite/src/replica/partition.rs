@@ -391,7 +391,7 @@ impl Inner {
             });
         }
         let placed = batch.view().placed(self.log.end(), epoch);
-        if let Err(error) = self.log.append(&placed, batch.bytes()?, rules.now_ms) {
+        if let Err(error) = self.log.append(&placed, batch.bytes(), rules.now_ms) {
             self.failed = true;
             return Err(error.into());
         }

@@ -5,7 +5,7 @@ use ottla_protocol::ids::{Offset, Timestamp};
 use ottla_protocol::record::compression::CompressionError;
 use ottla_protocol::record::{
     BatchBuilder, BatchError, BatchHeader, CheckedBatch, Compression, Compressor, Decompressor,
-    ProducerStamp, RecordBlock,
+    HEADER_SIZE, ProducerStamp, RecordBlock, set_timestamps,
 };
 
 use super::append_error::{AppendError, RecordFault};
@@ -45,9 +45,11 @@ pub(crate) struct Codecs {
 /// A batch that only needs its place in the log.
 #[derive(Clone, Debug)]
 pub(crate) struct PreparedBatch {
-    bytes: Bytes,
+    /// As it will be in the log, but for the place.
+    header: [u8; HEADER_SIZE],
+    /// Where they were received, unless they had to be written again.
+    records: Bytes,
     view: BatchView,
-    restamp: Option<Timestamp>,
     log_append_time: Option<Timestamp>,
 }
 
@@ -93,8 +95,8 @@ impl PreparedBatch {
         let checked =
             CheckedBatch::check(batch).map_err(|e| AppendError::Corrupt(e.to_string()))?;
         let view = BatchView::of(checked.header()).map_err(corrupt)?;
-        let bytes = checked.into_bytes();
-        Ok(Self { bytes, view, restamp: None, log_append_time: None })
+        let (header, records) = split(&checked.into_bytes())?;
+        Ok(Self { header, records, view, log_append_time: None })
     }
 
     /// The rest of the checks, in Kafka's order, and what follows from them: other time stamps,
@@ -131,29 +133,27 @@ impl PreparedBatch {
         if block.bytes().len() > KEPT_BUFFER_BYTES_MAX {
             codecs.decompressor = Decompressor::default();
         }
-        let header = BatchHeader::parse(&bytes).map_err(|e| AppendError::Corrupt(e.to_string()))?;
-        let mut view = BatchView::of(&header).map_err(corrupt)?;
+        let parsed = BatchHeader::parse(&bytes).map_err(|e| AppendError::Corrupt(e.to_string()))?;
+        let mut view = BatchView::of(&parsed).map_err(corrupt)?;
+        let (mut header, records) = split(&bytes)?;
         let stamped = config.timestamp_type == TimestampType::LogAppendTime;
         let log_append_time = stamped.then_some(Timestamp(rules.now_ms));
         let max_timestamp = log_append_time.map_or(looked.max_timestamp, |time| time.0);
-        let differs = stamped || max_timestamp != view.max_timestamp;
-        view.max_timestamp = max_timestamp;
-        let restamp = differs.then_some(Timestamp(max_timestamp));
-        Ok(Self { bytes, view, restamp, log_append_time })
+        if stamped || max_timestamp != view.max_timestamp {
+            view.max_timestamp = max_timestamp;
+            set_timestamps(&mut header, &records, Timestamp(max_timestamp), stamped);
+        }
+        Ok(Self { header, records, view, log_append_time })
     }
 
     /// What is to be written, but for its place.
-    pub(super) fn bytes(&self) -> Result<BatchBytes<'_>, AppendError> {
-        let mut bytes = BatchBytes::of(&self.bytes).ok_or_else(|| corrupt(BadBatch::Torn))?;
-        if let Some(max) = self.restamp {
-            bytes.stamp(max, self.log_append_time.is_some());
-        }
-        Ok(bytes)
+    pub(super) fn bytes(&self) -> BatchBytes<'_> {
+        BatchBytes::new(self.header, &self.records)
     }
 
     /// Size in bytes.
     pub(crate) const fn len(&self) -> usize {
-        self.bytes.len()
+        HEADER_SIZE + self.records.len()
     }
 
     /// What its header will say, but for its place.
@@ -175,6 +175,12 @@ fn refuse_large(bytes: usize, config: &LogConfig) -> Result<(), AppendError> {
         return Err(AppendError::LargerThanSegment { bytes, max: config.segment_bytes });
     }
     Ok(())
+}
+
+/// Header and records of one batch.
+fn split(batch: &Bytes) -> Result<([u8; HEADER_SIZE], Bytes), AppendError> {
+    let header = batch.first_chunk().ok_or_else(|| corrupt(BadBatch::Torn))?;
+    Ok((*header, batch.slice(HEADER_SIZE..)))
 }
 
 fn corrupt(bad: BadBatch) -> AppendError {

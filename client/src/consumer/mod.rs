@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use core::task::Poll;
 use ottla_protocol::ids::Offset;
+use ottla_protocol::topic::check_name;
 
 pub use config::{ConsumerBuilder, Isolation, OffsetReset};
 pub use decode::BatchFault;
@@ -377,14 +378,8 @@ impl Consumer {
     }
 }
 
-/// Kafka's limit for topic names.
-const TOPIC_NAME_BYTES_MAX: usize = 249;
-
 fn check(partition: &TopicPartition) -> Result<(), AssignError> {
-    let name = &*partition.topic;
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let dots = name == "." || name == "..";
-    if name.is_empty() || name.len() > TOPIC_NAME_BYTES_MAX || dots || !name.chars().all(legal) {
+    if check_name(&partition.topic).is_err() {
         return Err(AssignError::InvalidTopic { topic: Arc::clone(&partition.topic) });
     }
     if partition.partition.0 < 0 {

@@ -35,36 +35,32 @@ pub(super) fn put_checksum(batch: &mut [u8]) {
     put(batch, CRC_AT, crc.to_be_bytes());
 }
 
-/// Says where the batch stands in the log, and which leader put it there. The checksum does not
-/// cover these fields, so the header alone may be passed.
+/// Says where the batch stands in the log, and which leader put it there, if one did. The checksum
+/// does not cover these fields, so the header alone may be passed.
 ///
 /// # Panics
 ///
 /// If `batch` is shorter than a header.
-pub fn assign_offsets(batch: &mut [u8], base: Offset, epoch: LeaderEpoch) {
+pub fn assign_offsets(batch: &mut [u8], base: Offset, epoch: Option<LeaderEpoch>) {
     put(batch, 0, base.get().to_be_bytes());
-    put(batch, LEADER_EPOCH_AT, epoch.0.to_be_bytes());
+    put(batch, LEADER_EPOCH_AT, epoch.map_or(-1, |epoch| epoch.0).to_be_bytes());
 }
 
-/// Gives every record the time of its append, and corrects the checksum.
-///
-/// # Panics
-///
-/// If `batch` is shorter than a header.
-pub fn set_log_append_time(batch: &mut [u8], now: Timestamp) {
-    let attributes = attributes(batch) | LOG_APPEND_TIME_BIT;
-    put(batch, ATTRIBUTES_AT, attributes.to_be_bytes());
-    set_max_timestamp(batch, now);
-}
-
-/// Corrects the highest timestamp, and the checksum with it.
-///
-/// # Panics
-///
-/// If `batch` is shorter than a header.
-pub fn set_max_timestamp(batch: &mut [u8], max: Timestamp) {
-    put(batch, MAX_TIMESTAMP_AT, max.0.to_be_bytes());
-    put_checksum(batch);
+/// Sets the highest timestamp and whose clock it is of, and corrects the checksum. With
+/// `log_append_time` it is the broker's, and the time of every record. The records may lie apart
+/// from the header.
+pub fn set_timestamps(
+    header: &mut [u8; HEADER_SIZE],
+    records: &[u8],
+    max: Timestamp,
+    log_append_time: bool,
+) {
+    let flag = if log_append_time { LOG_APPEND_TIME_BIT } else { 0 };
+    let attributes = (attributes(header) & !LOG_APPEND_TIME_BIT) | flag;
+    put(header, ATTRIBUTES_AT, attributes.to_be_bytes());
+    put(header, MAX_TIMESTAMP_AT, max.0.to_be_bytes());
+    let crc = crc32c::crc32c_append(checksum(header), records);
+    put(header, CRC_AT, crc.to_be_bytes());
 }
 
 /// Numbers a sealed batch anew, or for the first time, and corrects the checksum.

@@ -275,7 +275,8 @@ impl CheckedBatch {
 }
 
 /// The CRC-32C that the header of `batch` should carry.
-pub(super) fn checksum(batch: &[u8]) -> u32 {
+#[must_use]
+pub fn checksum(batch: &[u8]) -> u32 {
     crc32c::crc32c(batch.get(CRC_START..).unwrap_or_default())
 }
 

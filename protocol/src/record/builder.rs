@@ -353,13 +353,6 @@ impl BatchBuilder {
         }
         Ok(Sealed { bytes: buffer, spare })
     }
-
-    /// Throws the records away and gives the memory back.
-    #[must_use]
-    pub fn into_buffer(mut self) -> BytesMut {
-        self.buffer.clear();
-        self.buffer
-    }
 }
 
 /// Writes what a client knows of the header; the checksum and the stamp come later.

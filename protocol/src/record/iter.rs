@@ -284,12 +284,6 @@ pub struct Records<'a> {
 }
 
 impl<'a> Records<'a> {
-    /// How many bytes of the block are not read yet.
-    #[must_use]
-    pub const fn bytes_left(&self) -> usize {
-        self.rest.len()
-    }
-
     /// Where the next record starts in `block`, and how many came before it.
     #[must_use]
     pub fn position(&self, block: &RecordBlock) -> (usize, u32) {

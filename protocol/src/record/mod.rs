@@ -13,8 +13,8 @@ pub mod control;
 pub mod iter;
 mod varint;
 
-pub use assign::{assign_offsets, restamp, set_log_append_time, set_max_timestamp};
-pub use batch::{BatchError, BatchHeader, CheckedBatch, HEADER_SIZE, split_batches};
+pub use assign::{assign_offsets, restamp, set_timestamps};
+pub use batch::{BatchError, BatchHeader, CheckedBatch, HEADER_SIZE, checksum, split_batches};
 pub use builder::{AppendError, BatchBuilder, ProducerStamp, Sealed, record_size_max};
 pub use compression::{Compression, CompressionError, Compressor, Decompressor, LevelError};
 pub use control::{ControlBatchError, ControlRecord, ControlType, EndTxnMarker, control_batch};

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::NodeId;
+use ottla_protocol::topic::check_name;
 
 use super::{AlterConfigs, ConfigChange, Operation, Refusal, Reply, ResourceChange, refusal};
 use crate::config::{Known, Role, check_broker_setting, check_topic_setting, items};
 use crate::controller::image::{BROKER_RESOURCE, Image, TOPIC_RESOURCE};
-use crate::controller::names;
 use crate::controller::records::{self, Event};
 
 type Settings = BTreeMap<String, String>;
@@ -58,7 +58,7 @@ fn check_resource(image: &Image, resource: &ResourceChange) -> Result<Role, Refu
     let name = &resource.name;
     match resource.kind {
         TOPIC_RESOURCE => {
-            if let Err(error) = names::check(name) {
+            if let Err(error) = check_name(name) {
                 return refusal(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string());
             }
             if image.topic(name).is_none() {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{NodeId, PartitionIndex};
+use ottla_protocol::topic::check_name;
 
 use super::{CreateTopics, CreatedTopic, NewTopic, PARTITIONS_MAX, Refusal, Reply, refusal};
 use crate::config::check_topic_setting;
@@ -85,7 +86,7 @@ impl Plan<'_> {
                 "The topic is the controller's.",
             );
         }
-        if let Err(error) = names::check(name) {
+        if let Err(error) = check_name(name) {
             return refusal(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string());
         }
         if self.image.topic(name).is_some() {

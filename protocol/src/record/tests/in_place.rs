@@ -8,7 +8,7 @@ fn a_broker_places_a_batch_without_touching_what_the_checksum_covers() {
     let records = [record(5, "k", "v"), record(4, "l", "w")];
     for codec in codecs() {
         let mut bytes = build(&records, codec, None);
-        assign_offsets(&mut bytes, Offset::new(41).unwrap(), LeaderEpoch(5));
+        assign_offsets(&mut bytes, Offset::new(41).unwrap(), Some(LeaderEpoch(5)));
         let header = *CheckedBatch::check(bytes.clone().freeze()).unwrap().header();
         assert_eq!((header.base_offset, header.partition_leader_epoch), (41, Some(LeaderEpoch(5))));
         assert_eq!(header.last_offset(), Offset::new(42));
@@ -21,7 +21,8 @@ fn append_time_becomes_the_time_of_every_record() {
     let records = [record(5, "k", "v"), record(4, "l", "w")];
     for codec in codecs() {
         let mut bytes = build(&records, codec, Some(STAMP));
-        set_log_append_time(&mut bytes, Timestamp(99));
+        let (header, records_after) = bytes.split_first_chunk_mut().unwrap();
+        set_timestamps(header, records_after, Timestamp(99), true);
         let header = *CheckedBatch::check(bytes.clone().freeze()).unwrap().header();
         assert!(header.is_log_append_time());
         assert_eq!((header.base_timestamp, header.max_timestamp), (Timestamp(5), Timestamp(99)));
@@ -33,7 +34,9 @@ fn append_time_becomes_the_time_of_every_record() {
 #[test]
 fn a_corrected_timestamp_keeps_the_records() {
     let mut bytes = build(&[record(5, "k", "v")], Compression::None, None);
-    set_max_timestamp(&mut bytes, Timestamp(7));
+    let (header, records) = bytes.split_first_chunk_mut().unwrap();
+    set_timestamps(header, records, Timestamp(9), true);
+    set_timestamps(header, records, Timestamp(7), false);
     assert_eq!(BatchHeader::parse(&bytes).unwrap().max_timestamp, Timestamp(7));
     assert_eq!(read(bytes), [record(5, "k", "v")]);
 }

@@ -90,7 +90,7 @@ fn batches_of_kafka_python_are_read_whatever_their_codec() {
     plain[0].2 = Some(b"value".to_vec());
     assert_eq!(read(hex(PLAIN)), plain);
     let mut ours = build(&plain, Compression::None, None);
-    assign_offsets(&mut ours, Offset::ZERO, LeaderEpoch(0)); // kafka-python leaves the epoch 0
+    assign_offsets(&mut ours, Offset::ZERO, Some(LeaderEpoch(0))); // kafka-python leaves the epoch 0
     assert_eq!(ours, hex(PLAIN));
 }
 
@@ -139,7 +139,7 @@ fn the_end_of_a_transaction_is_a_batch_of_its_producer_without_a_number() {
     for committed in [true, false] {
         let marker = EndTxnMarker { committed, coordinator_epoch: 9 };
         let mut bytes = marker.batch(ProducerId(7), ProducerEpoch(3), Timestamp(1)).unwrap();
-        assign_offsets(&mut bytes, Offset::ZERO, LeaderEpoch(0));
+        assign_offsets(&mut bytes, Offset::ZERO, Some(LeaderEpoch(0)));
         let batch = CheckedBatch::check(bytes.freeze()).unwrap();
         let header = batch.header();
         assert!(header.is_control() && header.is_transactional());

@@ -26,7 +26,7 @@ pub(super) fn batch(base: i64, values: &[&[u8]], compression: Compression) -> By
         builder.append(Timestamp(1), None, Some(value), &[]).unwrap();
     }
     let mut bytes = builder.seal(compression, &mut Compressor::default(), None).unwrap().bytes;
-    assign_offsets(&mut bytes, offset(base), LeaderEpoch(0));
+    assign_offsets(&mut bytes, offset(base), Some(LeaderEpoch(0)));
     bytes.freeze()
 }
 
