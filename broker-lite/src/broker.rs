@@ -146,8 +146,12 @@ impl Node {
             setup.clock.clone(),
             setup.config.clone(),
         ));
-        let (mut controller, handle) =
-            Controller::new(image, log, setup.clock.clone(), Arc::clone(&replicas));
+        let (mut controller, handle) = Controller::new(
+            image,
+            log,
+            (setup.clock.clone(), setup.scope.clone()),
+            replicas.clone(),
+        );
         let registration = Request::Register(Registration {
             id: node,
             incarnation: random_id(&mut random),

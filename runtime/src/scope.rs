@@ -60,6 +60,17 @@ impl Scope {
         tasks.running.insert(id, handle.abort_handle());
     }
 
+    /// Runs `wait` on a thread that may block, for what a thread outside of the runtime brings about:
+    /// the end of a sync, for example. `None` if it panicked. The time of a paused runtime stands
+    /// still meanwhile; it would run off to the next timer otherwise. Cancel safe, but a `wait` that
+    /// was begun goes on.
+    pub async fn outside<T: Send + 'static>(
+        &self,
+        wait: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.0.runtime.spawn_blocking(wait).await.ok()
+    }
+
     /// Stops polling every task until [`Scope::resume`]: what SIGSTOP does to a process.
     pub fn pause(&self) {
         self.tasks().paused = true;
@@ -207,6 +218,23 @@ mod tests {
         clock.sleep(Duration::from_secs(5)).await;
         assert_eq!(ticks.load(Ordering::Relaxed), 1);
         assert!(scope.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn paused_time_stands_still_while_something_outside_is_waited_for() {
+        let (scope, clock) = (Scope::current().unwrap(), Clock::system());
+        let ticks = ticker(&scope, &clock);
+        let (outside, done) = std::sync::mpsc::channel();
+        let waiting = scope.outside(move || done.recv());
+        let brought = std::thread::spawn(move || {
+            for _ in 0..1_000 {
+                std::thread::yield_now(); // the runtime has nothing to do meanwhile
+            }
+            outside.send(7)
+        });
+        assert_eq!(waiting.await, Some(Ok(7)));
+        assert_eq!((ticks.load(Ordering::Relaxed), clock.now()), (0, crate::Instant::ZERO));
+        brought.join().unwrap().unwrap();
     }
 
     #[test]

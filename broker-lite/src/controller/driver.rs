@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_runtime::{Clock, watch};
+use ottla_runtime::{Clock, Scope, watch};
 use tokio::sync::{mpsc, oneshot};
 
 use super::image::Image;
@@ -62,6 +62,7 @@ pub(crate) struct Controller {
     image: Image,
     log: MetadataLog,
     clock: Clock,
+    scope: Scope,
     replicas: Arc<Replicas>,
     commands: mpsc::Receiver<Command>,
     published: watch::Sender<Published>,
@@ -73,13 +74,13 @@ impl Controller {
     pub(crate) fn new(
         image: Image,
         log: MetadataLog,
-        clock: Clock,
+        (clock, scope): (Clock, Scope),
         replicas: Arc<Replicas>,
     ) -> (Self, ControllerHandle) {
         let (sender, commands) = mpsc::channel(QUEUE_MAX);
         let (published, receiver) = watch::channel(Published::default());
         let handle = ControllerHandle { commands: sender, published: receiver };
-        (Self { image, log, clock, replicas, commands, published, failed: false }, handle)
+        (Self { image, log, clock, scope, replicas, commands, published, failed: false }, handle)
     }
 
     pub(crate) const fn image(&self) -> &Image {
@@ -120,11 +121,15 @@ impl Controller {
     async fn decide_synced(&mut self, request: &Request) -> Result<Reply, LogError> {
         let reply = self.decide(request)?;
         if self.is_ahead() {
-            let (done, synced) = oneshot::channel();
+            let (done, mut synced) = oneshot::channel();
             // nobody waits for it once the node is killed
             self.log.start_sync(Box::new(move |result| drop(done.send(result))))?;
-            let lost = |_| Err(io::Error::other("the sync was given up"));
-            synced.await.unwrap_or_else(lost).map_err(LogError::Sync)?;
+            let ended = match synced.try_recv() {
+                Ok(ended) => Some(ended),
+                Err(_) => self.scope.outside(move || synced.blocking_recv().ok()).await.flatten(),
+            };
+            let lost = || Err(io::Error::other("the sync was given up"));
+            ended.unwrap_or_else(lost).map_err(LogError::Sync)?;
             self.show();
         }
         Ok(reply)

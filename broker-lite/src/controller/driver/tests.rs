@@ -1,5 +1,4 @@
-use core::pin::pin;
-use core::task::Poll;
+use core::pin::{Pin, pin};
 
 use futures::poll;
 use ottla_protocol::ids::{NodeId, Uuid};
@@ -20,7 +19,8 @@ fn start(disk: &UnrulyDisk) -> (Controller, ControllerHandle) {
     let clock = Clock::starting_at(0);
     let config = BrokerConfig::new(&[]).unwrap();
     let replicas = Arc::new(Replicas::new(NODE, logs, clock.clone(), config));
-    let (mut controller, handle) = Controller::new(image, log, clock, replicas);
+    let (mut controller, handle) =
+        Controller::new(image, log, (clock, Scope::current().unwrap()), replicas);
     let registration = Request::Register(Registration {
         id: NODE,
         incarnation: Uuid([8; 16]),
@@ -50,6 +50,17 @@ fn create(topic: &str) -> Request {
     })
 }
 
+async fn reply_of(
+    run: Pin<&mut impl Future<Output = ()>>,
+    reply: Pin<&mut impl Future<Output = Reply>>,
+) -> Reply {
+    tokio::select! {
+        biased;
+        () = run => unreachable!("nobody stops it"),
+        reply = reply => reply,
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_change_is_seen_and_answered_once_it_is_on_the_device_and_holds_no_thread_up() {
     let disk = UnrulyDisk::default();
@@ -64,8 +75,7 @@ async fn a_change_is_seen_and_answered_once_it_is_on_the_device_and_holds_no_thr
     }
     assert!(handle.image().topic("t").is_none());
     disk.end_syncs(|| Ok(()));
-    assert!(poll!(&mut run).is_pending());
-    assert!(matches!(poll!(&mut reply), Poll::Ready(Reply::Created(_))));
+    assert!(matches!(reply_of(run, reply).await, Reply::Created(_)));
     assert!(handle.image().topic("t").is_some());
 }
 
@@ -81,8 +91,9 @@ async fn a_change_that_may_not_be_on_the_device_is_refused_and_so_is_every_later
         assert!(poll!(&mut reply).is_pending());
         assert!(poll!(&mut run).is_pending());
         disk.end_syncs(|| Err(io::ErrorKind::StorageFull.into()));
-        assert!(poll!(&mut run).is_pending());
-        let Poll::Ready(Reply::Refused(refusal)) = poll!(&mut reply) else { panic!("{topic}") };
+        let Reply::Refused(refusal) = reply_of(run.as_mut(), reply).await else {
+            panic!("{topic}")
+        };
         assert_eq!(refusal.code, ErrorCode::NOT_CONTROLLER);
     }
     assert_eq!(handle.image().topics().count(), 0);
