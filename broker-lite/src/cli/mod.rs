@@ -69,7 +69,12 @@ impl Bootstrap {
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
-    log(if matches!(command, Command::Serve(_)) { "info" } else { "warn" });
+    log(match command {
+        Command::Serve(_) => "info",
+        // these last, and what is tried again is worth a word
+        Command::Produce(_) | Command::Consume(_) => "warn",
+        Command::Topic(_) => "error", // what it ends with says it all
+    });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = match runtime {
         Ok(runtime) => {
