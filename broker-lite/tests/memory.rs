@@ -1,14 +1,37 @@
-//! What connections cost that promise much and send nothing.
+//! What connections cost that promise much and send nothing, or ask for much and take nothing.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+use core::time::Duration;
 use std::alloc::System;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use broker_lite::Cluster;
+use broker_lite::fault::{Action, Fault};
+use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::messages::fetch::FetchRequest;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+#[path = "broker/raw.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod raw;
+
+use raw::{Raw, cluster, fetch, produce};
 
 #[global_allocator]
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// All tests here share the counters.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn grown(region: &Region<'_, System>) -> usize {
+    let change = region.change();
+    change.bytes_allocated.saturating_sub(change.bytes_deallocated)
+}
 
 /// How much one such connection may cost: a task, a session, and room for the first bytes.
 const BYTES_PER_CONNECTION: usize = 100 * 1024;
@@ -16,6 +39,7 @@ const CONNECTIONS: usize = 300;
 
 #[test]
 fn connections_that_promise_100_mb_and_send_nothing_cost_little() {
+    let _alone = alone();
     // the client blocks: the cluster has a thread of its own, and nothing here has a runtime
     let cluster = Cluster::builder().own_thread();
     let cluster = futures::executor::block_on(cluster.start()).expect("it starts");
@@ -32,9 +56,50 @@ fn connections_that_promise_100_mb_and_send_nothing_cost_little() {
     let mut head = [0; 8];
     peer.read_exact(&mut head).expect("it answers");
     assert_eq!(head.get(4..), Some(&[0, 0, 0, 7][..]));
-    let change = region.change();
-    let grown = change.bytes_allocated.saturating_sub(change.bytes_deallocated);
+    let grown = grown(&region);
     assert!(grown < CONNECTIONS * BYTES_PER_CONNECTION, "{grown} bytes");
     drop(promises);
     futures::executor::block_on(cluster.stop()).expect("it stops in order");
+}
+
+const FETCHES: usize = 64;
+const MIB: usize = 1024 * 1024;
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::await_holding_lock, reason = "each test has its runtime, and one task takes it")]
+async fn fetches_that_wait_hold_no_bytes_and_are_answered_one_after_the_other() {
+    let _alone = alone();
+    let cluster = cluster().topic("t", 1).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    let value = "x".repeat(900_000);
+    for _ in 0..40 {
+        raw.call(&produce("t", 0, &[&value]), 9).await;
+    }
+    let most = i32::MAX;
+    let mut greedy = fetch("t", 0, 0, 20_000);
+    (greedy.min_bytes, greedy.max_bytes) = (most, most);
+    greedy.topics[0].partitions[0].partition_max_bytes = most;
+    let seen = cluster.faults().add(Fault::on(ApiKey::FETCH).then(Action::Delay(Duration::ZERO)));
+    let region = Region::new(COUNTING);
+    let started = cluster.clock().now();
+    for _ in 0..FETCHES {
+        raw.send(&greedy, 12).await;
+    }
+    seen.wait(64).await;
+    tokio::task::yield_now().await;
+    assert!(cluster.clock().now() - started < Duration::from_secs(20), "all of them wait");
+    let waiting = grown(&region);
+    assert!(waiting < MIB, "{waiting} bytes for {FETCHES} that wait");
+    // all are due at once; the peer takes nothing
+    cluster.clock().sleep(Duration::from_secs(60)).await;
+    let due = grown(&region);
+    assert!(due < 80 * MIB, "{due} bytes for {FETCHES} that are due");
+    let mut records = 0;
+    for _ in 0..FETCHES {
+        let (_, response) = raw.receive::<FetchRequest>(12).await;
+        records += response.responses[0].partitions[0].records.as_ref().unwrap().len();
+        let read = grown(&region);
+        assert!(read < 160 * MIB, "{read} bytes while they are read");
+    }
+    assert!(records > FETCHES * 36_000_000, "{records}");
 }

@@ -16,7 +16,7 @@ use crate::replica::waiters::FetchWaiter;
 mod read;
 pub(crate) mod sessions;
 
-use read::{Plan, Read};
+use read::{Found, Plan, Read};
 use sessions::Ticket;
 
 /// From here on topics have ids instead of names.
@@ -68,22 +68,27 @@ impl Handler for FetchRequest {
     }
 }
 
-/// Reads until there is enough, the time is over or the broker stops.
+/// Waits until there is enough, the time is over or the broker stops, and reads then: a Fetch that
+/// waits holds no bytes.
 async fn read_enough(context: &Context, plan: &Plan, deadline: Instant) -> (Vec<Read>, Bytes) {
     let clock = &context.broker.clock;
-    let mut buffer = context.local.take_buffer();
     loop {
-        let read = plan.read(&mut buffer);
-        let missing = plan.bytes_min.saturating_sub(buffer.len());
+        let found = plan.find();
+        let missing = plan.bytes_min.saturating_sub(found.iter().map(Found::bytes).sum());
         let over = clock.now() >= deadline || context.broker.stopping.has_begun();
         let at_once = missing == 0 || over || plan.partitions.is_empty();
-        if at_once || read.iter().any(Read::ends_wait) {
+        if at_once || found.iter().any(Found::ends_wait) {
+            let mut buffer = context.local.take_buffer();
+            buffer.reserve(found.iter().map(Found::bytes).sum());
+            let read = plan.read(found, &mut buffer);
             return (read, context.local.finish(buffer));
         }
         let places: Vec<Arc<Partition>> = plan.replicas().cloned().collect();
         let waiter = FetchWaiter::register(missing, places);
-        // what came between the read and the registration would wake nobody
-        if plan.unchanged(&read) {
+        // what came between the look and the registration would wake nobody
+        let unchanged = plan.unchanged(&found);
+        drop(found); // it keeps files open, which may be deleted meanwhile
+        if unchanged {
             tokio::select! {
                 biased;
                 () = waiter.ready() => {}
@@ -91,6 +96,5 @@ async fn read_enough(context: &Context, plan: &Plan, deadline: Instant) -> (Vec<
                 () = context.broker.stopping.begun() => {}
             }
         }
-        buffer.clear();
     }
 }

@@ -88,6 +88,7 @@ pub(crate) struct Call {
     local: Arc<Local>,
     header: RequestHeader,
     body: Reader,
+    size: usize,
     row: &'static Row,
 }
 
@@ -109,12 +110,18 @@ impl Call {
         if !row.served.contains(&header.api_version) && row.key != ApiKey::API_VERSIONS {
             return Err(Close::UnsupportedVersion(row.key.name(), header.api_version));
         }
-        Ok(Self { broker, local, header, body, row })
+        let size = body.remaining();
+        Ok(Self { broker, local, header, body, size, row })
     }
 
     /// Whether the next Produce or Fetch may start while this one waits.
     pub(crate) const fn parks(&self) -> bool {
         self.row.parks
+    }
+
+    /// How many bytes its body has.
+    pub(crate) const fn size(&self) -> usize {
+        self.size
     }
 
     /// The work to do.

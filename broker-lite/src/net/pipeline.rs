@@ -15,6 +15,12 @@ use super::Close;
 /// handful in flight; the rest stay in the socket, whose peer then stops sending.
 pub(super) const PARKED_MAX: usize = 64;
 
+/// How much a connection may hold: requests that wait, and replies that wait to be written or for
+/// the reply to an earlier request. Above it no request starts, and none that waits goes on to make
+/// one more reply: a peer that does not read what it asked for does not get to pile it up here. One
+/// request or reply may be larger.
+pub(super) const HELD_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// What becomes of a request.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -27,7 +33,8 @@ pub(crate) enum Outcome {
 }
 
 enum Slot {
-    Running(BoxFuture<'static, Outcome>),
+    /// With the size of its frame, which it keeps in memory.
+    Running(BoxFuture<'static, Outcome>, usize),
     Done(Vec<Bytes>),
 }
 
@@ -57,6 +64,8 @@ pub(super) struct Pipeline {
     hold: Hold,
     /// How many bytes replies have whose turn has not come.
     done_bytes: usize,
+    /// How many bytes the frames of requests have that are not done.
+    running_bytes: usize,
 }
 
 impl Pipeline {
@@ -80,23 +89,28 @@ impl Pipeline {
         self.hold.clone()
     }
 
-    /// How many bytes replies have that wait for the reply to an earlier request.
-    pub(super) const fn done_bytes(&self) -> usize {
-        self.done_bytes
+    /// How many bytes requests have that are not done, and replies that wait for the reply to an
+    /// earlier request.
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.done_bytes + self.running_bytes
     }
 
-    /// Starts a request, which runs as far as it can at once.
+    /// Starts a request of this size, which runs as far as it can at once.
     pub(super) fn start(
         &mut self,
         cx: &mut Context<'_>,
         mut request: BoxFuture<'static, Outcome>,
+        size: usize,
         parks: bool,
     ) -> Result<(), Close> {
         debug_assert!(self.may_start(parks));
         self.overtakable = parks;
         self.hold.set(false);
         self.slots.push_back(match request.as_mut().poll(cx) {
-            Poll::Pending => Slot::Running(request),
+            Poll::Pending => {
+                self.running_bytes += size;
+                Slot::Running(request, size)
+            }
             Poll::Ready(outcome) => {
                 let reply = reply(outcome)?;
                 self.done_bytes += bytes(&reply);
@@ -108,21 +122,29 @@ impl Pipeline {
 
     /// Lets the requests go on. Ready when a reply may leave, when a request is held back no more so
     /// that others may start behind it, or when the connection must end, be it for a request whose
-    /// turn to reply has not come.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Close>> {
+    /// turn to reply has not come. `unwritten`: how many bytes of replies have left here and wait
+    /// to be written; to be polled again once it is less.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        unwritten: usize,
+    ) -> Poll<Result<(), Close>> {
         let held = self.hold.is_set();
-        for slot in &mut self.slots {
-            if let Slot::Running(request) = slot
-                && let Poll::Ready(outcome) = request.as_mut().poll(cx)
-            {
-                match reply(outcome) {
-                    Ok(reply) => {
-                        self.done_bytes += bytes(&reply);
-                        *slot = Slot::Done(reply);
-                    }
-                    Err(close) => return Poll::Ready(Err(close)),
-                }
+        for (i, slot) in self.slots.iter_mut().enumerate() {
+            // replies that are done leave only once the first is, which must not wait for them
+            let before = unwritten + if i == 0 { 0 } else { self.done_bytes };
+            if before > HELD_BYTES_MAX {
+                break;
             }
+            let Slot::Running(request, size) = slot else { continue };
+            let Poll::Ready(outcome) = request.as_mut().poll(cx) else { continue };
+            let reply = match reply(outcome) {
+                Ok(reply) => reply,
+                Err(close) => return Poll::Ready(Err(close)),
+            };
+            self.done_bytes += bytes(&reply);
+            self.running_bytes -= *size;
+            *slot = Slot::Done(reply);
         }
         match self.slots.front() {
             Some(Slot::Done(_)) => Poll::Ready(Ok(())),
@@ -155,105 +177,4 @@ fn bytes(reply: &[Bytes]) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures::FutureExt;
-    use futures::channel::oneshot;
-    use futures::task::noop_waker;
-
-    struct Bench {
-        pipeline: Pipeline,
-        out: VecDeque<Bytes>,
-    }
-
-    impl Bench {
-        fn new() -> Self {
-            Self { pipeline: Pipeline::default(), out: VecDeque::new() }
-        }
-
-        fn start(&mut self, parks: bool) -> oneshot::Sender<Outcome> {
-            let (done, wait) = oneshot::channel();
-            let request = wait.map(|outcome| outcome.expect("the test answers")).boxed();
-            let waker = noop_waker();
-            let cx = &mut Context::from_waker(&waker);
-            self.pipeline.start(cx, request, parks).expect("it only waits");
-            done
-        }
-
-        fn poll(&mut self) -> Poll<Result<(), Close>> {
-            let waker = noop_waker();
-            let polled = self.pipeline.poll(&mut Context::from_waker(&waker));
-            self.pipeline.take_ready(&mut self.out);
-            polled
-        }
-    }
-
-    fn text(text: &'static str) -> Outcome {
-        Outcome::Reply(vec![Bytes::from_static(text.as_bytes())])
-    }
-
-    #[test]
-    fn replies_leave_in_the_order_of_their_requests() {
-        let mut bench = Bench::new();
-        let (first, second) = (bench.start(true), bench.start(true));
-        second.send(text("second")).unwrap();
-        assert!(bench.poll().is_pending(), "the first is not done");
-        assert_eq!(bench.pipeline.done_bytes(), "second".len());
-        first.send(text("first")).unwrap();
-        assert!(matches!(bench.poll(), Poll::Ready(Ok(()))));
-        assert_eq!(bench.out, ["first", "second"]);
-        assert_eq!(bench.pipeline.done_bytes(), 0, "it is counted where it waits now");
-        assert!(bench.pipeline.is_empty());
-    }
-
-    #[test]
-    fn only_produce_and_fetch_start_behind_produce_and_fetch() {
-        let mut bench = Bench::new();
-        assert!(bench.pipeline.may_start(false));
-        let parked = bench.start(true);
-        assert!(bench.pipeline.may_start(true));
-        assert!(!bench.pipeline.may_start(false), "another API waits its turn");
-        parked.send(Outcome::Nothing).unwrap();
-        assert!(bench.poll().is_ready());
-        let _other = bench.start(false);
-        assert!(!bench.pipeline.may_start(true), "and nothing overtakes it");
-    }
-
-    #[test]
-    fn nothing_starts_behind_a_request_that_is_held_back() {
-        let mut bench = Bench::new();
-        let _waiting = bench.start(true);
-        let hold = bench.pipeline.hold();
-        hold.set(true);
-        assert!(!bench.pipeline.may_start(true));
-        assert!(bench.poll().is_pending());
-        let waker = noop_waker();
-        let hold_ends = bench.pipeline.hold();
-        let mut first = true;
-        let request = futures::future::poll_fn(move |_| {
-            hold_ends.set(first); // held when it starts, and no more when it is polled again
-            first = false;
-            Poll::<Outcome>::Pending
-        });
-        hold.set(false);
-        bench.pipeline.start(&mut Context::from_waker(&waker), request.boxed(), true).unwrap();
-        assert!(!bench.pipeline.may_start(true));
-        assert!(bench.poll().is_ready(), "the connection is told that the next may start");
-        assert!(bench.pipeline.may_start(true));
-    }
-
-    #[test]
-    fn no_more_than_the_bound_wait_side_by_side() {
-        let mut bench = Bench::new();
-        let _waiting: Vec<_> = (0..PARKED_MAX).map(|_| bench.start(true)).collect();
-        assert!(bench.pipeline.is_full());
-    }
-
-    #[test]
-    fn a_connection_that_must_end_does_not_wait_for_earlier_replies() {
-        let mut bench = Bench::new();
-        let (_silent, cut) = (bench.start(true), bench.start(true));
-        cut.send(Outcome::Close(Close::Fault)).unwrap();
-        assert!(matches!(bench.poll(), Poll::Ready(Err(Close::Fault))));
-    }
-}
+mod tests;

@@ -19,15 +19,11 @@ use ottla_runtime::net::Halves;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::Close;
-use super::pipeline::{Hold, Pipeline};
+use super::pipeline::{HELD_BYTES_MAX, Hold, Pipeline};
 use crate::api::Call;
 use crate::broker::Broker;
 use crate::replica::prepare::Codecs;
 
-/// No request starts while more than this waits to be written or for the reply to an earlier
-/// request: a peer that does not read what it asked for does not get to pile it up here. One reply
-/// may be larger.
-const UNWRITTEN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How many pieces one vectored write takes (Linux: `IOV_MAX` is 1024; few replies are ready at
 /// once).
 const SLICES_MAX: usize = 64;
@@ -159,6 +155,7 @@ impl Session {
         }
         let ahead = self.splitter.pending() < AHEAD_BYTES_MAX;
         let may_read = !self.ended && !self.draining && (!blocked || ahead);
+        let unwritten = self.unwritten();
         let (pipeline, out) = (&mut self.pipeline, &mut self.out);
         let mut slices = [IoSlice::new(&[]); SLICES_MAX];
         let used = fill(&mut slices, out);
@@ -168,7 +165,7 @@ impl Session {
             written = self.halves.write.write_vectored(ready), if used > 0 => {
                 written.and_then(some_bytes).map_err(Close::Broken)?
             }
-            done = poll_fn(|cx| pipeline.poll(cx)), if !pipeline.is_empty() => {
+            done = poll_fn(|cx| pipeline.poll(cx, unwritten)), if !pipeline.is_empty() => {
                 done?;
                 0
             }
@@ -188,11 +185,11 @@ impl Session {
     async fn start_requests(&mut self) -> Result<(), Close> {
         while !self.is_heavy() {
             let Some(call) = self.next_call()? else { break };
-            let parks = call.parks();
+            let (parks, size) = (call.parks(), call.size());
             let mut request = Some(call.start());
             let pipeline = &mut self.pipeline;
             poll_fn(|cx| match request.take() {
-                Some(request) => Poll::Ready(pipeline.start(cx, request, parks)),
+                Some(request) => Poll::Ready(pipeline.start(cx, request, size, parks)),
                 None => Poll::Ready(Ok(())), // not polled again after it was ready
             })
             .await?;
@@ -232,8 +229,12 @@ impl Session {
     }
 
     fn is_heavy(&self) -> bool {
-        let unwritten: usize = self.out.iter().map(Bytes::len).sum();
-        unwritten + self.pipeline.done_bytes() > UNWRITTEN_BYTES_MAX
+        self.unwritten() + self.pipeline.held_bytes() > HELD_BYTES_MAX
+    }
+
+    /// How many bytes of replies wait to be written.
+    fn unwritten(&self) -> usize {
+        self.out.iter().map(Bytes::len).sum()
     }
 
     /// Requests that came in time move the end of the wait.

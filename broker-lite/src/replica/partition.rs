@@ -230,21 +230,43 @@ impl Partition {
         at_least_one: bool,
         out: &mut BytesMut,
     ) -> Result<ReadResult, ErrorCode> {
-        let (plan, offsets) = {
-            let mut inner = self.lock();
-            inner.check_leader(false).map_err(|e| e.code())?;
-            let offsets = inner.offsets();
-            let in_log = |offset: &Offset| (offsets.log_start..=offsets.log_end).contains(offset);
-            let from = Offset::new(offset).filter(in_log).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
-            let limit = ReadLimit { below: offsets.high_watermark, bytes_max, at_least_one };
-            let plan = inner.log.plan(from, limit).map_err(|e| self.read_failed(&e))?;
-            (plan, offsets)
-        };
-        let bytes = match plan {
-            Some(plan) => read_plan(&plan, out).map_err(|e| self.read_failed(&e))?,
-            None => 0,
-        };
+        let (plan, offsets) = self.plan(offset, bytes_max, at_least_one)?;
+        let bytes = plan.map_or(Ok(0), |plan| self.read_plan(&plan, out))?;
         Ok(ReadResult { bytes, offsets })
+    }
+
+    /// Where what [`Partition::read`] would read lies; `None` if there is nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Partition::read`].
+    pub(crate) fn plan(
+        &self,
+        offset: i64,
+        bytes_max: u32,
+        at_least_one: bool,
+    ) -> Result<(Option<ReadPlan>, PartitionOffsets), ErrorCode> {
+        let mut inner = self.lock();
+        inner.check_leader(false).map_err(|e| e.code())?;
+        let offsets = inner.offsets();
+        let in_log = |offset: &Offset| (offsets.log_start..=offsets.log_end).contains(offset);
+        let from = Offset::new(offset).filter(in_log).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        let limit = ReadLimit { below: offsets.high_watermark, bytes_max, at_least_one };
+        let plan = inner.log.plan(from, limit).map_err(|e| self.read_failed(&e))?;
+        Ok((plan, offsets))
+    }
+
+    /// Reads what was planned, behind what `out` holds; says how many bytes.
+    ///
+    /// # Errors
+    ///
+    /// `KAFKA_STORAGE_ERROR`; `out` is unchanged then.
+    pub(crate) fn read_plan(
+        &self,
+        plan: &ReadPlan,
+        out: &mut BytesMut,
+    ) -> Result<usize, ErrorCode> {
+        read_plan(plan, out).map_err(|e| self.read_failed(&e))
     }
 
     /// The offsets that clients are told.

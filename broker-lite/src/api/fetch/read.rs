@@ -13,6 +13,7 @@ use ottla_protocol::messages::fetch::{
 
 use super::BY_ID;
 use crate::api::Context;
+use crate::log::log::ReadPlan;
 use crate::replica::partition::{Partition, PartitionOffsets};
 
 /// Of `isolation_level`.
@@ -41,15 +42,28 @@ pub(super) struct Asked {
     replica: Result<Arc<Partition>, ErrorCode>,
 }
 
-/// What one partition gives.
-pub(super) enum Read {
+/// What one partition gives: `R` is where the records are.
+pub(super) enum Outcome<R> {
     Failed(ErrorCode),
     Diverging(EpochEndOffset, PartitionOffsets),
-    /// Bytes of the reply buffer.
-    Records(Range<usize>, PartitionOffsets),
+    Records(R, PartitionOffsets),
 }
 
-impl Read {
+/// Not read yet: bytes of the log, if there are any.
+pub(super) type Found = Outcome<Option<ReadPlan>>;
+
+/// Bytes of the reply buffer.
+pub(super) type Read = Outcome<Range<usize>>;
+
+impl Found {
+    /// How many bytes there are to be read.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Records(Some(plan), _) => plan.bytes as usize,
+            _ => 0,
+        }
+    }
+
     /// Whether the client should hear of it at once.
     pub(super) const fn ends_wait(&self) -> bool {
         !matches!(self, Self::Records(..))
@@ -109,23 +123,42 @@ impl Plan {
         self.partitions.iter().filter_map(|asked| asked.replica.as_ref().ok())
     }
 
-    /// Reads what there is, in the order of the request. Only the first batch of all may exceed the
+    /// Finds what there is, in the order of the request. Only the first batch of all may exceed the
     /// limits.
-    pub(super) fn read(&self, buffer: &mut BytesMut) -> Vec<Read> {
-        let read = |asked: &Asked| match &asked.replica {
+    pub(super) fn find(&self) -> Vec<Found> {
+        let mut bytes = 0;
+        let find = |asked: &Asked| match &asked.replica {
             Ok(replica) => {
-                let left = self.bytes_max.saturating_sub(buffer.len());
-                asked.read(replica, left, buffer).unwrap_or_else(Read::Failed)
+                let left = self.bytes_max.saturating_sub(bytes);
+                let found = asked.find(replica, left, bytes == 0).unwrap_or_else(Found::Failed);
+                bytes += found.bytes();
+                found
             }
-            Err(code) => Read::Failed(*code),
+            Err(code) => Found::Failed(*code),
         };
-        self.partitions.iter().map(read).collect()
+        self.partitions.iter().map(find).collect()
     }
 
-    /// Whether there is no more than what was read.
-    pub(super) fn unchanged(&self, read: &[Read]) -> bool {
-        self.partitions.iter().zip(read).all(|(asked, read)| match (&asked.replica, read) {
-            (Ok(replica), Read::Records(_, then)) => {
+    /// Reads what was found.
+    pub(super) fn read(&self, found: Vec<Found>, buffer: &mut BytesMut) -> Vec<Read> {
+        let read = |(asked, found): (&Asked, Found)| match (found, &asked.replica) {
+            (Found::Failed(code), _) | (_, &Err(code)) => Read::Failed(code),
+            (Found::Diverging(diverging, offsets), _) => Read::Diverging(diverging, offsets),
+            (Found::Records(plan, offsets), Ok(replica)) => {
+                let start = buffer.len();
+                match plan.map_or(Ok(0), |plan| replica.read_plan(&plan, buffer)) {
+                    Ok(_) => Read::Records(start..buffer.len(), offsets),
+                    Err(code) => Read::Failed(code),
+                }
+            }
+        };
+        self.partitions.iter().zip(found).map(read).collect()
+    }
+
+    /// Whether there is no more than what was found.
+    pub(super) fn unchanged(&self, found: &[Found]) -> bool {
+        self.partitions.iter().zip(found).all(|(asked, found)| match (&asked.replica, found) {
+            (Ok(replica), Found::Records(_, then)) => {
                 let now = replica.offsets();
                 now.high_watermark == then.high_watermark && replica.check_epoch(None).is_ok()
             }
@@ -153,22 +186,16 @@ impl Plan {
 }
 
 impl Asked {
-    fn read(
-        &self,
-        replica: &Partition,
-        left: usize,
-        buffer: &mut BytesMut,
-    ) -> Result<Read, ErrorCode> {
+    fn find(&self, replica: &Partition, left: usize, first: bool) -> Result<Found, ErrorCode> {
         let request = &self.request;
         replica.check_epoch(request.current_leader_epoch)?;
         if let Some(diverging) = self.diverging(replica)? {
-            return Ok(Read::Diverging(diverging, replica.offsets()));
+            return Ok(Found::Diverging(diverging, replica.offsets()));
         }
-        let start = buffer.len();
         let most = usize::try_from(request.partition_max_bytes).unwrap_or(0).min(left);
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let read = replica.read(request.fetch_offset, most, start == 0, buffer)?;
-        Ok(Read::Records(start..buffer.len(), read.offsets))
+        let (plan, offsets) = replica.plan(request.fetch_offset, most, first)?;
+        Ok(Found::Records(plan, offsets))
     }
 
     /// Where the asker's log and this one part, if they do (KIP-595).
