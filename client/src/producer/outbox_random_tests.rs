@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{NodeId, PartitionIndex, ProducerEpoch, ProducerId, Timestamp, Uuid};
+use ottla_protocol::record::{BatchHeader, CheckedBatch, Decompressor, RecordBlock};
 
-use super::model::{Brokers, Log, Mishap, Wire};
+use super::model::{Brokers, Log, Mishap, Wire, values_of};
 use super::outbox_kit::{Kit, settings};
 use super::*;
 use crate::producer::batch::Identity;
 use crate::producer::delivery::Delivery;
-use crate::producer::error::{Obstacle, SendError};
+use crate::producer::error::Obstacle;
 use crate::producer::replies::Reply;
 
 const PARTITIONS: i32 = 3;
@@ -30,6 +31,57 @@ struct World {
     ids: i64,
     asked_id: bool,
     sent: Vec<(i32, u64, Delivery)>,
+    totals: Totals,
+    /// By the partition and first value of each batch sent: its records, its id and its epoch.
+    batches: BTreeMap<(i32, u64), (usize, Option<ProducerId>, i16)>,
+}
+
+/// How often each thing happened that the rules are for.
+#[derive(Debug, Default)]
+struct Totals(BTreeMap<String, u64>);
+
+impl Totals {
+    fn count(&mut self, what: &str) {
+        *self.0.entry(what.to_owned()).or_default() += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        for (what, times) in other.0 {
+            *self.0.entry(what).or_default() += times;
+        }
+    }
+
+    /// Everything really happened, and often.
+    fn check(&self) {
+        for what in [
+            "answer: NONE",
+            "answer: NOT_ENOUGH_REPLICAS",
+            "answer: NOT_ENOUGH_REPLICAS_AFTER_APPEND",
+            "answer: REQUEST_TIMED_OUT",
+            "answer: INVALID_RECORD",
+            "answer: UNKNOWN_TOPIC_OR_PARTITION",
+            "answer: UNKNOWN_SERVER_ERROR",
+            "answer: NOT_LEADER_OR_FOLLOWER",
+            "answer: MESSAGE_TOO_LARGE",
+            "answer: OUT_OF_ORDER_SEQUENCE_NUMBER",
+            "cut: answer lost",
+            "cut: request lost",
+            "cut: request unsent",
+            "read after the cut",
+            "id refused",
+            "id given",
+            "batch: sent again",
+            "batch: renumbered under a newer epoch",
+            "batch: renumbered under another id",
+            "batch: split",
+            "told: acknowledged",
+            "told: not in the log",
+            "told: perhaps in the log",
+        ] {
+            let times = self.0.get(what).copied().unwrap_or(0);
+            assert!(times > SEEDS / 100, "{what}: {times} times: {self:#?}");
+        }
+    }
 }
 
 impl World {
@@ -52,6 +104,8 @@ impl World {
             ids: 0,
             asked_id: false,
             sent: Vec::new(),
+            totals: Totals::default(),
+            batches: BTreeMap::new(),
         };
         world.refresh();
         world
@@ -72,10 +126,30 @@ impl World {
             match effect {
                 Effect::AskProducerId => self.asked_id = true,
                 Effect::Send(outgoing) => {
+                    self.note(&outgoing);
                     self.wires.entry(outgoing.node).or_default().push(outgoing);
                 }
                 Effect::Refresh if self.rng.u8(..4) > 0 => self.refresh(),
                 Effect::Refresh => {}
+            }
+        }
+    }
+
+    /// Counts what is special in a request.
+    fn note(&mut self, outgoing: &Outgoing) {
+        for (partition, body) in outgoing.topics.iter().flat_map(|topic| &topic.batches) {
+            let (header, values) = (BatchHeader::parse(body).unwrap(), values_of(body));
+            let epoch = header.producer_epoch.map_or(-1, |epoch| epoch.0);
+            let now = (values.len(), header.producer_id, epoch);
+            let Some(before) = self.batches.insert((partition.0, values[0]), now) else { continue };
+            self.totals.count("batch: sent again");
+            if now.0 < before.0 {
+                self.totals.count("batch: split");
+            }
+            if now.1 != before.1 {
+                self.totals.count("batch: renumbered under another id");
+            } else if now.2 > before.2 {
+                self.totals.count("batch: renumbered under a newer epoch");
             }
         }
     }
@@ -104,6 +178,9 @@ impl World {
     fn deliver(&mut self, node: NodeId) {
         let Some(wire) = self.wires.get_mut(&node) else { return };
         let Some((id, response)) = wire.replies.pop_front() else { return };
+        for answer in response.responses.iter().flat_map(|topic| &topic.partition_responses) {
+            self.totals.count(&format!("answer: {}", answer.error_code.name()));
+        }
         self.kit.outbox.on_reply(id, Reply::Answered(response), self.kit.now);
     }
 
@@ -112,15 +189,18 @@ impl World {
         let Some(wire) = self.wires.remove(&node) else { return };
         let lost = || Obstacle::Broker(ErrorCode::NETWORK_EXCEPTION);
         for (id, _) in wire.replies {
+            self.totals.count("cut: answer lost");
             self.kit.outbox.on_reply(id, Reply::Lost(lost()), self.kit.now);
         }
         let mut unsent = false;
         for (id, topics) in wire.requests {
             unsent |= self.rng.u8(..4) == 0;
             if unsent {
+                self.totals.count("cut: request unsent");
                 self.kit.outbox.on_reply(id, Reply::Unsent(lost()), self.kit.now);
                 continue;
             }
+            self.totals.count("cut: request lost");
             self.zombies.push_back((node, topics));
             self.kit.outbox.on_reply(id, Reply::Lost(lost()), self.kit.now);
         }
@@ -128,6 +208,7 @@ impl World {
 
     fn zombie(&mut self) {
         if let Some((node, topics)) = self.zombies.pop_front() {
+            self.totals.count("read after the cut");
             self.brokers.process(node, &topics);
         }
     }
@@ -153,8 +234,10 @@ impl World {
     fn answer_id(&mut self) {
         if core::mem::take(&mut self.asked_id) {
             let answer = if self.rng.u8(..4) == 0 {
+                self.totals.count("id refused");
                 Err(Obstacle::Broker(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS))
             } else {
+                self.totals.count("id given");
                 self.ids += 1;
                 let epoch = [0, i16::MAX - 1][self.rng.usize(..2)];
                 Ok(Identity { id: ProducerId(self.ids), epoch: ProducerEpoch(epoch) })
@@ -202,6 +285,16 @@ impl World {
         panic!("not idle in the end");
     }
 
+    fn count_fates(&mut self) {
+        for (_, _, delivery) in &self.sent {
+            self.totals.count(match delivery.outcome().expect("each record has a fate") {
+                Ok(_) => "told: acknowledged",
+                Err(why) if why.possibly_written() => "told: perhaps in the log",
+                Err(_) => "told: not in the log",
+            });
+        }
+    }
+
     fn check(&self) {
         let mut in_log = BTreeMap::<u64, usize>::new();
         let acked = |(_, value, delivery): &(i32, u64, Delivery)| {
@@ -243,7 +336,7 @@ impl World {
     }
 }
 
-fn run(seed: u64) {
+fn run(seed: u64) -> Totals {
     let mut world = World::new(seed);
     let steps = world.rng.usize(50..600);
     for _ in 0..steps {
@@ -251,14 +344,21 @@ fn run(seed: u64) {
     }
     world.heal();
     world.check();
+    world.count_fates();
+    world.totals
 }
 
 #[test]
 fn nothing_is_lost_doubled_or_reordered_over_random_schedules() {
+    let mut totals = Totals::default();
     for seed in 0..SEEDS {
-        let outcome = std::panic::catch_unwind(|| run(seed));
-        assert!(outcome.is_ok(), "seed {seed} failed: see above");
+        match std::panic::catch_unwind(|| run(seed)) {
+            Ok(of_one) => totals.add(of_one),
+            Err(_) => panic!("seed {seed} failed: see above"),
+        }
     }
+    totals.check();
+    println!("{totals:#?}");
 }
 
 /// A second of work; ten times as many were run when the rules were written.
@@ -266,13 +366,27 @@ const SEEDS: u64 = 3_000;
 
 #[test]
 fn a_timestamp_of_the_past_travels_with_its_record() {
-    let mut kit = Kit::new(settings(), 1);
-    kit.outbox.on_route(0, Route::Known(Uuid::ZERO, vec![None]));
-    let record = crate::producer::Record::new().value("x").timestamp(Timestamp(5));
-    let credit = None;
-    let appended = kit.topic.append(&record, Timestamp(9), credit, || (kit.now, Timestamp(9)));
-    let open = kit.topic.take(0).expect("one batch");
-    assert_eq!(open.records(), 1);
-    open.fail(SendError::Closed { possibly_written: false });
-    assert!(appended.unwrap().delivery.outcome().unwrap().is_err());
+    let mut kit = Kit::routed(settings(), &[0]);
+    let (now, wall) = (kit.now, Timestamp(1_700_000_000_000));
+    // none: the wall clock's. The third is further from the first than 32 bits reach.
+    let chosen = [None, Some(Timestamp(1_699_999_999_000)), Some(Timestamp(5)), None];
+    let expected = chosen.map(|timestamp| timestamp.unwrap_or(wall));
+    let deliveries = chosen.map(|timestamp| {
+        let mut record = crate::producer::Record::new().value("x").partition(PartitionIndex(0));
+        if let Some(timestamp) = timestamp {
+            record = record.timestamp(timestamp);
+        }
+        kit.topic.append(&record, wall, None, || (now, wall)).unwrap().delivery
+    });
+    kit.outbox.collect(now);
+    let Some(Effect::Send(outgoing)) = kit.outbox.poll(now) else { panic!("one request") };
+    let (_, body) = &outgoing.topics[0].batches[0];
+    let batch = CheckedBatch::check(body.clone()).unwrap();
+    let block = RecordBlock::open(&batch, &mut Decompressor::default(), 1_000).unwrap();
+    let sent: Vec<_> = block.records().map(|record| record.unwrap().timestamp).collect();
+    assert_eq!(sent, expected);
+    assert_eq!((batch.header().base_timestamp, batch.header().max_timestamp), (wall, wall));
+    kit.answer(outgoing.request, ErrorCode::NONE);
+    let told = deliveries.map(|delivery| delivery.outcome().unwrap().unwrap().timestamp);
+    assert_eq!(told, expected);
 }

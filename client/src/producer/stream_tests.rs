@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 
 use futures::SinkExt as _;
 use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Timestamp, Uuid};
@@ -16,6 +16,7 @@ use ottla_protocol::{ApiKey, Str};
 use ottla_runtime::net::Listener as _;
 use ottla_runtime::net::memory::MemoryNetwork;
 use ottla_runtime::{Clock, Instant, Scope};
+use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber, span};
 
 use super::*;
@@ -114,8 +115,8 @@ fn a_run_counts_each_record_also_of_a_batch_that_was_split() {
     assert_eq!((tally.acknowledged, tally.failed), (2, 3));
 }
 
-/// Counts warnings.
-struct Warnings(Arc<AtomicUsize>);
+/// Keeps the field `undelivered` of each warning.
+struct Warnings(Arc<Mutex<Vec<u64>>>);
 
 impl Subscriber for Warnings {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
@@ -126,30 +127,46 @@ impl Subscriber for Warnings {
     }
     fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn event(&self, _: &Event<'_>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn event(&self, event: &Event<'_>) {
+        let mut undelivered = Undelivered(None);
+        event.record(&mut undelivered);
+        self.0.lock().unwrap().push(undelivered.0.expect("a warning says how many"));
     }
     fn enter(&self, _: &span::Id) {}
     fn exit(&self, _: &span::Id) {}
 }
 
+struct Undelivered(Option<u64>);
+
+impl Visit for Undelivered {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "undelivered" {
+            self.0 = Some(value);
+        }
+    }
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_producer_warns_of_undelivered_records_unless_its_close_was_awaited() {
     let client = client();
-    let count = Arc::new(AtomicUsize::new(0));
-    let _guard = tracing::subscriber::set_default(Warnings(Arc::clone(&count)));
+    let warnings = Arc::new(Mutex::default());
+    let _guard = tracing::subscriber::set_default(Warnings(Arc::clone(&warnings)));
     let mut warned = Vec::new();
-    for closing in ["not", "given up", "awaited"] {
+    for (closing, records) in [("not", 3), ("given up", 2), ("awaited", 3), ("not", 0)] {
         let builder = client.producer().idempotence(false).linger(Duration::from_secs(60));
         let producer = builder.delivery_timeout(Duration::from_secs(120)).build().unwrap();
-        producer.enqueue(Record::to("t").value("v")).await.unwrap();
+        producer.send(Record::to("t").value("v")).await.unwrap(); // delivered: does not count
+        for _ in 0..records {
+            producer.enqueue(Record::to("t").value("v")).await.unwrap();
+        }
         match closing {
             "awaited" => producer.close().await.unwrap(),
             "given up" => assert!(producer.close().now_or_never().is_none()),
             _ => {}
         }
         drop(producer);
-        warned.push((closing, count.swap(0, Ordering::Relaxed)));
+        warned.push(core::mem::take(&mut *warnings.lock().unwrap()));
     }
-    assert_eq!(warned, [("not", 1), ("given up", 1), ("awaited", 0)]);
+    assert_eq!(warned, [vec![3], vec![2], vec![], vec![]]);
 }
