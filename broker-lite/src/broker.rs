@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{NodeId, ProducerId, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, ProducerId, Uuid};
 use ottla_runtime::net::Listener;
 use ottla_runtime::{Clock, Scope};
 use tokio::sync::oneshot;
@@ -46,6 +46,8 @@ pub(crate) struct Broker {
     pub(crate) stopping: Stopping,
     pub(crate) controller: ControllerHandle,
     pub(crate) replicas: Arc<Replicas>,
+    /// In which this node leads the metadata log.
+    pub(crate) quorum_epoch: LeaderEpoch,
     logs: Arc<LogManager>,
     /// Fetch sessions.
     sessions: Mutex<Sessions>,
@@ -107,6 +109,11 @@ impl Broker {
 }
 
 impl Broker {
+    /// Names the directory its data lies in.
+    pub(crate) fn directory_id(&self) -> Uuid {
+        self.logs.meta().directory_id
+    }
+
     /// Its fetch sessions; not to be held across an await.
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
@@ -140,6 +147,7 @@ impl Node {
         let wall_ms = setup.clock.wall_ms();
         let metadata = |error: &dyn core::fmt::Display| StartError::Metadata(error.to_string());
         let (log, image) = MetadataLog::open(&logs, node, wall_ms).map_err(|e| metadata(&e))?;
+        let quorum_epoch = log.epoch();
         let replicas = Arc::new(Replicas::new(
             node,
             Arc::clone(&logs),
@@ -184,6 +192,7 @@ impl Node {
             stopping: Stopping::default(),
             controller: handle,
             replicas,
+            quorum_epoch,
             logs,
             sessions,
             random: Mutex::new(random),

@@ -13,6 +13,7 @@ use crate::net::Close;
 use crate::replica::partition::Partition;
 use crate::replica::waiters::FetchWaiter;
 
+mod leaders;
 mod read;
 pub(crate) mod sessions;
 
@@ -21,6 +22,8 @@ use sessions::Ticket;
 
 /// From here on topics have ids instead of names.
 const BY_ID: i16 = 13;
+/// From here on the reply says who leads instead.
+const NAMES_LEADERS: i16 = 16;
 
 impl Handler for FetchRequest {
     const PARKS: bool = true;
@@ -63,6 +66,9 @@ impl Handler for FetchRequest {
         let wait = Duration::from_millis(u64::try_from(plan.max_wait_ms).unwrap_or(0));
         let (read, bytes) = read_enough(context, &plan, now + wait).await;
         let mut response = plan.respond(read, &bytes);
+        if context.version >= NAMES_LEADERS {
+            leaders::name_leaders(&broker.controller.image(), &mut response);
+        }
         broker.sessions().finish(ticket, &asked, &mut response, broker.clock.now());
         Ok(Some(response))
     }

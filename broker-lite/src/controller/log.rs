@@ -6,7 +6,7 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::error::{DecodeError, EncodeError};
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
 use ottla_protocol::messages::leader_change::{LeaderChangeMessage, Voter};
 use ottla_protocol::schema::Message;
 use ottla_protocol::wire::FrameWriter;
@@ -61,6 +61,11 @@ pub(crate) struct MetadataLog {
 }
 
 impl MetadataLog {
+    /// The epoch in which this node leads it.
+    pub(crate) fn epoch(&self) -> LeaderEpoch {
+        self.partition.offsets().leader_epoch.unwrap_or_default()
+    }
+
     /// Opens the log, replays it and starts a new epoch in it. What it holds and what it adds up to.
     ///
     /// # Errors

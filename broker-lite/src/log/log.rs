@@ -115,6 +115,11 @@ impl Log {
         self.config = config;
     }
 
+    /// Bytes of its segments.
+    pub(crate) fn size(&self) -> u64 {
+        self.segments.iter().map(|segment| u64::from(segment.bytes())).sum()
+    }
+
     /// Where leader epochs start.
     pub(crate) const fn epochs(&self) -> &Epochs {
         &self.epochs

@@ -1,6 +1,7 @@
 //! The broker as a client sees it: raw frames over a network in memory, on a paused clock.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
+mod admin;
 mod alter;
 mod configs;
 mod faults;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs;
 use std::io::{self, IoSlice, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Disk, Entry, File, LockError, LockGuard, SyncDone};
@@ -103,7 +103,8 @@ impl Disk for FileDisk {
     }
 
     fn name(&self) -> String {
-        self.root.display().to_string()
+        let root = path::absolute(&self.root);
+        root.as_ref().unwrap_or(&self.root).display().to_string()
     }
 }
 

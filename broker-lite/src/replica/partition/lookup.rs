@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, Offset, Timestamp};
+use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
 use ottla_protocol::messages::delete_records::OFFSET_HIGH_WATERMARK;
 
 use super::{Partition, PartitionOffsets, read_plan};
@@ -29,6 +29,17 @@ pub(crate) struct FoundOffset {
     /// Of that record; `None` for the ends of the log.
     pub(crate) timestamp: Option<Timestamp>,
     pub(crate) leader_epoch: Option<LeaderEpoch>,
+}
+
+/// A producer that wrote to a partition.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct ActiveProducer {
+    pub(crate) id: ProducerId,
+    pub(crate) epoch: ProducerEpoch,
+    /// Of its last record.
+    pub(crate) last_sequence: Option<Sequence>,
+    /// Of its last batch.
+    pub(crate) last_timestamp: Option<Timestamp>,
 }
 
 impl Partition {
@@ -95,6 +106,33 @@ impl Partition {
             // only records before the start of the log are as young
             from = batch.last.next();
         }
+    }
+
+    /// Bytes of its segments.
+    pub(crate) fn size(&self) -> u64 {
+        self.lock().log.size()
+    }
+
+    /// Who wrote to it, by id.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_LEADER_OR_FOLLOWER`, `KAFKA_STORAGE_ERROR`.
+    pub(crate) fn producers(&self) -> Result<Vec<ActiveProducer>, ErrorCode> {
+        let inner = self.lock();
+        inner.check_leader(false).map_err(|e| e.code())?;
+        let producers = inner.log.producers().iter().map(|(id, entry)| {
+            let newest = entry.batches.back();
+            ActiveProducer {
+                id,
+                epoch: entry.epoch,
+                last_sequence: newest.map(|batch| batch.last),
+                last_timestamp: newest
+                    .map(|batch| Timestamp(batch.max_timestamp))
+                    .filter(|timestamp| timestamp.0 >= 0),
+            }
+        });
+        Ok(producers.collect())
     }
 
     /// Moves the start of the log forward to `offset`, or with -1 to the high watermark; says where

@@ -1,0 +1,52 @@
+//! DescribeLogDirs: how much each partition takes up. This broker has one directory.
+
+use std::collections::BTreeMap;
+
+use ottla_protocol::Str;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::messages::describe_log_dirs::{
+    DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse,
+    DescribeLogDirsResult, DescribeLogDirsTopic,
+};
+
+use super::{Context, Handler};
+use crate::net::Close;
+
+impl Handler for DescribeLogDirsRequest {
+    async fn handle(self, context: &Context) -> Result<Option<DescribeLogDirsResponse>, Close> {
+        let broker = &context.broker;
+        let error_code = context.verdict.error().unwrap_or(ErrorCode::NONE);
+        let asked = |topic: &str, index| match &self.topics {
+            None => true,
+            Some(topics) => {
+                topics.iter().any(|asked| asked.topic == topic && asked.partitions.contains(&index))
+            }
+        };
+        let mut topics: BTreeMap<Str, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
+        for partition in broker.replicas.partitions() {
+            if error_code != ErrorCode::NONE || !asked(partition.topic(), partition.index()) {
+                continue;
+            }
+            topics.entry(partition.topic().into()).or_default().push(DescribeLogDirsPartition {
+                partition_index: partition.index(),
+                partition_size: i64::try_from(partition.size()).unwrap_or(i64::MAX),
+                offset_lag: 0, // what is appended is committed: there is no other replica
+                is_future_key: false,
+                ..Default::default()
+            });
+        }
+        let topics = topics.into_iter().map(|(name, partitions)| DescribeLogDirsTopic {
+            name,
+            partitions,
+            ..Default::default()
+        });
+        let result = DescribeLogDirsResult {
+            error_code,
+            log_dir: broker.data_dir().into(),
+            topics: topics.collect(),
+            ..Default::default()
+        };
+        let results = vec![result];
+        Ok(Some(DescribeLogDirsResponse { error_code, results, ..Default::default() }))
+    }
+}
