@@ -1,0 +1,155 @@
+//! Every declared message against Kafka's own schemas, which `data/kafka-schemas.tsv` has.
+
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+#[expect(dead_code, reason = "only the list of messages is used here")]
+mod support;
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use ottla_protocol::Message;
+use ottla_protocol::schema::{Field, Type, Versions};
+use support::for_every_message;
+
+const TABLE: &str = include_str!("data/kafka-schemas.tsv");
+
+/// By name of the message: its line and those of its fields.
+fn kafka() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let mut messages = BTreeMap::new();
+    let mut name = "";
+    for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
+        if !line.starts_with('.') {
+            name = line.split('\t').next().unwrap();
+            assert!(!messages.contains_key(name), "{name} is there twice");
+        }
+        messages.entry(name).or_insert_with(Vec::new).push(line);
+    }
+    messages
+}
+
+/// The lines of a declaration as the table has them, but for the defaults: those are expressions.
+struct Lines(Vec<(String, Option<&'static str>)>);
+
+impl Lines {
+    fn of<M: Message>() -> Self {
+        let (first, last) = (*M::VERSIONS.start(), *M::VERSIONS.end());
+        let flexible = M::FLEXIBLE_FROM.filter(|from| *from <= last);
+        let flexible = flexible.map_or_else(dash, |from| from.max(first).to_string());
+        let mut lines = Self(vec![(format!("{}\t{first}-{last}\t{flexible}", M::NAME), None)]);
+        lines.fields(M::FIELDS, Versions::from(first).to(last), 1);
+        lines
+    }
+
+    fn fields(&mut self, fields: &[Field], around: Versions, depth: usize) {
+        let mut ordered: Vec<_> = fields.iter().collect();
+        ordered.sort_by_key(|field| field.tag.map_or(0, |tag| tag + 1)); // stable
+        for field in ordered {
+            let Some(versions) = cut(field.versions, around) else { continue };
+            let null = field.nullable.and_then(|null| cut(null, versions));
+            let mut line = ".".repeat(depth);
+            let (name, kind) = (field.name.trim_end_matches('_'), kind(&field.kind));
+            let tag = field.tag.map_or_else(dash, |tag| tag.to_string());
+            let ignorable = if field.ignorable { "ignorable" } else { "-" };
+            let (shown, null) = (show(Some(versions)), show(null));
+            write!(line, "{name}\t{kind}\t{shown}\t{null}\t{tag}\t{ignorable}").unwrap();
+            self.0.push((line, field.default));
+            let item = if let Type::Array(item) = &field.kind { item } else { &field.kind };
+            if let Type::Struct { fields, .. } = item {
+                self.fields(fields, versions, depth + 1);
+            }
+        }
+    }
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+fn cut(versions: Versions, around: Versions) -> Option<Versions> {
+    let (min, max) = (versions.min.max(around.min), versions.max.min(around.max));
+    (min <= max).then_some(Versions { min, max })
+}
+
+fn show(versions: Option<Versions>) -> String {
+    versions.map_or_else(dash, |versions| format!("{}-{}", versions.min, versions.max))
+}
+
+fn kind(of: &Type) -> String {
+    match of {
+        Type::Array(item) => format!("[]{}", kind(item)),
+        Type::Struct { .. } => "struct".to_owned(),
+        simple => format!("{simple:?}").to_lowercase(),
+    }
+}
+
+/// Whether our expression is what Kafka has. What may be null has no default in most of Kafka's
+/// schemas, where it is null with us.
+fn same_default(ours: Option<&str>, kafka: &str) -> bool {
+    let ours = match ours {
+        // None of a newtype is -1; reflection does not tell it from a number
+        None => return matches!(kafka, "-" | "0" | "false" | "null" | "-1"),
+        Some("None") => return matches!(kafka, "null" | "-1"),
+        Some("0" | "false" | "Str::new()" | "Some(Str::new())" | "Some(Vec::new())") => "-",
+        Some("LeaderEpoch(-1)" | "PartitionIndex(-1)") => "-1",
+        Some("LEADER_UNCHANGED" | "Some(REPLICA_DEBUG)") => "-2",
+        Some("UPGRADE") => "1",
+        Some("RESOURCE_TYPE_CLIENT_METRICS") => "16",
+        Some("OPERATIONS_NOT_ASKED") => "-2147483648",
+        Some("i32::MAX") => "2147483647",
+        Some("Some(Offset::MAX)") => "9223372036854775807",
+        Some(number) => &number.replace('_', ""),
+    };
+    ours == kafka || ours == "-" && matches!(kafka, "0" | "false")
+}
+
+#[test]
+fn every_message_is_declared_as_in_kafka() {
+    fn check<M: Message>(kafka: &BTreeMap<&str, Vec<&str>>, complaints: &mut Vec<String>) {
+        let Some(theirs) = kafka.get(M::NAME) else {
+            return complaints.push(format!("{} is not in the table", M::NAME));
+        };
+        let ours = Lines::of::<M>().0;
+        for at in 0..ours.len().max(theirs.len()) {
+            let (line, default) = ours.get(at).map_or(("", None), |(line, d)| (&**line, *d));
+            let their = theirs.get(at).copied().unwrap_or_default();
+            let (fields, their_default) = match their.starts_with('.') {
+                true => their.rsplit_once('\t').unwrap(),
+                false => (their, "-"),
+            };
+            if line != fields {
+                // what follows is only out of step
+                return complaints.push(format!("{}: {line:?}, Kafka: {fields:?}", M::NAME));
+            }
+            if !same_default(default, their_default) {
+                complaints.push(format!("{}: {line:?}: {default:?}, Kafka: {their:?}", M::NAME));
+            }
+        }
+    }
+    let (kafka, mut complaints) = (kafka(), Vec::new());
+    for_every_message!(check, &kafka, &mut complaints);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// `for_every_message` is a list by hand: nothing that is declared may be missing in it.
+#[test]
+fn the_list_of_messages_has_all_that_are_declared() {
+    fn name<M: Message>(names: &mut Vec<String>) {
+        names.push(M::NAME.to_owned());
+    }
+    let mut listed = Vec::new();
+    for_every_message!(name, &mut listed);
+    let mut declared = Vec::new();
+    for folder in ["messages", "metadata_records"] {
+        let folder = format!("{}/src/{folder}", env!("CARGO_MANIFEST_DIR"));
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+            let structs = text.lines().filter_map(|line| line.trim().strip_prefix("struct "));
+            let messages = structs.filter_map(|rest| rest.split_once('('));
+            declared.extend(messages.map(|(name, _)| name.to_owned()));
+        }
+    }
+    listed.sort_unstable();
+    declared.sort_unstable();
+    assert_eq!(listed, declared);
+}
