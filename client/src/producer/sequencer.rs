@@ -460,3 +460,10 @@ impl Entry {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "sequencer_kit.rs"]
+mod sequencer_kit;
+#[cfg(test)]
+#[path = "sequencer_tests.rs"]
+mod tests;
