@@ -10,14 +10,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use broker_lite::Cluster;
 use broker_lite::fault::{Action, Fault};
 use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::header::encode_request;
+use ottla_protocol::ids::CorrelationId;
+use ottla_protocol::messages::create_topics::{CreatableTopicConfig, CreateTopicsRequest};
 use ottla_protocol::messages::fetch::FetchRequest;
+use ottla_protocol::messages::metadata::MetadataRequest;
+use ottla_protocol::schema::Request;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
 #[path = "broker/raw.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod raw;
 
-use raw::{Raw, cluster, fetch, produce};
+use raw::{Raw, cluster, create, fetch, metadata, produce};
 
 #[global_allocator]
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -102,4 +108,44 @@ async fn fetches_that_wait_hold_no_bytes_and_are_answered_one_after_the_other() 
         assert!(read < 160 * MIB, "{read} bytes while they are read");
     }
     assert!(records > FETCHES * 36_000_000, "{records}");
+}
+
+/// How much stands behind the request in each frame.
+const PADDING: usize = MIB;
+
+/// A frame that is much larger than what is asked for.
+fn padded<R: Request>(request: &R, version: i16) -> Vec<u8> {
+    let frame = encode_request(request, version, CorrelationId(1), Some("padded")).unwrap();
+    let mut frame = frame.into_bytes().to_vec();
+    frame.resize(frame.len() + PADDING, 0);
+    let length = i32::try_from(frame.len() - 4).unwrap();
+    frame[..4].copy_from_slice(&length.to_be_bytes());
+    frame
+}
+
+#[tokio::test(start_paused = true)]
+#[expect(clippy::await_holding_lock, reason = "each test has its runtime, and one task takes it")]
+async fn a_topic_does_not_keep_the_request_that_made_it() {
+    const TOPICS: usize = 16;
+    let _alone = alone();
+    let cluster = cluster().start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    raw.send_bytes(&padded(&create("first", Vec::new()), 7)).await;
+    raw.receive::<CreateTopicsRequest>(7).await;
+    let region = Region::new(COUNTING);
+    for i in 0..TOPICS {
+        let setting = CreatableTopicConfig {
+            name: "retention.ms".into(),
+            value: Some("1000".into()),
+            ..Default::default()
+        };
+        raw.send_bytes(&padded(&create(&format!("t-{i}"), vec![setting]), 7)).await;
+        let (_, made) = raw.receive::<CreateTopicsRequest>(7).await;
+        assert_eq!(made.topics[0].error_code, ErrorCode::NONE);
+        raw.send_bytes(&padded(&metadata(&[&format!("auto-{i}")]), 12)).await;
+        raw.receive::<MetadataRequest>(12).await;
+    }
+    let grown = grown(&region);
+    assert!(grown < 2 * TOPICS * PADDING / 8, "{grown} bytes for {TOPICS} and as many");
+    assert_eq!(raw.call(&metadata(&["auto-3"]), 12).await.topics[0].error_code, ErrorCode::NONE);
 }

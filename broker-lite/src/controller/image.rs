@@ -138,9 +138,9 @@ impl Image {
                     id: record.broker_id,
                     incarnation: record.incarnation_id,
                     epoch: record.broker_epoch,
-                    host: endpoint.map(|e| e.host.clone()).unwrap_or_default(),
+                    host: endpoint.map(|e| own(&e.host)).unwrap_or_default(),
                     port: endpoint.map_or(0, |e| e.port),
-                    rack: record.rack.clone(),
+                    rack: record.rack.as_ref().map(own),
                     fenced: record.fenced,
                 };
                 self.brokers.insert(broker.id, Arc::new(broker));
@@ -152,7 +152,7 @@ impl Image {
                 change => self.fence(record.broker_id, record.broker_epoch, change > 0),
             },
             Event::Topic(record) => {
-                let (name, id) = (record.name.clone(), record.topic_id);
+                let (name, id) = (own(&record.name), record.topic_id);
                 self.names.insert(id, name.clone());
                 self.metric_names.insert(names::metric_name(&name), name.clone());
                 let topic = Topic { name: name.clone(), id, partitions: Vec::new() };
@@ -173,7 +173,7 @@ impl Image {
                 self.features.remove(&record.name);
             }
             Event::FeatureLevel(record) => {
-                self.features.insert(record.name.clone(), record.feature_level);
+                self.features.insert(own(&record.name), record.feature_level);
             }
             // a record type that is added to the protocol is added here before it is written
             _ => {}
@@ -193,4 +193,13 @@ impl Image {
     }
 }
 
+/// A text of its own: one in an event may be a slice of the request that asked for it, or of the log
+/// it was read from, and would keep all of that in memory for as long as the image lives.
+fn own(text: &Str) -> Str {
+    Str::from(&**text)
+}
+
 mod changes;
+
+#[cfg(test)]
+mod tests;

@@ -119,8 +119,9 @@ impl Metadata {
             topics.insert(name.clone(), Arc::clone(topic)); // a topic left out stays as it was
         }
         for answer in response.topics {
-            let Some(name) = answer.name.clone().filter(|name| keep(name)) else { continue };
-            let known = topics.get(&name);
+            let Some(name) = answer.name.as_ref().filter(|name| keep(name)) else { continue };
+            let known = topics.get(name);
+            let name = known.map_or_else(|| own(name), |known| known.name.clone());
             let topic = Topic::merged(known.map(AsRef::as_ref), name.clone(), answer);
             if known.is_none_or(|known| **known != topic) {
                 topics.insert(name, Arc::new(topic));
@@ -129,7 +130,7 @@ impl Metadata {
         let names = topics.values().filter_map(|t| Some((t.id?, t.name.clone()))).collect();
         Self {
             generation: self.generation + 1,
-            cluster_id: response.cluster_id.or_else(|| self.cluster_id.clone()),
+            cluster_id: response.cluster_id.as_ref().map(own).or_else(|| self.cluster_id.clone()),
             controller: response.controller_id,
             nodes: response.brokers.into_iter().filter_map(Node::from_wire).collect(),
             topics,
@@ -290,8 +291,14 @@ impl Node {
     /// `None` if nobody can listen at that port.
     pub(crate) fn new(id: NodeId, host: Str, port: i32, rack: Option<Str>) -> Option<Self> {
         let port = u16::try_from(port).ok().filter(|&port| port != 0)?;
-        Some(Self { id, address: BrokerAddress { host, port }, rack })
+        let address = BrokerAddress { host: own(&host), port };
+        Some(Self { id, address, rack: rack.as_ref().map(own) })
     }
+}
+
+/// A text of its own: one in a response is a slice of it, and would keep all of it in memory.
+fn own(text: &Str) -> Str {
+    Str::from(&**text)
 }
 
 #[cfg(test)]

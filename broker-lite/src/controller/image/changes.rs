@@ -7,7 +7,7 @@ use ottla_protocol::metadata_records::{
     ConfigRecord, LEADER_UNCHANGED, PartitionChangeRecord, PartitionRecord,
 };
 
-use super::{Image, Partition};
+use super::{Image, Partition, own};
 
 impl Image {
     pub(super) fn add_partition(&mut self, record: &PartitionRecord) {
@@ -46,7 +46,7 @@ impl Image {
     }
 
     pub(super) fn configure(&mut self, record: &ConfigRecord) {
-        let key = (record.resource_type, record.resource_name.clone());
+        let key = (record.resource_type, own(&record.resource_name));
         let settings = Arc::make_mut(self.configs.entry(key.clone()).or_default());
         match &record.value {
             Some(value) => {

@@ -255,3 +255,32 @@ fn partitions_that_cannot_be_addressed_are_asked_for_again() {
     assert!(!after([good()]).is_unsettled());
     assert!(!after([topic(1, Vec::new())]).tells_of(T), "no partition, no error: no answer");
 }
+
+#[test]
+fn nothing_of_a_response_stays_in_memory() {
+    let frame = bytes::Bytes::from(b"orders and much more".to_vec());
+    let text = || Str::try_from(frame.slice(..T.len())).unwrap();
+    let one = |epoch| {
+        let topics = vec![MetadataResponseTopic {
+            name: Some(text()),
+            ..topic(1, vec![partition(0, 1, Some(epoch))])
+        }];
+        let broker = MetadataResponseBroker {
+            node_id: NodeId(1),
+            host: text(),
+            port: 9092,
+            rack: Some(text()),
+            ..Default::default()
+        };
+        let cluster_id = Some(text());
+        MetadataResponse { brokers: vec![broker], topics, cluster_id, ..Default::default() }
+    };
+    let first = Metadata::default().updated(one(0), |_| true);
+    assert!(frame.is_unique(), "a new topic and a new broker");
+    let second = first.updated(one(1), |_| true);
+    assert!(frame.is_unique(), "a topic that is known");
+    let endpoint = Node::new(NodeId(9), text(), 1, Some(text())).unwrap();
+    let hinted = second.hinted(&[hint(TopicRef::Name(text()), 9, 2)], &[endpoint]).unwrap();
+    assert!(frame.is_unique(), "a leader that a reply named");
+    assert_eq!(leader(&hinted), (Some(9), Some(2)));
+}
