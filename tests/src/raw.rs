@@ -102,7 +102,12 @@ impl RawClient {
     }
 }
 
+/// What `work` comes to.
+///
+/// # Panics
+///
+/// If that takes longer than [`PATIENCE`].
 #[expect(clippy::disallowed_methods, reason = "a bound on waiting for another process")]
-async fn in_time<T>(work: impl Future<Output = T>) -> T {
+pub async fn in_time<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.expect("the peer neither answers nor hangs up")
 }

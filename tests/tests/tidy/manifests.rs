@@ -24,7 +24,7 @@ pub(crate) const ALLOWED: &[(&str, &str)] = &[
     (
         "tests",
         "broker-lite bytes fastrand futures ottla ottla-protocol ottla-runtime peak_alloc proc-macro2 \
-         rcgen serde serde_json syn tempfile tokio tokio-rustls",
+         rcgen serde serde_json stats_alloc syn tempfile tokio tokio-rustls tracing",
     ),
 ];
 
