@@ -215,6 +215,73 @@ fn errors_say_what_and_where_with_exit_code_1() {
 }
 
 #[test]
+fn an_offset_that_a_partition_does_not_have_is_the_nearest_it_has() {
+    let broker = Broker::start(&["serve", "--topic", "t:3"]);
+    let lines: [&[u8]; 4] = [b"a:1\n", b"a:2\n", b"a:3\n", b"b:1\n"];
+    broker.ok(&["produce", "t", "-K", ":"], &lines.concat());
+    let read = |from: &str| {
+        let output = broker.client(&["consume", "t", "--from", from, "-K", ":"], b"");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{from}: {errors}");
+        let mut lines: Vec<_> =
+            String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect();
+        lines.sort_unstable();
+        (lines, errors)
+    };
+    let all = ["a:1", "a:2", "a:3", "b:1"].map(str::to_owned);
+    assert_eq!(read("0"), (all.to_vec(), String::new()));
+    // two partitions end before 2, one of them is empty
+    let (lines, errors) = read("2");
+    assert!(lines == all[2..3] && errors.is_empty(), "{lines:?} {errors}");
+    let (lines, errors) = read("5");
+    assert!(lines.is_empty() && errors.contains("ends before 5"), "{lines:?} {errors}");
+}
+
+/// A broker that tells its clients to use `address`, and where it can be reached.
+fn advertising(address: &str) -> (Broker, String) {
+    let mut command = command(&["serve", "--port", "0", "-t", "t", "--advertised", address]);
+    command.env("NO_COLOR", "1").stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let errors = BufReader::new(process.stderr.take().unwrap());
+    let mut said = errors.lines().map(|line| line.unwrap());
+    let found = said.find_map(|line| {
+        line.split_once("listening on ").map(|(_, address)| address.trim().to_owned())
+    });
+    // whoever reads its log goes on doing so
+    std::thread::spawn(move || said.count());
+    (Broker { process, bootstrap: address.to_owned() }, found.unwrap())
+}
+
+#[test]
+fn a_broker_on_any_port_says_which_whatever_it_advertises() {
+    let (_broker, found) = advertising("proxy:9092");
+    assert!(found.starts_with("127.0.0.1:") && std::net::TcpStream::connect(&found).is_ok());
+}
+
+#[test]
+fn a_wrong_advertised_address_is_said_while_it_is_tried_again() {
+    let (_broker, found) = advertising("127.0.0.1:1");
+    for verb in [
+        &["topic", "describe", "t"][..],
+        &["topic", "create", "u"],
+        &["consume", "t"],
+        &["produce", "t"],
+    ] {
+        let mut command = command(verb);
+        command.env("NO_COLOR", "1").env("KAFKA_BROKERS", &found).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(b"line\n").unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stderr.take().unwrap()).read_line(&mut first).unwrap();
+        let _gone = child.kill();
+        child.wait().unwrap();
+        let named = "told us to use 127.0.0.1:1 for broker";
+        assert!(first.contains(named) && first.contains("advertised.listeners"), "{first}");
+        assert!(!first.starts_with("broker-lite: "), "{verb:?} gave up: {first}");
+    }
+}
+
+#[test]
 fn wrong_usage_has_exit_code_2() {
     for arguments in [
         &["consume"][..],

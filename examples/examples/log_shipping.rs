@@ -17,6 +17,8 @@ use ottla::{Client, Producer, Record, Start, TryEnqueueError};
 
 const TOPIC: &str = "lines";
 const PARTITIONS: i32 = 3;
+/// The longest line, in bytes: a client takes no more than 256 MiB in one response.
+const LINE_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -46,12 +48,29 @@ async fn run(file: &[u8]) -> Result<bool, Box<dyn Error>> {
     if lines.last().is_some_and(|line| line.is_empty()) {
         lines.pop(); // what follows the last line feed is not a line
     }
+    if let Some(at) = lines.iter().position(|line| line.len() > LINE_BYTES_MAX) {
+        let (at, length) = (at + 1, lines[at].len());
+        return Err(format!("line {at} has {length} bytes, more than {LINE_BYTES_MAX}").into());
+    }
+    // a record is its line, its key and a few numbers; Kafka takes 1 MiB if not told otherwise
+    let longest = lines.iter().map(|line| line.len()).max().unwrap_or_default();
+    let record_bytes_max = (longest + 1024).max(1024 * 1024);
     let dir = tempfile::tempdir()?;
-    let cluster = Cluster::builder().data_dir(dir.path()).topic(TOPIC, PARTITIONS).start().await?;
+    let cluster = Cluster::builder()
+        .data_dir(dir.path())
+        .topic(TOPIC, PARTITIONS)
+        .config("message.max.bytes", record_bytes_max.to_string())
+        .config("socket.request.max.bytes", (2 * LINE_BYTES_MAX).to_string())
+        .start()
+        .await?;
     let client = Client::builder(&cluster.bootstrap()).build()?;
 
     let shipping = Stopwatch::start("shipping", lines.len());
-    let producer = client.producer().build()?;
+    let producer = client
+        .producer()
+        .max_request_size(record_bytes_max)
+        .buffer_memory(2 * record_bytes_max + 32 * 1024 * 1024)
+        .build()?;
     ship(&producer, &lines, &shipping.bar).await?;
     producer.close().await?;
     let shipped = shipping.stop();
@@ -226,4 +245,48 @@ impl<'a> Check<'a> {
 fn show(bytes: &[u8]) -> String {
     let text = bytes[..bytes.len().min(40)].escape_ascii().to_string();
     if text.len() > 40 || bytes.len() > 40 { format!("{}...", &text[..37]) } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn any_file_comes_back() {
+        let mut long = vec![b'x'; 3 * 1024 * 1024];
+        long.extend_from_slice(b" long\nshort\n");
+        for (what, file) in [
+            ("no line", &b""[..]),
+            ("empty lines", b"\n\n\n"),
+            ("no line feed at the end", b"one 1\ntwo 2"),
+            ("carriage returns", b"one 1\r\n\r\none 2\r\n"),
+            ("bytes that are not text", b"\xff\xfe \0\n\x80\n\xc3\x28 x\n"),
+            ("a line longer than Kafka takes by itself", &long),
+        ] {
+            let verdict = run(file).await;
+            assert!(verdict.as_ref().is_ok_and(|all| *all), "{what}: {verdict:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_too_long_for_any_setting_is_named() {
+        let file = [b"short\n".to_vec(), vec![b'x'; LINE_BYTES_MAX + 1]].concat();
+        let error = run(&file).await.unwrap_err().to_string();
+        assert!(error.starts_with("line 2 has 134217729 bytes"), "{error}");
+    }
+
+    #[test]
+    fn what_differs_is_a_failure() {
+        let lines: [&[u8]; 3] = [b"a 1", b"a 2", b"b 1"];
+        for came in [
+            &[&lines[0], &lines[1]][..],
+            &[&lines[1], &lines[0], &lines[2]],
+            &[&lines[0], &lines[1], &lines[2], &lines[2]],
+        ] {
+            let mut check = Check::new(&lines);
+            came.iter()
+                .for_each(|line| check.on(PartitionIndex(0), first_word(line), Some(**line)));
+            assert!(!check.verdict(), "{came:?}");
+        }
+    }
 }

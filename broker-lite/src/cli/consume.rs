@@ -26,7 +26,8 @@ pub(super) struct Consume {
     topic: String,
     #[command(flatten)]
     bootstrap: Bootstrap,
-    /// Where to begin in each partition; `end` waits for records to come, as if `--follow`.
+    /// Where to begin in each partition; `end` waits for records to come, as if `--follow`. A
+    /// partition that does not reach back or forth to OFFSET begins at the nearest it has.
     #[arg(long, value_name = "beginning|end|OFFSET", default_value = "beginning", value_parser = from)]
     from: From,
     /// Ends after so many records.
@@ -76,19 +77,31 @@ impl Consume {
         let consumer = client.consumer().reset(OffsetReset::Error).build();
         let consumer = consumer.map_err(|error| Failure::usage("consumer settings", &error))?;
         let partitions = self.partitions(&client).await?;
-        let start = match self.from {
-            From::Beginning => Start::Earliest,
-            From::End => Start::Latest,
-            From::At(offset) => Start::At(offset),
-        };
         let failed = |error: &dyn Error| Failure::new(format!("reading {}", self.topic), error);
-        let assigned = partitions.iter().map(|p| Assignment { partition: p.clone(), start });
-        consumer.assign(assigned).map_err(|error| failed(&error))?;
         let waits = self.follow || self.from == From::End;
-        let ends = match waits {
-            true => BTreeMap::new(),
+        let ends = match waits && !matches!(self.from, From::At(_)) {
+            true => Ends::new(),
             false => consumer.end_offsets(&partitions).await.map_err(|error| failed(&error))?,
         };
+        let beginnings = match self.from {
+            From::At(_) => consumer.beginning_offsets(&partitions).await,
+            From::Beginning | From::End => Ok(BTreeMap::new()),
+        };
+        let beginnings = beginnings.map_err(|error| failed(&error))?;
+        if let From::At(offset) = self.from
+            && ends.values().all(|end| *end < offset)
+        {
+            eprintln!("broker-lite: every partition of {} ends before {offset}", self.topic);
+        }
+        let start = |p| match self.from {
+            From::Beginning => Start::Earliest,
+            From::End => Start::Latest,
+            From::At(offset) => Start::At(nearest(offset, beginnings.get(p), ends.get(p))),
+        };
+        let assigned =
+            partitions.iter().map(|p| Assignment { partition: p.clone(), start: start(p) });
+        consumer.assign(assigned).map_err(|error| failed(&error))?;
+        let ends = if waits { Ends::new() } else { ends };
         self.print(&consumer, &ends, waits).await
     }
 
@@ -157,6 +170,12 @@ impl Consume {
 }
 
 type Ends = BTreeMap<TopicPartition, Offset>;
+
+/// The offset, or the first or next one of a log that does not have it.
+fn nearest(offset: Offset, beginning: Option<&Offset>, end: Option<&Offset>) -> Offset {
+    let below = end.map_or(offset, |end| offset.min(*end));
+    beginning.map_or(below, |beginning| below.max(*beginning))
+}
 
 async fn reached(consumer: &Consumer, ends: &Ends) -> Result<bool, PositionError> {
     for (partition, end) in ends {

@@ -71,9 +71,9 @@ pub(crate) fn run() -> ExitCode {
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     log(match command {
         Command::Serve(_) => "info",
-        // these last, and what is tried again is worth a word
-        Command::Produce(_) | Command::Consume(_) => "warn",
-        Command::Topic(_) => "error", // what it ends with says it all
+        // what is tried again is worth a word at once, but for the bootstrap list: a verb that
+        // reaches nobody there ends, and says so
+        _ => "warn,ottla::bootstrap=off",
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = match runtime {

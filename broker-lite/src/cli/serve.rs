@@ -65,7 +65,12 @@ impl Serve {
         let caught = |error| Failure::new("listening to signals", &error);
         let mut interrupt = signal(SignalKind::interrupt()).map_err(caught)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(caught)?;
+        let host = self.host.clone();
         let cluster = self.start().await?;
+        // clients may be told another address, and port 0 is any
+        let host =
+            if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host };
+        tracing::info!("listening on {host}:{}", cluster.port());
         let ready = format!(
             "{{\"ready\":true,\"bootstrap\":{},\"pid\":{}}}",
             serde_json::Value::from(cluster.bootstrap()),

@@ -11,12 +11,14 @@ use crate::error::CallError;
 use crate::net::connection::{Call, Connection};
 
 /// What a broker said about one item.
+#[derive(Clone)]
 pub(super) struct Reply<T> {
     pub(super) name: Str,
     pub(super) result: Result<T, Refusal>,
 }
 
 /// An error and what the broker said about it.
+#[derive(Clone)]
 pub(super) struct Refusal {
     pub(super) code: ErrorCode,
     pub(super) message: Option<Str>,
@@ -74,6 +76,7 @@ impl<I: Clone> Operation<'_, I> {
     where
         R: Request,
         R::Response: 'static,
+        T: Clone,
     {
         let (clock, config) = (self.cluster.clock(), self.cluster.config());
         let timeout = config.api_timeout;
@@ -117,7 +120,7 @@ impl<I: Clone> Operation<'_, I> {
     }
 
     /// Files what is final; gives what is to be asked again.
-    fn settle<T>(
+    fn settle<T: Clone>(
         &self,
         pending: Vec<Pending<I>>,
         answer: Result<Vec<Reply<T>>, CallError>,
@@ -125,10 +128,11 @@ impl<I: Clone> Operation<'_, I> {
         results: &mut [Option<Result<T, AdminError>>],
     ) -> Vec<Pending<I>> {
         let mut again = Vec::new();
-        let (mut replies, failure) = match answer {
+        let (replies, failure) = match answer {
             Ok(replies) => (replies, None),
             Err(error) => (Vec::new(), Some(error)),
         };
+        let mut replies = Replies(replies.into_iter().map(|reply| (reply, false)).collect());
         for mut asked in pending {
             let name = (self.name)(&asked.item).to_owned();
             if let Some(source) = &failure {
@@ -142,8 +146,7 @@ impl<I: Clone> Operation<'_, I> {
                 }
                 continue;
             }
-            let found = replies.iter().position(|reply| *reply.name == *name);
-            match found.map(|at| replies.swap_remove(at).result) {
+            match replies.take(&name) {
                 Some(Err(refusal)) if passes(refusal.code) => {
                     asked.last = Some(refusal.into_error(&name, lost));
                     again.push(asked);
@@ -158,6 +161,21 @@ impl<I: Clone> Operation<'_, I> {
             }
         }
         again
+    }
+}
+
+/// Replies, and whether they were taken.
+struct Replies<T>(Vec<(Reply<T>, bool)>);
+
+impl<T: Clone> Replies<T> {
+    /// The next about `name`; the last again if an item was asked for more often than answered.
+    fn take(&mut self, name: &str) -> Option<Result<T, Refusal>> {
+        let mut named: Vec<_> = self.0.iter_mut().filter(|(r, _)| *r.name == *name).collect();
+        let next = named.iter().position(|(_, taken)| !taken);
+        let next = next.or(named.len().checked_sub(1))?;
+        let (reply, taken) = named.get_mut(next)?;
+        *taken = true;
+        Some(reply.result.clone())
     }
 }
 

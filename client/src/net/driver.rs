@@ -61,10 +61,14 @@ fn finish(shared: &Shared, end: End) -> bool {
     queue.running = false;
     let waiting = core::mem::take(&mut queue.waiting);
     drop(queue);
-    if first && matches!(end, End::NotOpened(_)) {
-        tracing::warn!(%end, "no connection; trying again"); // once, until one is opened
-    } else {
-        tracing::debug!(peer, %end, waiting = waiting.len(), "connection ended");
+    match (first && matches!(end, End::NotOpened(_)), shared.node) {
+        // once, until one is opened
+        (true, Some(_)) => tracing::warn!(%end, "no connection; trying again"),
+        // apart, because the list has others and who builds a client often asks it at once
+        (true, None) => {
+            tracing::warn!(target: "ottla::bootstrap", %end, "no connection; trying again");
+        }
+        (false, _) => tracing::debug!(peer, %end, waiting = waiting.len(), "connection ended"),
     }
     fail_all(waiting, |api| end.of_unsent(&peer, api));
     true

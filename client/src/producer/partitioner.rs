@@ -22,8 +22,9 @@ pub enum Partitioner {
     #[default]
     Murmur2,
     /// Ignores keys: fills one partition with a batch's worth of bytes, then goes to another at
-    /// random, leaving out those without a leader (KIP-480, KIP-794; Kafka:
-    /// `partitioner.ignore.keys=true`).
+    /// random, leaving out those without a leader (KIP-480, and the uniform part of KIP-794; Kafka:
+    /// `partitioner.ignore.keys=true`). Each has the same chance however slow its broker is: the
+    /// adaptive part (Kafka: `partitioner.adaptive.partitioning.enable`) is not there.
     Sticky,
     /// Ignores keys: each partition in turn, leaving out those without a leader (Kafka:
     /// `RoundRobinPartitioner`).
