@@ -172,7 +172,7 @@ impl<T: Clone> Replies<T> {
     fn take(&mut self, name: &str) -> Option<Result<T, Refusal>> {
         let mut named: Vec<_> = self.0.iter_mut().filter(|(r, _)| *r.name == *name).collect();
         let next = named.iter().position(|(_, taken)| !taken);
-        let next = next.or(named.len().checked_sub(1))?;
+        let next = next.or_else(|| named.len().checked_sub(1))?;
         let (reply, taken) = named.get_mut(next)?;
         *taken = true;
         Some(reply.result.clone())
