@@ -22,7 +22,7 @@ use crate::controller::records::METADATA_VERSION;
 use crate::error::StartError;
 use crate::fault::Faults;
 use crate::log::disk::{Disk, LockError};
-use crate::log::manager::{LogManager, MetaProperties, OpenDirError};
+use crate::log::manager::{LogManager, MetaProperties, OpenDirError, PartitionDir};
 use crate::net::{Stopping, listener};
 use crate::replica::manager::Replicas;
 use crate::replica::partition::Partition;
@@ -295,14 +295,15 @@ fn make_topics(
 /// Removes partitions whose topic was deleted while their directories could not be.
 fn remove_strays(logs: &LogManager, controller: &Controller) -> Result<(), StartError> {
     let failed = |source| StartError::DataDir { path: logs.disk().name().into(), source };
-    for dir in logs.partitions().map_err(failed)? {
-        let Some(id) = dir.topic_id.filter(|id| *id != Uuid::METADATA_TOPIC) else { continue };
-        if controller.image().topic_by_id(id).is_none() {
-            tracing::info!(topic = dir.topic, partition = %dir.index, "removing a deleted partition");
-            logs.delete_dir(&dir).map_err(failed)?;
-        }
+    let mut strays = logs.partitions().map_err(failed)?;
+    strays.retain(|dir| {
+        let id = dir.topic_id.filter(|id| *id != Uuid::METADATA_TOPIC);
+        id.is_some_and(|id| controller.image().topic_by_id(id).is_none())
+    });
+    for PartitionDir { topic, index, .. } in &strays {
+        tracing::info!(topic, partition = %index, "removing a deleted partition");
     }
-    Ok(())
+    logs.delete_dirs(&strays).map_err(failed)
 }
 
 async fn housekeeping(broker: Arc<Broker>) {

@@ -167,36 +167,56 @@ impl LogManager {
         Partition::open(disk, &dir, (topic, index), config, &args)
     }
 
-    /// Ends a partition and removes its files. `unique` keeps the name it gets meanwhile apart from
-    /// those of topics of the same name that were deleted before.
+    /// Ends partitions and removes their files: the checkpoints are written once, and the directory
+    /// is synced once, however many they are. The id of each topic keeps the names they get
+    /// meanwhile apart from those of topics of the same name that were deleted before.
     ///
     /// # Errors
     ///
-    /// The directory cannot be renamed: it would be there again after a restart. What cannot be
-    /// removed once it is renamed is removed at the next start.
-    pub(crate) fn delete(&self, partition: &Partition, unique: Uuid) -> io::Result<()> {
-        partition.give_up();
-        self.forget(partition.topic(), partition.index())?;
-        let name = dir_name(partition.topic(), partition.index());
-        let suffix = format!(".{:032x}-delete", u128::from_be_bytes(unique.0));
-        let kept = name.len().min(NAME_BYTES_MAX - suffix.len());
-        let gone = format!("{}{suffix}", &name[..kept]); // topic names are ASCII
-        self.disk.rename(&name, &gone)?;
-        self.disk.sync_dir("")?;
-        if let Err(error) = self.disk.remove_dir(&gone) {
-            tracing::warn!(directory = gone, %error, "cannot remove a deleted partition yet");
+    /// The checkpoints cannot be written, or a directory cannot be renamed, which does not keep the
+    /// others: it would be there again after a restart. What cannot be removed once it is renamed is
+    /// removed at the next start.
+    pub(crate) fn delete(&self, gone: &[(Arc<Partition>, Uuid)]) -> io::Result<()> {
+        gone.iter().for_each(|(partition, _)| partition.give_up());
+        self.forget(gone.iter().map(|(partition, _)| (partition.topic(), partition.index())))?;
+        let mut renamed = Vec::new();
+        let mut result = Ok(());
+        for (partition, id) in gone {
+            let (topic, index) = (partition.topic(), partition.index());
+            let name = dir_name(topic, index);
+            let suffix = format!("-{index}.{:032x}-delete", u128::from_be_bytes(id.0));
+            let kept = topic.len().min(NAME_BYTES_MAX - suffix.len());
+            let to = format!("{}{suffix}", &topic[..kept]); // topic names are ASCII
+            match self.disk.rename(&name, &to) {
+                Ok(()) => renamed.push(to),
+                Err(e) => {
+                    let failed = io::Error::new(e.kind(), format!("{name}: {e}"));
+                    result = result.and(Err(failed));
+                }
+            }
         }
-        Ok(())
+        self.disk.sync_dir("")?;
+        for directory in renamed {
+            if let Err(error) = self.disk.remove_dir(&directory) {
+                tracing::warn!(directory, %error, "cannot remove a deleted partition yet");
+            }
+        }
+        result
     }
 
-    /// Removes the directory of a partition that is not open, because its topic is gone.
+    /// Removes the directories of partitions that are not open, because their topics are gone.
     ///
     /// # Errors
     ///
     /// What the operating system says.
-    pub(crate) fn delete_dir(&self, stray: &PartitionDir) -> io::Result<()> {
-        self.forget(&stray.topic, stray.index)?;
-        self.disk.remove_dir(&dir_name(&stray.topic, stray.index))?;
+    pub(crate) fn delete_dirs(&self, strays: &[PartitionDir]) -> io::Result<()> {
+        if strays.is_empty() {
+            return Ok(());
+        }
+        self.forget(strays.iter().map(|stray| (stray.topic.as_str(), stray.index)))?;
+        for stray in strays {
+            self.disk.remove_dir(&dir_name(&stray.topic, stray.index))?;
+        }
         self.disk.sync_dir("")
     }
 
@@ -256,13 +276,16 @@ impl LogManager {
         checkpoints::write_offsets(&*self.disk, LOG_STARTS, &written.log_starts)
     }
 
-    /// A topic of the same name may come: it starts at 0 and is nowhere on the device.
-    fn forget(&self, topic: &str, index: PartitionIndex) -> io::Result<()> {
+    /// Topics of the same names may come: they start at 0 and are nowhere on the device.
+    fn forget<'a>(&self, gone: impl Iterator<Item = (&'a str, PartitionIndex)>) -> io::Result<()> {
         let mut written = self.written();
-        let key = (topic.to_owned(), index);
-        let point = written.recovery_points.remove(&key);
-        let start = written.log_starts.remove(&key);
-        if point.is_some() || start.is_some() { written.write(&*self.disk) } else { Ok(()) }
+        let mut known = false;
+        for (topic, index) in gone {
+            let key = (topic.to_owned(), index);
+            known |= written.recovery_points.remove(&key).is_some();
+            known |= written.log_starts.remove(&key).is_some();
+        }
+        if known { written.write(&*self.disk) } else { Ok(()) }
     }
 
     /// Ends all partitions in order and leaves the marker of a clean stop, unless one could not be

@@ -185,13 +185,12 @@ impl Replicas {
             let gone: Vec<Uuid> = gone.collect();
             gone.into_iter().filter_map(|id| topics.by_id.remove(&id)).collect()
         };
-        for topic in gone {
-            for partition in topic.open() {
-                if let Err(error) = self.logs.delete(partition, topic.id) {
-                    let (topic, partition) = (&topic.name, partition.index());
-                    tracing::error!(%topic, %partition, %error, "cannot remove a deleted partition");
-                }
-            }
+        let open = gone.iter().flat_map(|t| t.open().map(|p| (Arc::clone(p), t.id)));
+        let open: Vec<_> = open.collect();
+        if !open.is_empty()
+            && let Err(error) = self.logs.delete(&open)
+        {
+            tracing::error!(%error, "cannot remove deleted partitions");
         }
     }
 

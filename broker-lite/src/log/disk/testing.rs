@@ -16,6 +16,15 @@ struct Orders {
     fail_writes: bool,
     /// Those that were started, while they are to wait.
     held: Option<Vec<SyncDone>>,
+    done: Operations,
+}
+
+/// How often what was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Operations {
+    pub(crate) appends: usize,
+    pub(crate) file_syncs: usize,
+    pub(crate) dir_syncs: usize,
 }
 
 impl fmt::Debug for Orders {
@@ -28,6 +37,11 @@ impl UnrulyDisk {
     /// Lets every write fail from now on, or succeed again.
     pub(crate) fn fail_writes(&self, fail: bool) {
         self.orders.lock().unwrap().fail_writes = fail;
+    }
+
+    /// What was done so far.
+    pub(crate) fn operations(&self) -> Operations {
+        self.orders.lock().unwrap().done
     }
 
     /// Lets every sync wait that is started from now on.
@@ -66,6 +80,7 @@ impl Disk for UnrulyDisk {
         self.disk.remove_dir(dir)
     }
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
+        self.orders.lock().unwrap().done.dir_syncs += 1;
         self.disk.sync_dir(dir)
     }
     fn lock(&self, path: &str) -> Result<LockGuard, LockError> {
@@ -81,6 +96,7 @@ impl File for UnrulyFile {
         self.0.read_at(position, out)
     }
     fn append(&self, parts: &[&[u8]]) -> io::Result<()> {
+        self.1.lock().unwrap().done.appends += 1;
         if self.1.lock().unwrap().fail_writes {
             self.0.append(&parts[..1])?; // some of it arrives
             return Err(io::ErrorKind::StorageFull.into());
@@ -100,6 +116,7 @@ impl File for UnrulyFile {
         }
     }
     fn sync(&self) -> io::Result<()> {
+        self.1.lock().unwrap().done.file_syncs += 1;
         self.0.sync()
     }
 }

@@ -1,3 +1,4 @@
+use super::super::disk::testing::UnrulyDisk;
 use super::super::disk::{FileDisk, MemoryDisk};
 use super::super::testing::offset;
 use super::*;
@@ -103,12 +104,12 @@ fn a_deleted_partition_leaves_nothing_and_its_name_is_free() {
     let long = "t".repeat(249);
     for topic in ["t", &long] {
         let partition = open(&first, topic);
-        first.delete(&partition, Uuid([5; 16])).unwrap();
+        first.delete(&[(Arc::clone(&partition), Uuid([5; 16]))]).unwrap();
         assert!(first.partitions().unwrap().is_empty());
         let code = partition.check_epoch(None).unwrap_err();
         assert_eq!(code, ottla_protocol::error_code::ErrorCode::NOT_LEADER_OR_FOLLOWER);
         open(&first, topic);
-        first.delete_dir(&first.partitions().unwrap()[0]).unwrap();
+        first.delete_dirs(&first.partitions().unwrap()).unwrap();
     }
     assert!(disk.list("").unwrap().iter().all(|entry| !entry.directory));
 }
@@ -137,7 +138,7 @@ fn a_topic_made_again_inherits_nothing_from_the_checkpoints() {
     checkpoints::write_offsets(&disk, LOG_STARTS, &old).unwrap();
     let second = manager(&disk);
     let partition = open(&second, "t");
-    second.delete(&partition, Uuid([5; 16])).unwrap();
+    second.delete(&[(Arc::clone(&partition), Uuid([5; 16]))]).unwrap();
     // who asked saw it before it was deleted
     second.checkpoint([&*partition]).unwrap();
     second.checkpoint_starts([&*partition]).unwrap();
@@ -149,4 +150,27 @@ fn a_topic_made_again_inherits_nothing_from_the_checkpoints() {
     drop(second);
     let third = manager(&disk); // after a crash
     assert_eq!(open(&third, "t").offsets().log_start, offset(0));
+}
+
+#[test]
+fn a_topic_with_many_partitions_is_deleted_by_one_write_and_one_sync() {
+    let disk = UnrulyDisk::default();
+    let first = LogManager::open(Arc::new(disk.clone()), identity).unwrap();
+    let long = "t".repeat(249); // their names are cut short to make room for the id
+    let partitions: Vec<_> = (0..100)
+        .map(|index| {
+            let place = (long.as_str(), PartitionIndex(index), ID);
+            Arc::new(first.open_partition(place, LogConfig::default(), 0).unwrap().0)
+        })
+        .collect();
+    first.checkpoint(partitions.iter().map(|partition| &**partition)).unwrap();
+    let gone: Vec<_> = partitions.into_iter().map(|partition| (partition, ID)).collect();
+    let before = disk.operations();
+    first.delete(&gone).unwrap();
+    let after = disk.operations();
+    // of two checkpoints, and of the directory
+    assert_eq!(after.file_syncs - before.file_syncs, 2);
+    assert_eq!(after.dir_syncs - before.dir_syncs, 3);
+    assert_eq!(after.appends - before.appends, 2);
+    assert!(disk.list("").unwrap().iter().all(|entry| !entry.directory));
 }
