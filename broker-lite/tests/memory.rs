@@ -34,6 +34,13 @@ fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Runs a test on a paused clock. What its runtime frees at the end is not the next test's.
+fn run_alone(test: impl Future<Output = ()>) {
+    let _alone = alone();
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().start_paused(true).build().unwrap().block_on(test);
+}
+
 fn grown(region: &Region<'_, System>) -> usize {
     let change = region.change();
     change.bytes_allocated.saturating_sub(change.bytes_deallocated)
@@ -71,43 +78,44 @@ fn connections_that_promise_100_mb_and_send_nothing_cost_little() {
 const FETCHES: usize = 64;
 const MIB: usize = 1024 * 1024;
 
-#[tokio::test(start_paused = true)]
-#[expect(clippy::await_holding_lock, reason = "each test has its runtime, and one task takes it")]
-async fn fetches_that_wait_hold_no_bytes_and_are_answered_one_after_the_other() {
-    let _alone = alone();
-    let cluster = cluster().topic("t", 1).start().await.unwrap();
-    let mut raw = Raw::connect(&cluster).await;
-    let value = "x".repeat(900_000);
-    for _ in 0..40 {
-        raw.call(&produce("t", 0, &[&value]), 9).await;
-    }
-    let most = i32::MAX;
-    let mut greedy = fetch("t", 0, 0, 20_000);
-    (greedy.min_bytes, greedy.max_bytes) = (most, most);
-    greedy.topics[0].partitions[0].partition_max_bytes = most;
-    let seen = cluster.faults().add(Fault::on(ApiKey::FETCH).then(Action::Delay(Duration::ZERO)));
-    let region = Region::new(COUNTING);
-    let started = cluster.clock().now();
-    for _ in 0..FETCHES {
-        raw.send(&greedy, 12).await;
-    }
-    seen.wait(64).await;
-    tokio::task::yield_now().await;
-    assert!(cluster.clock().now() - started < Duration::from_secs(20), "all of them wait");
-    let waiting = grown(&region);
-    assert!(waiting < MIB, "{waiting} bytes for {FETCHES} that wait");
-    // all are due at once; the peer takes nothing
-    cluster.clock().sleep(Duration::from_secs(60)).await;
-    let due = grown(&region);
-    assert!(due < 80 * MIB, "{due} bytes for {FETCHES} that are due");
-    let mut records = 0;
-    for _ in 0..FETCHES {
-        let (_, response) = raw.receive::<FetchRequest>(12).await;
-        records += response.responses[0].partitions[0].records.as_ref().unwrap().len();
-        let read = grown(&region);
-        assert!(read < 160 * MIB, "{read} bytes while they are read");
-    }
-    assert!(records > FETCHES * 36_000_000, "{records}");
+#[test]
+fn fetches_that_wait_hold_no_bytes_and_are_answered_one_after_the_other() {
+    run_alone(async {
+        let cluster = cluster().topic("t", 1).start().await.unwrap();
+        let mut raw = Raw::connect(&cluster).await;
+        let value = "x".repeat(900_000);
+        for _ in 0..40 {
+            raw.call(&produce("t", 0, &[&value]), 9).await;
+        }
+        let most = i32::MAX;
+        let mut greedy = fetch("t", 0, 0, 20_000);
+        (greedy.min_bytes, greedy.max_bytes) = (most, most);
+        greedy.topics[0].partitions[0].partition_max_bytes = most;
+        let seen =
+            cluster.faults().add(Fault::on(ApiKey::FETCH).then(Action::Delay(Duration::ZERO)));
+        let region = Region::new(COUNTING);
+        let started = cluster.clock().now();
+        for _ in 0..FETCHES {
+            raw.send(&greedy, 12).await;
+        }
+        seen.wait(64).await;
+        tokio::task::yield_now().await;
+        assert!(cluster.clock().now() - started < Duration::from_secs(20), "all of them wait");
+        let waiting = grown(&region);
+        assert!(waiting < MIB, "{waiting} bytes for {FETCHES} that wait");
+        // all are due at once; the peer takes nothing
+        cluster.clock().sleep(Duration::from_secs(60)).await;
+        let due = grown(&region);
+        assert!(due < 80 * MIB, "{due} bytes for {FETCHES} that are due");
+        let mut records = 0;
+        for _ in 0..FETCHES {
+            let (_, response) = raw.receive::<FetchRequest>(12).await;
+            records += response.responses[0].partitions[0].records.as_ref().unwrap().len();
+            let read = grown(&region);
+            assert!(read < 160 * MIB, "{read} bytes while they are read");
+        }
+        assert!(records > FETCHES * 36_000_000, "{records}");
+    });
 }
 
 /// How much stands behind the request in each frame.
@@ -123,29 +131,32 @@ fn padded<R: Request>(request: &R, version: i16) -> Vec<u8> {
     frame
 }
 
-#[tokio::test(start_paused = true)]
-#[expect(clippy::await_holding_lock, reason = "each test has its runtime, and one task takes it")]
-async fn a_topic_does_not_keep_the_request_that_made_it() {
-    const TOPICS: usize = 16;
-    let _alone = alone();
-    let cluster = cluster().start().await.unwrap();
-    let mut raw = Raw::connect(&cluster).await;
-    raw.send_bytes(&padded(&create("first", Vec::new()), 7)).await;
-    raw.receive::<CreateTopicsRequest>(7).await;
-    let region = Region::new(COUNTING);
-    for i in 0..TOPICS {
-        let setting = CreatableTopicConfig {
-            name: "retention.ms".into(),
-            value: Some("1000".into()),
-            ..Default::default()
-        };
-        raw.send_bytes(&padded(&create(&format!("t-{i}"), vec![setting]), 7)).await;
-        let (_, made) = raw.receive::<CreateTopicsRequest>(7).await;
-        assert_eq!(made.topics[0].error_code, ErrorCode::NONE);
-        raw.send_bytes(&padded(&metadata(&[&format!("auto-{i}")]), 12)).await;
-        raw.receive::<MetadataRequest>(12).await;
-    }
-    let grown = grown(&region);
-    assert!(grown < 2 * TOPICS * PADDING / 8, "{grown} bytes for {TOPICS} and as many");
-    assert_eq!(raw.call(&metadata(&["auto-3"]), 12).await.topics[0].error_code, ErrorCode::NONE);
+#[test]
+fn a_topic_does_not_keep_the_request_that_made_it() {
+    run_alone(async {
+        const TOPICS: usize = 16;
+        let cluster = cluster().start().await.unwrap();
+        let mut raw = Raw::connect(&cluster).await;
+        raw.send_bytes(&padded(&create("first", Vec::new()), 7)).await;
+        raw.receive::<CreateTopicsRequest>(7).await;
+        let region = Region::new(COUNTING);
+        for i in 0..TOPICS {
+            let setting = CreatableTopicConfig {
+                name: "retention.ms".into(),
+                value: Some("1000".into()),
+                ..Default::default()
+            };
+            raw.send_bytes(&padded(&create(&format!("t-{i}"), vec![setting]), 7)).await;
+            let (_, made) = raw.receive::<CreateTopicsRequest>(7).await;
+            assert_eq!(made.topics[0].error_code, ErrorCode::NONE);
+            raw.send_bytes(&padded(&metadata(&[&format!("auto-{i}")]), 12)).await;
+            raw.receive::<MetadataRequest>(12).await;
+        }
+        let grown = grown(&region);
+        assert!(grown < 2 * TOPICS * PADDING / 8, "{grown} bytes for {TOPICS} and as many");
+        assert_eq!(
+            raw.call(&metadata(&["auto-3"]), 12).await.topics[0].error_code,
+            ErrorCode::NONE
+        );
+    });
 }
