@@ -44,8 +44,9 @@ impl Client {
         }
     }
 
-    /// Checks that a broker can be reached and knows its cluster. Not needed: the first use
-    /// connects. Cancel safe.
+    /// Checks that a broker can be reached and knows its cluster. Not needed, the first use
+    /// connects; but it tells of a wrong address at once, where a send goes on trying for
+    /// `max_block`. Cancel safe.
     ///
     /// # Errors
     ///

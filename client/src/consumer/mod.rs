@@ -361,8 +361,8 @@ impl Consumer {
         poll_fn(|cx| waiter.shared.poll_receive(&mut waiter.place, cx, &mut take)).await
     }
 
-    /// The records as a stream that owns its share of the consumer; it ends when the consumer is
-    /// closed.
+    /// The records as a stream that owns its share of the consumer. It ends when the consumer is
+    /// closed, not at the end of the log: ask [`end_offsets`](Self::end_offsets) for that.
     pub fn stream(&self) -> RecordStream {
         RecordStream::new(Arc::clone(&self.handle))
     }

@@ -34,7 +34,7 @@ impl fmt::Display for Obstacle {
 impl Error for Obstacle {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Network(cause) => Some(cause),
+            Self::Network(cause) => cause.source(), // its own words are in ours
             Self::Broker(_) | Self::NoLeader => None,
         }
     }

@@ -156,7 +156,8 @@ impl<'a> Record<'a> {
         self
     }
 
-    /// Adds a header. Order and repeated keys are kept.
+    /// Adds a header. Order and repeated keys are kept. The value is owned (`String`, `Vec<u8>`,
+    /// `Bytes`) or static; of a borrowed one give a copy: `value.to_owned()`.
     pub fn header(mut self, key: impl Into<Str>, value: impl Into<Bytes>) -> Self {
         self.headers.push(Header { key: key.into(), value: Some(value.into()) });
         self
