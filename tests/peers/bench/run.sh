@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Our client and librdkafka against the same broker-lite, interleaved: Markdown tables on stdout,
-# each run on stderr. Each figure is a median of BENCH_ROUNDS rounds; CPU-s/M are CPU seconds of the
-# client's process per million records; a ratio is to librdkafka's cheapest run of that cell.
-# A name with + is librdkafka in its second setting (job.rs). Takes about 40 minutes.
-#   tests/peers/bench/run.sh
-#   BENCH_ONLY='produce 100 B, 1p, none' BENCH_ROUNDS=5 BENCH_MEGABYTES=400 tests/peers/bench/run.sh
-# $BROKER_LITE: a release build of the broker (default: builds it). BENCH_MEGABYTES: of records of
-# 100 B in each run; twice that of records of 1 KiB.
+# Our client and librdkafka against the same broker-lite, interleaved, each run a process of its
+# own: Markdown tables on stdout, each run on stderr. About 30 minutes.
+#   tests/peers/bench/run.sh            all of it
+#   tests/peers/bench/run.sh --readme   and puts the last table into README.md
+#   BENCH_ONLY='produce 100 B, 1p, none' BENCH_ROUNDS=7 BENCH_MEGABYTES=400 tests/peers/bench/run.sh
+# BENCH_ONLY: cells whose title has this in it. BENCH_MEGABYTES: of records of 100 B in each run,
+# and twice that of records of 1 KiB (default 200). $BROKER_LITE: the broker's release build
+# (default: builds it).
+# Figures are medians of BENCH_ROUNDS rounds (default 5), behind one that does not count. CPU-s/M:
+# CPU seconds per million records, of the client's process. A ratio is to librdkafka's cheapest in
+# that cell; a name with + is librdkafka in its second setting (src/job.rs).
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
@@ -15,4 +18,12 @@ if [ -z "${BROKER_LITE:-}" ]; then
   BROKER_LITE=$root/target/release/broker-lite
 fi
 cargo build -q --release --locked --manifest-path "$here/Cargo.toml"
-exec "$here/target/release/bench" "$BROKER_LITE"
+tables=$here/target/tables.md
+"$here/target/release/bench" "$BROKER_LITE" | tee "$tables"
+if [ "${1:-}" = --readme ]; then # between the two lines that say so
+  sed -n '/^| cell /,$p' "$tables" | sed '/^$/d' >"$here/target/ratios.md"
+  sed -i "/^<!-- bench:begin/,/^<!-- bench:end/{
+    /^<!-- bench:begin/r $here/target/ratios.md
+    /^<!-- bench:/!d
+  }" "$root/README.md"
+fi

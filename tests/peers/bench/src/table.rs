@@ -66,6 +66,27 @@ fn clients(cell: &Cell) -> impl Iterator<Item = &'static Client> {
     CLIENTS.iter().filter(move |client| client.role == role)
 }
 
+/// The medians of one client's runs.
+struct Row {
+    cpu: Middle,
+    /// Millions of records per second.
+    rate: f64,
+    /// The broker's CPU seconds per million records.
+    broker: f64,
+    peak_mib: f64,
+}
+
+impl Row {
+    fn of(cell: &Cell, runs: &[Run]) -> Outcome<Self> {
+        Ok(Self {
+            cpu: cpu(cell, runs)?,
+            rate: Middle::of(runs, |run| millions(cell) / run.cost.wall.as_secs_f64())?.median,
+            broker: Middle::of(runs, |run| run.broker.as_secs_f64() / millions(cell))?.median,
+            peak_mib: Middle::of(runs, |run| f64::from(run.cost.peak_kib) / 1024.0)?.median,
+        })
+    }
+}
+
 /// Every client of a cell.
 pub(crate) fn cell(cell: &Cell, runs: &Runs) -> Outcome<String> {
     let (_, least) = cheapest(cell, runs)?;
@@ -73,37 +94,42 @@ pub(crate) fn cell(cell: &Cell, runs: &Runs) -> Outcome<String> {
     out += "| client | CPU-s/M (min-max) | ratio | M records/s | broker CPU-s/M | peak MiB |\n";
     out += "|---|---|---|---|---|---|\n";
     for client in clients(cell) {
-        let runs = &runs[client.name];
-        let Middle { median, min, max } = cpu(cell, runs)?;
-        let rate = Middle::of(runs, |run| millions(cell) / run.cost.wall.as_secs_f64())?.median;
-        let broker = Middle::of(runs, |run| run.broker.as_secs_f64() / millions(cell))?.median;
-        let peak = Middle::of(runs, |run| f64::from(run.cost.peak_kib) / 1024.0)?.median;
+        let Row { cpu: Middle { median, min, max }, rate, broker, peak_mib } =
+            Row::of(cell, &runs[client.name])?;
         let who = if client.settings.is_some() { "rdkafka" } else { "ottla" };
         let (name, ratio) = (client.name, median / least);
         writeln!(
             out,
             "| {who} {name} | {median:.3} ({min:.3}-{max:.3}) | {ratio:.2} | {rate:.2} | \
-             {broker:.3} | {peak:.0} |"
+             {broker:.3} | {peak_mib:.0} |"
         )?;
     }
     Ok(out)
 }
 
-/// Our clients' CPU time as a share of librdkafka's cheapest, cell by cell.
+/// Our clients' CPU time as a share of librdkafka's cheapest, cell by cell; behind it, the rest of
+/// that one and of the first of ours.
 pub(crate) fn ratios(done: &[(Cell, Runs)]) -> Outcome<String> {
-    let mut out =
-        String::from("| cell | librdkafka's cheapest | CPU-s/M | ours: ratio | bound |\n");
-    out += "|---|---|---|---|---|\n";
+    let mut out = String::from(
+        "| cell | librdkafka's cheapest | its CPU-s/M | our share of that | bound | M records/s \
+         | broker CPU-s/M | peak MiB |\n|---|---|---|---|---|---|---|---|\n",
+    );
     for (cell, runs) in done {
         let (name, least) = cheapest(cell, runs)?;
         let mut shares = Vec::new();
         for client in clients(cell).filter(|client| client.settings.is_none()) {
             let share = cpu(cell, &runs[client.name])?.median / least;
-            shares.push(format!("{} {share:.2}", client.name));
+            shares.push((client.name, format!("{} {share:.2}", client.name)));
         }
+        let (first, _) = shares.first().ok_or("ours did not run")?;
+        let (ours, theirs) = (Row::of(cell, &runs[first])?, Row::of(cell, &runs[name])?);
         let bound = bound(cell).map_or_else(|| "-".to_owned(), |bound| bound.to_string());
-        let (title, shares) = (title(cell), shares.join(", "));
-        writeln!(out, "| {title} | {name} | {least:.3} | {shares} | {bound} |")?;
+        let shares: Vec<_> = shares.into_iter().map(|(_, share)| share).collect();
+        write!(out, "| {} | {name} | {least:.3} | ", title(cell))?;
+        write!(out, "{} | {bound} | ", shares.join(", "))?;
+        write!(out, "{:.2} / {:.2} | ", ours.rate, theirs.rate)?;
+        write!(out, "{:.3} / {:.3} | ", ours.broker, theirs.broker)?;
+        writeln!(out, "{:.0} / {:.0} |", ours.peak_mib, theirs.peak_mib)?;
     }
     Ok(out)
 }

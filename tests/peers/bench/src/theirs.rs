@@ -21,7 +21,8 @@ use crate::job::{Job, Outcome, Seen};
 /// How many deliveries a program that awaits each of them has open.
 pub(crate) const WINDOW: usize = 100_000;
 const FLUSH: Duration = Duration::from_secs(120);
-/// What a full queue is waited for at a time: `poll` waits that long in any case.
+/// What a full queue is waited for at a time. Not by `poll`: it turns in circles in its last
+/// millisecond.
 const FULL: Duration = Duration::from_millis(1);
 /// After so many records a loop lets the callbacks run.
 const POLL_EVERY: usize = 1024;
@@ -82,7 +83,8 @@ fn base(config: &ClientConfig, job: &Job, payloads: &[Vec<u8>]) -> Outcome<usize
             if !is_full(&error) {
                 return Err(error.into());
             }
-            producer.poll(FULL);
+            thread::sleep(FULL);
+            producer.poll(Duration::ZERO);
             record = back;
         }
         if number % POLL_EVERY == 0 {
