@@ -85,7 +85,7 @@ fn cells() -> Outcome<Vec<Cell>> {
     let megabytes = number("BENCH_MEGABYTES", 200)?;
     let mut cells = Vec::new();
     for role in [Role::Produce, Role::Consume] {
-        for (size, megabytes) in [(100, megabytes), (1024, megabytes * 2)] {
+        for (size, megabytes) in [(100, megabytes), (1024, megabytes * 4)] {
             for partitions in [1, 6] {
                 for codec in ["none", "lz4"] {
                     let records = megabytes * 1_000_000 / size;
