@@ -13,6 +13,10 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
+if [ "${1:-}" = --readme ] && ! grep -q '^<!-- bench:begin' "$root/README.md"; then
+  echo "README.md has no lines '<!-- bench:begin -->' and '<!-- bench:end -->' to put the table between" >&2
+  exit 1
+fi
 if [ -z "${BROKER_LITE:-}" ]; then
   cargo build -q --release --manifest-path "$root/Cargo.toml" -p broker-lite
   BROKER_LITE=$root/target/release/broker-lite
