@@ -125,10 +125,10 @@ impl fmt::Debug for Client {
 /// [`build`](ClientBuilder::build).
 #[must_use = "does nothing before `build`"]
 pub struct ClientBuilder {
-    config: ClientConfig,
+    pub(crate) config: ClientConfig,
     connector: Option<Box<dyn Connector>>,
     #[cfg(feature = "tls")]
-    tls: Option<TlsConfig>,
+    pub(crate) tls: Option<TlsConfig>,
     clock: Option<Clock>,
     layers: Layers,
     seed: Option<u64>,

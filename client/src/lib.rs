@@ -21,6 +21,7 @@ pub mod error;
 mod json;
 mod net;
 pub mod producer;
+mod properties;
 
 pub use admin::{Admin, AdminError, NewPartitions, NewTopic};
 pub use client::{Client, ClientBuilder};
@@ -46,6 +47,7 @@ pub use producer::{
     Acks, Compression, Delivery, EnqueueError, FlushError, Partitioner, Producer, ProducerBuilder,
     Record, RecordMetadata, SendError, TryEnqueueError,
 };
+pub use properties::{Defaults, Origin, Properties, PropertiesError};
 /// The library behind [`TlsConfig`], in the version that [`TlsConfig::from_rustls`] takes.
 #[cfg(feature = "tls")]
 pub use rustls;

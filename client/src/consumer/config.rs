@@ -132,7 +132,7 @@ impl ConsumerConfig {
 #[must_use = "nothing is read before `build`"]
 pub struct ConsumerBuilder {
     cluster: Cluster,
-    config: ConsumerConfig,
+    pub(crate) config: ConsumerConfig,
 }
 
 impl fmt::Debug for ConsumerBuilder {

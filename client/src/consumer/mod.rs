@@ -33,7 +33,7 @@ pub use stream::RecordStream;
 pub use subscription::{Assignment, Start, TopicPartition};
 
 use crate::cluster::Cluster;
-use config::ConsumerConfig;
+pub(crate) use config::ConsumerConfig;
 use driver::Driver;
 use inbox::{Inbox, Taken};
 use receive::{Shared, Waiter};

@@ -1,0 +1,243 @@
+//! The one table of the properties that this client has: names, builder's method, effect.
+
+use super::ClientDraft;
+use super::value::{boolean, bytes, choice, count, fine_millis, kilobytes, millis};
+use crate::consumer::{ConsumerConfig, Isolation, OffsetReset};
+use crate::producer::{Acks, Partitioner, ProducerBuilder};
+
+/// Changes a `T` as the value says, or gives the rule that the value breaks.
+type Effect<T> = fn(&mut T, &str) -> Result<(), String>;
+
+/// What a property does, and to which handle.
+#[derive(Clone, Copy)]
+pub(super) enum Apply {
+    Client(Effect<ClientDraft>),
+    Producer(Effect<ProducerBuilder>),
+    Consumer(Effect<ConsumerConfig>),
+    /// Nothing: this client always behaves as these values say.
+    Only(&'static [&'static str]),
+}
+
+/// One property of one handle.
+#[derive(Clone, Copy)]
+pub(super) struct Setting {
+    /// The Java client's name, or librdkafka's if that has none.
+    pub(super) property: &'static str,
+    /// Further names, most of them librdkafka's.
+    pub(super) aliases: &'static [&'static str],
+    /// The builder's method, or none.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare it with the builders' docs"))]
+    pub(super) method: &'static str,
+    pub(super) apply: Apply,
+}
+
+impl Setting {
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        self.property == name || self.aliases.contains(&name)
+    }
+}
+
+const fn row(
+    property: &'static str,
+    aliases: &'static [&'static str],
+    method: &'static str,
+    apply: Apply,
+) -> Setting {
+    Setting { property, aliases, method, apply }
+}
+
+/// A row whose effect sets one place of its target to the value read.
+macro_rules! set {
+    ($handle:ident, $property:literal, $aliases:expr, $method:literal, $read:expr, $($to:tt)+) => {
+        row($property, &$aliases, $method, Apply::$handle(|target, text| {
+            target$($to)+ = $read(text)?;
+            Ok(())
+        }))
+    };
+}
+
+/// All of them. A property that two handles have is there twice.
+pub(super) const SETTINGS: &[Setting] = &[
+    // client
+    row("bootstrap.servers", &["metadata.broker.list"], "builder", Apply::Client(|_, _| Ok(()))),
+    set!(Client, "client.id", [], "client_id", text, .builder.config.client_id),
+    set!(Client, "request.timeout.ms", ["socket.timeout.ms"], "request_timeout", millis,
+        .builder.config.request_timeout),
+    set!(Client, "default.api.timeout.ms", [], "api_timeout", millis,
+        .builder.config.api_timeout),
+    set!(Client, "socket.connection.setup.timeout.ms", [], "connection_setup_timeout", millis,
+        .builder.config.connection_setup_timeout),
+    set!(Client, "reconnect.backoff.ms", [], "reconnect_backoff", millis,
+        .builder.config.reconnect_backoff),
+    set!(Client, "reconnect.backoff.max.ms", [], "reconnect_backoff", millis,
+        .builder.config.reconnect_backoff_max),
+    set!(Client, "retry.backoff.ms", [], "retry_backoff", millis, .builder.config.retry_backoff),
+    set!(Client, "retry.backoff.max.ms", [], "retry_backoff", millis,
+        .builder.config.retry_backoff_max),
+    set!(Client, "metadata.max.age.ms", ["topic.metadata.refresh.interval.ms"],
+        "metadata_max_age", millis, .builder.config.metadata_max_age),
+    set!(Client, "connections.max.idle.ms", [], "connections_idle_max", millis,
+        .builder.config.connections_idle_max),
+    set!(Client, "receive.message.max.bytes", [], "response_bytes_max", bytes,
+        .builder.config.response_bytes_max),
+    set!(Client, "allow.auto.create.topics", [], "auto_create_topics", boolean,
+        .builder.config.auto_create_topics),
+    set!(Client, "security.protocol", [], "tls", security_protocol, .tls.on),
+    set!(Client, "ssl.truststore.certificates", ["ssl.ca.pem"], "roots_pem", secret, .tls.roots),
+    set!(Client, "ssl.keystore.certificate.chain", ["ssl.certificate.pem"],
+        "client_certificate_pem", secret, .tls.chain),
+    set!(Client, "ssl.keystore.key", ["ssl.key.pem"], "client_certificate_pem", secret, .tls.key),
+    set!(Client, "ssl.endpoint.identification.algorithm", [], "dangerous_accept_any_host",
+        any_host, .tls.any_host),
+    // producer
+    set!(Producer, "acks", ["request.required.acks"], "acks", acks, .acks),
+    row(
+        "enable.idempotence",
+        &[],
+        "idempotence",
+        Apply::Producer(|to, text| {
+            to.idempotence = Some(boolean(text)?);
+            Ok(())
+        }),
+    ),
+    set!(Producer, "linger.ms", ["queue.buffering.max.ms"], "linger", fine_millis, .linger),
+    row(
+        "batch.size",
+        &[],
+        "batch_bytes_max",
+        Apply::Producer(|to, text| {
+            to.batch_bytes_max = bytes(text)?.max(1); // zero is Java's word for no batching
+            to.gather_bytes = Some(to.batch_bytes_max);
+            Ok(())
+        }),
+    ),
+    set!(Producer, "max.request.size", ["message.max.bytes"], "max_request_size", bytes,
+        .max_request_size),
+    set!(Producer, "buffer.memory", [], "buffer_memory", bytes, .buffer_memory),
+    set!(Producer, "queue.buffering.max.kbytes", [], "buffer_memory", kilobytes, .buffer_memory),
+    set!(Producer, "max.block.ms", [], "max_block", millis, .max_block),
+    set!(Producer, "delivery.timeout.ms", ["message.timeout.ms"], "delivery_timeout", millis,
+        .delivery_timeout),
+    set!(Producer, "request.timeout.ms", [], "request_timeout", millis, .request_timeout),
+    set!(Producer, "retry.backoff.ms", [], "retry_backoff", millis, .retry_backoff.0),
+    set!(Producer, "retry.backoff.max.ms", [], "retry_backoff", millis, .retry_backoff.1),
+    set!(Producer, "max.in.flight.requests.per.connection", ["max.in.flight"], "max_in_flight",
+        count, .max_in_flight),
+    set!(Producer, "compression.type", ["compression.codec"], "compression", compression,
+        .compression),
+    set!(Producer, "partitioner.class", [], "partitioner", partitioner_class, .partitioner),
+    set!(Producer, "partitioner", [], "partitioner", partitioner, .partitioner),
+    row(
+        "partitioner.ignore.keys",
+        &[],
+        "partitioner",
+        Apply::Producer(|to, text| {
+            if boolean(text)? {
+                to.partitioner = Partitioner::Sticky;
+            }
+            Ok(())
+        }),
+    ),
+    // consumer
+    set!(Consumer, "fetch.min.bytes", [], "fetch_min_bytes", bytes, .fetch_min_bytes),
+    set!(Consumer, "fetch.max.wait.ms", ["fetch.wait.max.ms"], "fetch_max_wait", millis,
+        .fetch_max_wait),
+    set!(Consumer, "fetch.max.bytes", [], "fetch_max_bytes", bytes, .fetch_max_bytes),
+    set!(Consumer, "max.partition.fetch.bytes", ["fetch.message.max.bytes"],
+        "partition_fetch_bytes_max", bytes, .partition_fetch_bytes_max),
+    set!(Consumer, "queued.max.messages.kbytes", [], "fetch_buffer_bytes_max", kilobytes,
+        .fetch_buffer_bytes_max),
+    set!(Consumer, "isolation.level", [], "isolation", isolation, .isolation),
+    set!(Consumer, "auto.offset.reset", [], "reset", reset, .reset),
+    set!(Consumer, "check.crcs", [], "check_crcs", boolean, .check_crcs),
+    set!(Consumer, "default.api.timeout.ms", [], "default_api_timeout", millis,
+        .default_api_timeout),
+    // what is always so
+    row("enable.auto.commit", &["auto.commit.enable"], "", Apply::Only(&["false"])),
+    row("enable.auto.offset.store", &[], "", Apply::Only(&["false"])),
+    row("enable.metrics.push", &[], "", Apply::Only(&["false"])),
+    row("enable.partition.eof", &[], "", Apply::Only(&["false"])),
+    row("retries", &["message.send.max.retries"], "", Apply::Only(&["2147483647"])),
+    row("socket.nagle.disable", &[], "", Apply::Only(&["true"])),
+    row("api.version.request", &[], "", Apply::Only(&["true"])),
+    row("enable.ssl.certificate.verification", &[], "", Apply::Only(&["true"])),
+    row("statistics.interval.ms", &[], "", Apply::Only(&["0"])),
+    row("sasl.mechanism", &["sasl.mechanisms"], "", Apply::Only(&["GSSAPI", ""])),
+    row("ssl.truststore.type", &[], "", Apply::Only(&["PEM"])),
+    row("ssl.keystore.type", &[], "", Apply::Only(&["PEM"])),
+];
+
+#[expect(clippy::unnecessary_wraps, reason = "as all that read a value")]
+fn text(text: &str) -> Result<ottla_protocol::Str, String> {
+    Ok(text.into())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "as all that read a value")]
+fn secret(text: &str) -> Result<Option<String>, String> {
+    Ok(Some(text.to_owned()))
+}
+
+fn security_protocol(text: &str) -> Result<bool, String> {
+    if text.to_ascii_uppercase().starts_with("SASL") {
+        return Err("must be PLAINTEXT or SSL: SASL is not there yet".to_owned());
+    }
+    choice(text, &[("PLAINTEXT", false), ("SSL", true)])
+}
+
+fn any_host(text: &str) -> Result<bool, String> {
+    let rule = |_| "must be https, or empty (librdkafka: none) to accept any host".to_owned();
+    choice(text, &[("https", false), ("none", true), ("", true)]).map_err(rule)
+}
+
+fn acks(text: &str) -> Result<Acks, String> {
+    choice(text, &[("all", Acks::All), ("-1", Acks::All), ("1", Acks::Leader), ("0", Acks::None)])
+}
+
+fn compression(text: &str) -> Result<crate::Compression, String> {
+    let lower = text.to_ascii_lowercase();
+    lower.parse().map_err(|_| "must be one of none, gzip, snappy, lz4, zstd".to_owned())
+}
+
+fn partitioner_class(text: &str) -> Result<Partitioner, String> {
+    let class = text.rsplit('.').next().unwrap_or(text);
+    match class {
+        "" | "DefaultPartitioner" => Ok(Partitioner::Murmur2),
+        "RoundRobinPartitioner" => Ok(Partitioner::RoundRobin),
+        "UniformStickyPartitioner" => Ok(Partitioner::Sticky),
+        _ => Err("must be RoundRobinPartitioner, or empty for murmur2: write any other as a \
+                  CustomPartitioner and give it to ProducerBuilder::partitioner"
+            .to_owned()),
+    }
+}
+
+fn partitioner(text: &str) -> Result<Partitioner, String> {
+    match text {
+        "murmur2_random" => Ok(Partitioner::Murmur2),
+        "consistent" => Ok(Partitioner::Crc32),
+        "consistent_random" => Ok(Partitioner::Crc32Random),
+        "random" => Ok(Partitioner::Sticky),
+        _ => Err("must be one of murmur2_random, consistent, consistent_random, random: write \
+                  any other as a CustomPartitioner and give it to ProducerBuilder::partitioner"
+            .to_owned()),
+    }
+}
+
+fn isolation(text: &str) -> Result<Isolation, String> {
+    let (all, committed) = (Isolation::ReadUncommitted, Isolation::ReadCommitted);
+    choice(text, &[("read_uncommitted", all), ("read_committed", committed)])
+}
+
+fn reset(text: &str) -> Result<OffsetReset, String> {
+    let (first, last, none) = (OffsetReset::Earliest, OffsetReset::Latest, OffsetReset::Error);
+    let names = [
+        ("earliest", first),
+        ("latest", last),
+        ("none", none),
+        ("smallest", first),
+        ("beginning", first),
+        ("largest", last),
+        ("end", last),
+        ("error", none),
+    ];
+    choice(text, &names)
+}

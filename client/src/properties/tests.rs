@@ -1,0 +1,169 @@
+//! The table against Kafka's tables, the builders' docs, and what users write.
+
+use super::*;
+use known::Known;
+
+fn client() -> Client {
+    Client::builder("a:1").seed(7).build().unwrap()
+}
+
+#[test]
+fn every_property_is_kafkas_or_librdkafkas() {
+    for setting in SETTINGS {
+        for name in [setting.property].into_iter().chain(setting.aliases.to_vec()) {
+            assert!(Known::find(name).is_some(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_method_of_every_property_names_it_in_its_docs() {
+    for setting in SETTINGS.iter().filter(|s| !s.method.is_empty()) {
+        let sources: &[&str] = match setting.apply {
+            Apply::Client(_) => &[include_str!("../client.rs"), include_str!("../net/tls.rs")],
+            Apply::Producer(_) => &[include_str!("../producer/config.rs")],
+            Apply::Consumer(_) => &[include_str!("../consumer/config.rs")],
+            Apply::Only(_) => continue,
+        };
+        let function = format!("fn {}", setting.method);
+        let documented = sources.iter().any(|source| {
+            let end = source.match_indices(&function);
+            end.into_iter().any(|(at, _)| {
+                let above = &source[..at];
+                let start = above.rfind("\n\n").unwrap_or_default();
+                let names = [setting.property].into_iter().chain(setting.aliases.to_vec());
+                names.into_iter().any(|name| above[start..].contains(&format!("`{name}")))
+            })
+        });
+        assert!(documented, "{} is not in the docs of {}", setting.property, setting.method);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_default_of_the_java_client_is_taken_or_known_to_be_refused() {
+    let client = client();
+    let refused = [
+        "enable.auto.commit",
+        "enable.metrics.push",
+        "ssl.truststore.type",
+        "ssl.keystore.type",
+        "ssl.truststore.certificates",
+        "ssl.keystore.key",
+        "ssl.keystore.certificate.chain",
+        "bootstrap.servers",
+    ];
+    let ours = |known: &Known| SETTINGS.iter().any(|s| s.is_called(known.name));
+    for known in Known::all().filter(|known| known.role != "librdkafka").filter(ours) {
+        if refused.contains(&known.name) {
+            continue;
+        }
+        let value = if known.default == "null" { "" } else { known.default };
+        let properties = Properties::new().set("bootstrap.servers", "a:1").set(known.name, value);
+        let built = (|| {
+            let _ = ClientBuilder::from_properties(&properties)?;
+            Producer::from_properties(&client, &properties)?;
+            Consumer::from_properties(&client, &properties)
+        })();
+        assert!(built.is_ok(), "{} = {value:?}: {}", known.name, built.unwrap_err());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
+    let client = client();
+    for (text, error) in [
+        (
+            "a=1",
+            "x:1: a is no property of Kafka's clients or librdkafka: check its spelling, or \
+          leave it out",
+        ),
+        (
+            "\nlinger.msec=1",
+            "x:2: linger.msec is no property of Kafka's clients or librdkafka: \
+          did you mean linger.ms?",
+        ),
+        (
+            "group.id=g",
+            "x:1: group.id is known but not supported: consumer groups are not there \
+          yet; leave it out and assign partitions",
+        ),
+        (
+            "linger.ms=soon",
+            "x:1: linger.ms is \"soon\": must be a number of milliseconds, as in 5 \
+          or 0.5",
+        ),
+        ("acks=2", "x:1: acks is \"2\": must be one of all, -1, 1, 0"),
+        (
+            "enable.auto.commit=true",
+            "x:1: enable.auto.commit is \"true\": only false is \
+          supported: consumer groups are not there yet; leave it out and assign partitions",
+        ),
+        (
+            "ssl.ca.location=/ca.pem",
+            "x:1: ssl.ca.location is known but not supported: no file is \
+          read; put PEM text into ssl.truststore.certificates, ssl.keystore.certificate.chain \
+          and ssl.keystore.key",
+        ),
+        (
+            "max.in.flight=6",
+            "max_in_flight (Kafka: max.in.flight.requests.per.connection) is 6: \
+          must be at most 5 with idempotence: a broker recognizes no more retries",
+        ),
+        (
+            "ottla.defaults=java",
+            "x:1: ottla.defaults is \"java\": must be one of kafka, \
+          librdkafka",
+        ),
+    ] {
+        let properties = Properties::parse("x", text).unwrap();
+        let refused = Producer::from_properties(&client, &properties).unwrap_err();
+        assert_eq!(refused.to_string(), error);
+    }
+    let nowhere = Client::from_properties(&Properties::new()).unwrap_err();
+    assert!(nowhere.to_string().starts_with("bootstrap.servers is missing"), "{nowhere}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_profile_changes_three_defaults_and_yields_to_what_is_set() {
+    let client = client();
+    let producer = |properties: &Properties| {
+        let builder = client.producer().properties(properties).unwrap();
+        (format!("{:?}", builder.partitioner), builder.idempotence)
+    };
+    let isolation = |properties: &Properties| {
+        client.consumer().properties(properties).unwrap().config.isolation
+    };
+    let kafka = Properties::new();
+    assert_eq!(producer(&kafka), ("Murmur2".to_owned(), None));
+    assert_eq!(isolation(&kafka), Isolation::ReadUncommitted);
+    let theirs = Properties::new().set("ottla.defaults", "librdkafka");
+    assert_eq!(producer(&theirs), ("Crc32Random".to_owned(), Some(false)));
+    assert_eq!(isolation(&theirs), Isolation::ReadCommitted);
+    assert_eq!(producer(&theirs.clone().defaults(Defaults::Kafka)), producer(&kafka));
+    let own = theirs.set("partitioner", "murmur2_random").set("enable.idempotence", "true");
+    assert_eq!(producer(&own), ("Murmur2".to_owned(), Some(true)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_of_several_names_counts_and_each_handle_takes_its_own() {
+    let client = client();
+    let text = "bootstrap.servers=a:1\nmetadata.broker.list=b:2\nlinger.ms=5\n\
+                queue.buffering.max.ms=0.5\nfetch.wait.max.ms=7\nclient.id=me\n\
+                max.request.size=1000\nsocket.timeout.ms=8\n";
+    let properties = Properties::parse("x", text).unwrap();
+    let built = Client::from_properties(&properties).unwrap();
+    assert_eq!(format!("{built:?} {}", built.client_id()), "Client(b:2) me");
+    assert_eq!(built.cluster().config().request_timeout.as_millis(), 8);
+    let producer = client.producer().properties(&properties).unwrap();
+    assert!(producer.build().is_ok(), "a small request makes small batches");
+    let consumer = client.consumer().properties(&properties).unwrap();
+    assert_eq!(consumer.config.fetch_max_wait.as_millis(), 7);
+}
+
+#[test]
+fn secrets_are_shown_nowhere() {
+    let all = Properties::new().set("ssl.keystore.key", "hush").set("sasl.pasword", "hush");
+    assert!(!format!("{all:?}").contains("hush"));
+    let error = ClientBuilder::from_properties(&all.set("sasl.jaas.config", "hush")).unwrap_err();
+    assert!(!error.to_string().contains("hush"), "{error}");
+}
