@@ -28,9 +28,9 @@ pub use client::{Client, ClientBuilder};
 pub use config::ConfigError;
 pub use consumer::{
     AssignError, Assignment, BatchFault, Consumer, ConsumerBuilder, ConsumerRecord, Isolation,
-    NotAssigned, OffsetReset, OffsetsError, PartitionRecords, PollError, PositionError,
-    RecordStream, RecordView, Records, RecordsIntoIter, RecordsIter, Start, TimestampType,
-    TopicPartition,
+    LagError, NotAssigned, OffsetAndTimestamp, OffsetReset, OffsetsError, PartitionRecords,
+    PollError, PositionError, RecordStream, RecordView, Records, RecordsIntoIter, RecordsIter,
+    SeekError, Start, TimestampType, TopicPartition, Watermarks,
 };
 pub use error::{BoxError, CallError};
 #[cfg(feature = "serde")]

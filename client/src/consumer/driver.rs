@@ -9,17 +9,17 @@ use futures::future::{BoxFuture, FutureExt};
 use futures::stream::{FuturesUnordered, StreamExt};
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{NodeId, Offset};
+use ottla_protocol::ids::NodeId;
 use ottla_protocol::messages::fetch::FetchResponse;
 use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
 use ottla_runtime::Instant;
 
 use super::error::OffsetsError;
 use super::inbox::{Effect, Leadership, OffsetsOrder};
-use super::query::OffsetQuery;
+use super::query::{Found, OffsetQuery};
 use super::receive::Shared;
 use super::request;
-use super::subscription::{End, TopicPartition};
+use super::subscription::TopicPartition;
 use crate::backoff::Backoff;
 use crate::cluster::{Attempts, Cluster, Metadata, Purpose, TopicInterest};
 use crate::error::CallError;
@@ -146,7 +146,8 @@ impl Driver {
                 // not on the connection for fetches, where it would wait behind a long poll
                 let connection = self.cluster.connection(order.node, Purpose::General);
                 let parts = order.parts.iter();
-                let parts = parts.map(|p| (&*p.topic, p.partition, p.leader_epoch, p.end));
+                let parts = parts
+                    .map(|p| (&*p.topic, p.partition, p.leader_epoch, request::timestamp(p.end)));
                 let request = request::list_offsets(parts, self.isolation, request_timeout);
                 let call = connection.call(request, request_timeout);
                 calls.push(call.map(move |reply| Reply::Offsets(order, reply)).boxed());
@@ -201,18 +202,17 @@ pub(super) fn leadership(metadata: &Metadata, partition: &TopicPartition) -> Lea
     }
 }
 
-/// Asks leaders for one end of these partitions' logs until all have answered.
+/// Asks leaders for offsets by timestamp, or by what stands for one, until all have answered.
 pub(super) async fn list_offsets(
     cluster: &Cluster,
-    partitions: Vec<TopicPartition>,
-    end: End,
+    partitions: Vec<(TopicPartition, i64)>,
     isolation: i8,
     timeout: Duration,
-) -> Result<BTreeMap<TopicPartition, Offset>, OffsetsError> {
+) -> Result<BTreeMap<TopicPartition, Found>, OffsetsError> {
     let mut query = OffsetQuery::new(partitions);
     let topics: BTreeSet<Str> = query.topics().map(Str::from).collect();
     let _interests: Vec<_> = topics.iter().map(|t| cluster.register_topic(t)).collect();
-    let asked = ask_until_done(cluster, &mut query, end, isolation);
+    let asked = ask_until_done(cluster, &mut query, isolation);
     if let Ok(asked) = cluster.clock().timeout(timeout, asked).await {
         asked?;
     }
@@ -227,7 +227,6 @@ pub(super) async fn list_offsets(
 async fn ask_until_done(
     cluster: &Cluster,
     query: &mut OffsetQuery,
-    end: End,
     isolation: i8,
 ) -> Result<(), OffsetsError> {
     let (config, clock) = (cluster.config(), cluster.clock());
@@ -239,7 +238,8 @@ async fn ask_until_done(
         let metadata = Arc::clone(&watch.borrow_and_update());
         let questions = query.questions(|partition| leadership(&metadata, partition));
         let calls = questions.into_iter().map(|(node, question)| {
-            let parts = question.iter().map(|(p, epoch)| (&*p.topic, p.partition, *epoch, end));
+            let parts = question.iter();
+            let parts = parts.map(|(p, epoch, time)| (&*p.topic, p.partition, *epoch, *time));
             let request = request::list_offsets(parts, isolation, timeout);
             let call = cluster.connection(node, Purpose::General).call(request, timeout);
             call.map(move |reply| (node, question, reply))

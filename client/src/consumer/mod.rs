@@ -5,6 +5,7 @@ mod decode;
 mod driver;
 mod error;
 mod inbox;
+mod offsets;
 mod query;
 mod receive;
 mod record;
@@ -15,7 +16,6 @@ mod subscription;
 use core::fmt;
 use core::future::poll_fn;
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use core::task::Poll;
@@ -25,6 +25,7 @@ use ottla_protocol::topic::check_name;
 pub use config::{ConsumerBuilder, Isolation, OffsetReset};
 pub use decode::BatchFault;
 pub use error::{AssignError, NotAssigned, OffsetsError, PollError, PositionError};
+pub use offsets::{LagError, OffsetAndTimestamp, SeekError, Watermarks};
 pub use record::{
     ConsumerRecord, PartitionRecords, RecordView, Records, RecordsIntoIter, RecordsIter,
     TimestampType,
@@ -37,7 +38,7 @@ pub(crate) use config::ConsumerConfig;
 use driver::Driver;
 use inbox::{Inbox, Taken};
 use receive::{Shared, Waiter};
-use subscription::{End, Position};
+use subscription::Position;
 
 /// Reads records of the partitions that are assigned to it.
 ///
@@ -263,55 +264,6 @@ impl Consumer {
             let reason = self.shared().lock().inbox.obstacle(&partition);
             Err(PositionError::TimedOut { partition, timeout, reason })
         })
-    }
-
-    /// The first offset that each partition still has. They need not be assigned. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// [`OffsetsError`], among them that
-    /// [`default_api_timeout`](ConsumerBuilder::default_api_timeout) has passed.
-    pub async fn beginning_offsets<I>(
-        &self,
-        partitions: I,
-    ) -> Result<BTreeMap<TopicPartition, Offset>, OffsetsError>
-    where
-        I: IntoIterator,
-        I::Item: Into<TopicPartition>,
-    {
-        self.ends(partitions.into_iter().map(Into::into).collect(), End::Earliest).await
-    }
-
-    /// The offset behind the last record of each partition: the high watermark, or with
-    /// [`Isolation::ReadCommitted`] where the first open transaction starts. They need not be
-    /// assigned. Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// [`OffsetsError`], among them that
-    /// [`default_api_timeout`](ConsumerBuilder::default_api_timeout) has passed.
-    pub async fn end_offsets<I>(
-        &self,
-        partitions: I,
-    ) -> Result<BTreeMap<TopicPartition, Offset>, OffsetsError>
-    where
-        I: IntoIterator,
-        I::Item: Into<TopicPartition>,
-    {
-        self.ends(partitions.into_iter().map(Into::into).collect(), End::Latest).await
-    }
-
-    async fn ends(
-        &self,
-        partitions: Vec<TopicPartition>,
-        end: End,
-    ) -> Result<BTreeMap<TopicPartition, Offset>, OffsetsError> {
-        if self.shared().lock().closed {
-            return Err(OffsetsError::Closed);
-        }
-        let isolation = self.config.isolation.on_the_wire();
-        let timeout = self.config.default_api_timeout;
-        driver::list_offsets(&self.cluster, partitions, end, isolation, timeout).await
     }
 
     /// The next records: at least one, of one or several partitions, in order within each.

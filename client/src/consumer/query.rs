@@ -3,28 +3,33 @@
 use std::collections::BTreeMap;
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Timestamp};
 use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
 
 use super::error::OffsetsError;
 use super::inbox::{Leadership, is_passing};
+use super::offsets::OffsetAndTimestamp;
 use super::subscription::TopicPartition;
 use crate::error::CallError;
 
 /// Partitions that one broker leads, to be asked for in one request.
-pub(super) type Question = Vec<(TopicPartition, Option<LeaderEpoch>)>;
+pub(super) type Question = Vec<(TopicPartition, Option<LeaderEpoch>, i64)>;
+
+/// What a leader found: nothing if no record is that new.
+pub(super) type Found = Option<OffsetAndTimestamp>;
 
 /// One question about many partitions, asked until all have been answered.
 #[derive(Debug)]
 pub(super) struct OffsetQuery {
-    open: BTreeMap<TopicPartition, String>,
-    answers: BTreeMap<TopicPartition, Offset>,
+    /// With the timestamp asked for, as on the wire, and why there is no answer yet.
+    open: BTreeMap<TopicPartition, (i64, String)>,
+    answers: BTreeMap<TopicPartition, Found>,
 }
 
 impl OffsetQuery {
-    pub(super) fn new(partitions: impl IntoIterator<Item = TopicPartition>) -> Self {
+    pub(super) fn new(partitions: impl IntoIterator<Item = (TopicPartition, i64)>) -> Self {
         let reason = || "the cluster was not reached yet".to_owned();
-        let open = partitions.into_iter().map(|p| (p, reason())).collect();
+        let open = partitions.into_iter().map(|(p, time)| (p, (time, reason()))).collect();
         Self { open, answers: BTreeMap::new() }
     }
 
@@ -39,10 +44,10 @@ impl OffsetQuery {
         look_up: impl Fn(&TopicPartition) -> Leadership,
     ) -> BTreeMap<NodeId, Question> {
         let mut questions: BTreeMap<NodeId, Question> = BTreeMap::new();
-        for (partition, reason) in &mut self.open {
+        for (partition, (time, reason)) in &mut self.open {
             match look_up(partition) {
                 Leadership::Known { leader: Some(node), epoch, .. } => {
-                    questions.entry(node).or_default().push((partition.clone(), epoch));
+                    questions.entry(node).or_default().push((partition.clone(), epoch, *time));
                 }
                 Leadership::Known { leader: None, .. } => "it has no leader".clone_into(reason),
                 Leadership::Missing(code) => *reason = code.to_string(),
@@ -70,8 +75,8 @@ impl OffsetQuery {
                 return Err(OffsetsError::Node { node, source });
             }
             Err(source) => {
-                for (partition, _) in question {
-                    if let Some(reason) = self.open.get_mut(partition) {
+                for (partition, ..) in question {
+                    if let Some((_, reason)) = self.open.get_mut(partition) {
                         *reason = source.to_string();
                     }
                 }
@@ -81,21 +86,27 @@ impl OffsetQuery {
         let mut answers: BTreeMap<(&str, PartitionIndex), _> = BTreeMap::new();
         for topic in &response.topics {
             for p in &topic.partitions {
-                answers.insert((&*topic.name, p.partition_index), (p.error_code, p.offset));
+                let found = p.offset.map(|offset| OffsetAndTimestamp {
+                    offset,
+                    timestamp: Timestamp(p.timestamp),
+                    leader_epoch: p.leader_epoch,
+                });
+                answers.insert((&*topic.name, p.partition_index), (p.error_code, found));
             }
         }
-        for (partition, _) in question {
+        for (partition, _, time) in question {
             match answers.get(&(&*partition.topic, partition.partition)) {
-                Some((ErrorCode::NONE, Some(offset))) => {
+                // an end is somewhere; a record as new as asked for need not be
+                Some((ErrorCode::NONE, found)) if found.is_some() || *time >= 0 => {
                     self.open.remove(partition);
-                    self.answers.insert(partition.clone(), *offset);
+                    self.answers.insert(partition.clone(), *found);
                 }
                 Some((code, _)) if !is_passing(*code) => {
                     let (partition, code) = (partition.clone(), *code);
                     return Err(OffsetsError::Broker { partition, code });
                 }
                 Some((code, _)) => {
-                    self.open.insert(partition.clone(), code.to_string());
+                    self.open.insert(partition.clone(), (*time, code.to_string()));
                 }
                 None => {}
             }
@@ -106,10 +117,10 @@ impl OffsetQuery {
     /// All answers, or the first partition without one and why.
     pub(super) fn finish(
         self,
-    ) -> Result<BTreeMap<TopicPartition, Offset>, (TopicPartition, String)> {
+    ) -> Result<BTreeMap<TopicPartition, Found>, (TopicPartition, String)> {
         match self.open.into_iter().next() {
             None => Ok(self.answers),
-            Some(missing) => Err(missing),
+            Some((partition, (_, reason))) => Err((partition, reason)),
         }
     }
 
@@ -122,6 +133,7 @@ impl OffsetQuery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ottla_protocol::ids::Offset;
     use ottla_protocol::messages::list_offsets::{
         ListOffsetsPartitionResponse, ListOffsetsTopicResponse,
     };
@@ -147,7 +159,7 @@ mod tests {
     #[test]
     fn a_passing_error_keeps_the_question_open_and_the_answer_ends_it() {
         let partition = TopicPartition::new("t", 0);
-        let mut query = OffsetQuery::new([partition.clone()]);
+        let mut query = OffsetQuery::new([(partition.clone(), -1)]);
         for code in [ErrorCode::NOT_LEADER_OR_FOLLOWER, ErrorCode::OFFSET_NOT_AVAILABLE] {
             let question = &query.questions(led)[&NodeId(1)];
             query.on_reply(NodeId(1), question, Ok(answer(code, None))).unwrap();
@@ -155,12 +167,22 @@ mod tests {
         }
         let question = &query.questions(led)[&NodeId(1)];
         query.on_reply(NodeId(1), question, Ok(answer(ErrorCode::NONE, Some(7)))).unwrap();
-        assert_eq!(query.finish().unwrap()[&partition], Offset::new(7).unwrap());
+        assert_eq!(query.finish().unwrap()[&partition].unwrap().offset, Offset::new(7).unwrap());
+    }
+
+    #[test]
+    fn no_record_as_new_as_asked_for_is_an_answer_and_no_end_is_none() {
+        for (time, answered) in [(5, true), (-1, false)] {
+            let mut query = OffsetQuery::new([(TopicPartition::new("t", 0), time)]);
+            let question = &query.questions(led)[&NodeId(1)];
+            query.on_reply(NodeId(1), question, Ok(answer(ErrorCode::NONE, None))).unwrap();
+            assert_eq!(query.is_done(), answered, "{time}");
+        }
     }
 
     #[test]
     fn a_refusal_ends_the_question_and_a_missing_leader_says_why_it_waits() {
-        let mut query = OffsetQuery::new([TopicPartition::new("t", 0)]);
+        let mut query = OffsetQuery::new([(TopicPartition::new("t", 0), -1)]);
         let code = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
         assert!(query.questions(|_| Leadership::Missing(code)).is_empty());
         let question = &query.questions(led)[&NodeId(1)];

@@ -6,7 +6,8 @@ use core::time::Duration;
 use ottla_protocol::ids::{LeaderEpoch, PartitionIndex, Uuid};
 use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchResponse, FetchTopic};
 use ottla_protocol::messages::list_offsets::{
-    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic,
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic, TIMESTAMP_EARLIEST,
+    TIMESTAMP_LATEST,
 };
 use ottla_protocol::{Message, Str};
 
@@ -16,8 +17,14 @@ use crate::cluster::{LeaderHint, Node, TopicRef};
 
 /// From this version on topics are named by their ids only.
 const FETCH_BY_ID: i16 = 13;
-const EARLIEST: i64 = -2;
-const LATEST: i64 = -1;
+
+/// What stands for an end of the log in place of a timestamp.
+pub(super) const fn timestamp(end: End) -> i64 {
+    match end {
+        End::Earliest => TIMESTAMP_EARLIEST,
+        End::Latest => TIMESTAMP_LATEST,
+    }
+}
 
 /// The versions in which `order` can be sent: those by topic id only if all ids are known.
 pub(super) fn fetch_versions(order: &FetchOrder) -> RangeInclusive<i16> {
@@ -60,18 +67,14 @@ pub(super) fn fetch(order: &FetchOrder, isolation_level: i8) -> FetchRequest {
     }
 }
 
-/// A question for one end of some partitions' logs.
+/// A question for offsets by timestamps, or by what stands for an end of the log.
 pub(super) fn list_offsets<'a>(
-    parts: impl IntoIterator<Item = (&'a str, PartitionIndex, Option<LeaderEpoch>, End)>,
+    parts: impl IntoIterator<Item = (&'a str, PartitionIndex, Option<LeaderEpoch>, i64)>,
     isolation_level: i8,
     timeout: Duration,
 ) -> ListOffsetsRequest {
     let mut topics: Vec<ListOffsetsTopic> = Vec::new();
-    for (topic, partition_index, current_leader_epoch, end) in parts {
-        let timestamp = match end {
-            End::Earliest => EARLIEST,
-            End::Latest => LATEST,
-        };
+    for (topic, partition_index, current_leader_epoch, timestamp) in parts {
         let partition = ListOffsetsPartition {
             partition_index,
             current_leader_epoch,

@@ -164,7 +164,7 @@ impl ProducerBuilder {
     }
 
     /// How many bytes of records may be without an acknowledgement; further ones wait. Default:
-    /// 32 MiB. Kafka: `buffer.memory`.
+    /// 32 MiB. Kafka: `buffer.memory`; librdkafka: `queue.buffering.max.kbytes`.
     pub fn buffer_memory(mut self, bytes: usize) -> Self {
         self.buffer_memory = bytes;
         self
@@ -213,7 +213,7 @@ impl ProducerBuilder {
     }
 
     /// How a record without an explicit partition gets one. Default: [`Partitioner::Murmur2`], as
-    /// the Java client does. Kafka: `partitioner.class`; librdkafka's `partitioner`, whose default
+    /// the Java client does. Kafka: `partitioner.class`, `partitioner.ignore.keys`; librdkafka's `partitioner`, whose default
     /// is [`Partitioner::Crc32Random`].
     pub fn partitioner(mut self, partitioner: Partitioner) -> Self {
         self.partitioner = partitioner;

@@ -18,6 +18,7 @@ fn every_property_is_kafkas_or_librdkafkas() {
 
 #[test]
 fn the_method_of_every_property_names_it_in_its_docs() {
+    let mut missing = Vec::new();
     for setting in SETTINGS.iter().filter(|s| !s.method.is_empty()) {
         let sources: &[&str] = match setting.apply {
             Apply::Client(_) => &[include_str!("../client.rs"), include_str!("../net/tls.rs")],
@@ -35,8 +36,11 @@ fn the_method_of_every_property_names_it_in_its_docs() {
                 names.into_iter().any(|name| above[start..].contains(&format!("`{name}")))
             })
         });
-        assert!(documented, "{} is not in the docs of {}", setting.property, setting.method);
+        if !documented {
+            missing.push((setting.property, setting.method));
+        }
     }
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[tokio::test(start_paused = true)]
