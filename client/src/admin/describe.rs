@@ -4,7 +4,8 @@ use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
 use ottla_protocol::messages::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 use ottla_protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
-    DescribeConfigsResponse, RESOURCE_TYPE_BROKER, RESOURCE_TYPE_TOPIC,
+    DescribeConfigsResponse, RESOURCE_TYPE_BROKER, RESOURCE_TYPE_BROKER_LOGGER,
+    RESOURCE_TYPE_CLIENT_METRICS, RESOURCE_TYPE_GROUP, RESOURCE_TYPE_TOPIC,
 };
 use ottla_protocol::messages::metadata::{
     MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic,
@@ -102,6 +103,78 @@ pub enum ConfigResource {
     Topic(String),
     /// A broker.
     Broker(NodeId),
+    /// What counts for all brokers that have nothing of their own.
+    AllBrokers,
+    /// The loggers of a broker.
+    BrokerLogger(NodeId),
+    /// A subscription to the metrics of clients, by name (KIP-714).
+    ClientMetrics(String),
+    /// A group, by name (KIP-848).
+    Group(String),
+}
+
+/// What kind of thing can be configured.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigResourceType {
+    /// Topics.
+    Topic,
+    /// Brokers.
+    Broker,
+    /// Loggers of brokers.
+    BrokerLogger,
+    /// Subscriptions to the metrics of clients.
+    ClientMetrics,
+    /// Groups.
+    Group,
+}
+
+impl ConfigResourceType {
+    pub(super) const fn wire(self) -> i8 {
+        match self {
+            Self::Topic => RESOURCE_TYPE_TOPIC,
+            Self::Broker => RESOURCE_TYPE_BROKER,
+            Self::BrokerLogger => RESOURCE_TYPE_BROKER_LOGGER,
+            Self::ClientMetrics => RESOURCE_TYPE_CLIENT_METRICS,
+            Self::Group => RESOURCE_TYPE_GROUP,
+        }
+    }
+}
+
+impl ConfigResource {
+    /// Its type and name on the wire.
+    pub(super) fn wire(&self) -> (i8, Str) {
+        match self {
+            Self::Topic(name) => (RESOURCE_TYPE_TOPIC, Str::from(name.as_str())),
+            Self::Broker(id) => (RESOURCE_TYPE_BROKER, Str::from(id.to_string())),
+            Self::AllBrokers => (RESOURCE_TYPE_BROKER, Str::new()),
+            Self::BrokerLogger(id) => (RESOURCE_TYPE_BROKER_LOGGER, Str::from(id.to_string())),
+            Self::ClientMetrics(name) => (RESOURCE_TYPE_CLIENT_METRICS, Str::from(name.as_str())),
+            Self::Group(name) => (RESOURCE_TYPE_GROUP, Str::from(name.as_str())),
+        }
+    }
+
+    /// What has this type and name on the wire; `None` if we know no such type.
+    pub(super) fn from_wire(kind: i8, name: &str) -> Option<Self> {
+        let node = || name.parse().ok().map(NodeId);
+        match kind {
+            RESOURCE_TYPE_TOPIC => Some(Self::Topic(name.to_owned())),
+            RESOURCE_TYPE_BROKER if name.is_empty() => Some(Self::AllBrokers),
+            RESOURCE_TYPE_BROKER => node().map(Self::Broker),
+            RESOURCE_TYPE_BROKER_LOGGER => node().map(Self::BrokerLogger),
+            RESOURCE_TYPE_CLIENT_METRICS => Some(Self::ClientMetrics(name.to_owned())),
+            RESOURCE_TYPE_GROUP => Some(Self::Group(name.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// The broker that has to be asked, if no other knows.
+    pub(super) const fn node(&self) -> Option<NodeId> {
+        match self {
+            Self::Broker(id) | Self::BrokerLogger(id) => Some(*id),
+            Self::Topic(_) | Self::AllBrokers | Self::ClientMetrics(_) | Self::Group(_) => None,
+        }
+    }
 }
 
 /// One configuration.
@@ -222,15 +295,9 @@ impl Admin {
         resource: ConfigResource,
     ) -> Result<Vec<ConfigEntry>, AdminError> {
         let cluster = &self.cluster;
-        let asked = match &resource {
-            ConfigResource::Topic(name) => (RESOURCE_TYPE_TOPIC, Str::from(name.as_str())),
-            ConfigResource::Broker(id) => (RESOURCE_TYPE_BROKER, Str::from(id.to_string())),
-        };
+        let asked = resource.wire();
         let operation = Operation { cluster, whom: Whom::Any, name: |asked: &(i8, Str)| &asked.1 };
-        let broker = match resource {
-            ConfigResource::Broker(id) => Some(id), // only the broker itself knows
-            ConfigResource::Topic(_) => None,
-        };
+        let broker = resource.node();
         let ask = |connection: &Connection, asked: Vec<(i8, Str)>, timeout| {
             let resource = |(resource_type, resource_name)| DescribeConfigsResource {
                 resource_type,

@@ -1,15 +1,22 @@
 //! Administration: topics, the cluster, configurations.
 
+mod configs;
 mod describe;
 mod error;
+mod leaders;
+mod log_dirs;
+mod partitions;
 mod retry;
 mod topics;
 
+pub use configs::AlterConfigs;
 pub use describe::{
-    BrokerDescription, ClusterDescription, ConfigEntry, ConfigResource, PartitionDescription,
-    TopicDescription, TopicListing,
+    BrokerDescription, ClusterDescription, ConfigEntry, ConfigResource, ConfigResourceType,
+    PartitionDescription, TopicDescription, TopicListing,
 };
 pub use error::AdminError;
+pub use log_dirs::{LogDir, LogDirReplica};
+pub use partitions::{ActiveProducer, DeleteRecords};
 pub use topics::{CreatedTopic, NewPartitions, NewTopic};
 
 use crate::client::Client;
@@ -31,7 +38,7 @@ impl Client {
 }
 
 impl Admin {
-    /// Lets the brokers check what is created, and create nothing. Deletions stay real.
+    /// Lets the brokers check what is created or altered, and do nothing. Deletions stay real.
     #[must_use]
     pub const fn validate_only(mut self) -> Self {
         self.validate_only = true;

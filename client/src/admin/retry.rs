@@ -57,10 +57,30 @@ pub(super) struct Operation<'a, I> {
     pub(super) name: fn(&I) -> &str,
 }
 
-struct Pending<I> {
-    place: usize,
-    item: I,
+/// An item without a final result.
+pub(super) struct Pending<I> {
+    pub(super) place: usize,
+    pub(super) item: I,
+    /// How the last attempt failed.
+    pub(super) last: Option<AdminError>,
+}
+
+impl<I> Pending<I> {
+    pub(super) fn new((place, item): (usize, I)) -> Self {
+        Self { place, item, last: None }
+    }
+}
+
+/// The error of an item whose time is up.
+pub(super) fn give_up(
+    item: &str,
+    timeout: Duration,
     last: Option<AdminError>,
+    possibly_done: bool,
+) -> AdminError {
+    let item = item.to_owned();
+    let last = Box::new(last.unwrap_or_else(|| AdminError::Unanswered { item: item.clone() }));
+    AdminError::TimedOut { item, timeout, last, possibly_done }
 }
 
 impl<I: Clone> Operation<'_, I> {
@@ -84,8 +104,7 @@ impl<I: Clone> Operation<'_, I> {
         let mut backoff =
             Backoff::new(config.retry_backoff, config.retry_backoff_max, self.cluster.next_seed());
         let mut results: Vec<Option<Result<T, AdminError>>> = items.iter().map(|_| None).collect();
-        let pending = |(place, item)| Pending { place, item, last: None };
-        let mut pending: Vec<_> = items.into_iter().enumerate().map(pending).collect();
+        let mut pending: Vec<_> = items.into_iter().enumerate().map(Pending::new).collect();
         let mut lost = false;
         while !pending.is_empty() {
             let left = deadline.since(clock.now()).min(config.request_timeout);
@@ -101,11 +120,7 @@ impl<I: Clone> Operation<'_, I> {
             let wait = backoff.next_wait();
             if !pending.is_empty() && clock.now() + wait >= deadline {
                 for Pending { place, item, last } in pending {
-                    let item = (self.name)(&item).to_owned();
-                    let last =
-                        last.unwrap_or_else(|| AdminError::Unanswered { item: item.clone() });
-                    let (last, possibly_done) = (Box::new(last), lost);
-                    let error = AdminError::TimedOut { item, timeout, last, possibly_done };
+                    let error = give_up((self.name)(&item), timeout, last, lost);
                     set(&mut results, place, Err(error));
                 }
                 break;
@@ -120,7 +135,7 @@ impl<I: Clone> Operation<'_, I> {
     }
 
     /// Files what is final; gives what is to be asked again.
-    fn settle<T: Clone>(
+    pub(super) fn settle<T: Clone>(
         &self,
         pending: Vec<Pending<I>>,
         answer: Result<Vec<Reply<T>>, CallError>,
@@ -179,7 +194,7 @@ impl<T: Clone> Replies<T> {
     }
 }
 
-fn set<T>(
+pub(super) fn set<T>(
     results: &mut [Option<Result<T, AdminError>>],
     place: usize,
     result: Result<T, AdminError>,
@@ -198,6 +213,8 @@ const fn passes(code: ErrorCode) -> bool {
             | ErrorCode::THROTTLING_QUOTA_EXCEEDED
             | ErrorCode::NETWORK_EXCEPTION
             | ErrorCode::LEADER_NOT_AVAILABLE
+            | ErrorCode::NOT_LEADER_OR_FOLLOWER
+            | ErrorCode::REPLICA_NOT_AVAILABLE
             | ErrorCode::BROKER_NOT_AVAILABLE
     )
 }

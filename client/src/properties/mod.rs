@@ -185,7 +185,8 @@ impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
             .entries(self.entries.iter().map(|entry| {
-                let secret = known::is_secret(&entry.key) || known::nearest(&entry.key).is_none();
+                let ours = SETTINGS.iter().any(|setting| setting.is_called(&entry.key));
+                let secret = !ours || known::is_secret(&entry.key);
                 (&entry.key, if secret { "not shown" } else { entry.value.as_str() })
             }))
             .finish()

@@ -1,0 +1,161 @@
+//! Partitions: delete records, see producers. Both are asked of the leaders.
+
+use core::time::Duration;
+
+use ottla_protocol::Str;
+use ottla_protocol::ids::{Offset, ProducerId, Sequence, Timestamp};
+use ottla_protocol::messages::delete_records::{
+    DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
+    OFFSET_HIGH_WATERMARK,
+};
+use ottla_protocol::messages::describe_producers::{
+    DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, TopicRequest,
+};
+
+use super::Admin;
+use super::error::AdminError;
+use super::leaders::{PartitionItem, by_leader, partition_name};
+use super::retry::{Refusal, Reply};
+use crate::consumer::TopicPartition;
+use crate::net::connection::Connection;
+
+/// Up to where to delete the records of a partition.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[must_use = "does nothing before `Admin::delete_records`"]
+pub struct DeleteRecords {
+    partition: TopicPartition,
+    before: i64,
+}
+
+impl DeleteRecords {
+    /// Those before `offset`.
+    pub fn before(partition: impl Into<TopicPartition>, offset: Offset) -> Self {
+        Self { partition: partition.into(), before: offset.get() }
+    }
+
+    /// All that are there when the leader is asked: up to the high watermark.
+    pub fn all(partition: impl Into<TopicPartition>) -> Self {
+        Self { partition: partition.into(), before: OFFSET_HIGH_WATERMARK }
+    }
+}
+
+/// A producer that a partition knows.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ActiveProducer {
+    /// Its id.
+    pub id: ProducerId,
+    /// Its epoch.
+    pub epoch: i32,
+    /// The sequence number of its last record, if it wrote one.
+    pub last_sequence: Option<Sequence>,
+    /// When it wrote last, in milliseconds since 1970.
+    pub last_timestamp: Option<Timestamp>,
+    /// The epoch of the coordinator that ended its last transaction; `None` if there was none.
+    pub coordinator_epoch: Option<i32>,
+    /// Where its open transaction starts; `None` if it has none.
+    pub transaction_start: Option<Offset>,
+}
+
+impl Admin {
+    /// Deletes the first records of partitions; gives for each, in the same order, the first offset
+    /// that it still has (Kafka: low watermark).
+    ///
+    /// Retries as [`create_topics`](Self::create_topics) does; doing it twice does no harm.
+    /// `OFFSET_OUT_OF_RANGE`: the offset lies behind the high watermark. `POLICY_VIOLATION`: the
+    /// topic is compacted only. Cancel safe in the same way.
+    pub async fn delete_records(
+        &self,
+        items: impl IntoIterator<Item = DeleteRecords>,
+    ) -> Vec<Result<Offset, AdminError>> {
+        let items = items.into_iter().map(|DeleteRecords { partition, before }| {
+            PartitionItem::new(Str::from(&*partition.topic), partition.partition, before)
+        });
+        let ask = |connection: &Connection, items: Vec<PartitionItem<i64>>, timeout: Duration| {
+            let topics = items.into_iter().map(|item| {
+                let (partition_index, offset) = (item.index, item.payload);
+                let partition =
+                    DeleteRecordsPartition { partition_index, offset, ..Default::default() };
+                let (name, partitions) = (item.topic, vec![partition]);
+                DeleteRecordsTopic { name, partitions, ..Default::default() }
+            });
+            let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+            let topics = merge(topics, |a, b| {
+                let same = a.name == b.name;
+                same.then(|| a.partitions.append(&mut b.partitions)).is_some()
+            });
+            let request = DeleteRecordsRequest { topics, timeout_ms, ..Default::default() };
+            connection.call(request, timeout)
+        };
+        let read = |response: DeleteRecordsResponse| {
+            let mut replies = Vec::new();
+            for topic in response.topics {
+                for p in topic.partitions {
+                    let low = p.low_watermark.unwrap_or_default();
+                    let result = Refusal::check(p.error_code, None).map(|()| low);
+                    let name = partition_name(&topic.name, p.partition_index);
+                    replies.push(Reply { name, result });
+                }
+            }
+            replies
+        };
+        by_leader::<_, DeleteRecordsRequest, _>(self, items.collect(), ask, read).await
+    }
+
+    /// Which producers partitions know; gives the result of each, in the same order. Cancel safe.
+    pub async fn describe_producers<P: Into<TopicPartition>>(
+        &self,
+        partitions: impl IntoIterator<Item = P>,
+    ) -> Vec<Result<Vec<ActiveProducer>, AdminError>> {
+        let items = partitions.into_iter().map(|partition| {
+            let partition = partition.into();
+            PartitionItem::new(Str::from(&*partition.topic), partition.partition, ())
+        });
+        let ask = |connection: &Connection, items: Vec<PartitionItem<()>>, timeout| {
+            let topics = items.into_iter().map(|item| {
+                let (name, partition_indexes) = (item.topic, vec![item.index]);
+                TopicRequest { name, partition_indexes, ..Default::default() }
+            });
+            let topics = merge(topics, |a, b| {
+                let same = a.name == b.name;
+                same.then(|| a.partition_indexes.append(&mut b.partition_indexes)).is_some()
+            });
+            connection.call(DescribeProducersRequest { topics, ..Default::default() }, timeout)
+        };
+        let read = |response: DescribeProducersResponse| {
+            let mut replies = Vec::new();
+            for topic in response.topics {
+                for partition in topic.partitions {
+                    let PartitionResponse { partition_index, error_code, error_message, .. } =
+                        partition;
+                    let producers =
+                        partition.active_producers.into_iter().map(|p| ActiveProducer {
+                            id: p.producer_id,
+                            epoch: p.producer_epoch,
+                            last_sequence: p.last_sequence,
+                            last_timestamp: p.last_timestamp,
+                            coordinator_epoch: Some(p.coordinator_epoch).filter(|&e| e >= 0),
+                            transaction_start: p.current_txn_start_offset,
+                        });
+                    let checked = Refusal::check(error_code, error_message);
+                    let result = checked.map(|()| producers.collect());
+                    replies
+                        .push(Reply { name: partition_name(&topic.name, partition_index), result });
+                }
+            }
+            replies
+        };
+        by_leader::<_, DescribeProducersRequest, _>(self, items.collect(), ask, read).await
+    }
+}
+
+/// Puts together those that `into` says go together, keeping the order.
+fn merge<T>(all: impl Iterator<Item = T>, into: impl Fn(&mut T, &mut T) -> bool) -> Vec<T> {
+    let mut merged: Vec<T> = Vec::new();
+    for mut next in all {
+        if !merged.iter_mut().any(|earlier| into(earlier, &mut next)) {
+            merged.push(next);
+        }
+    }
+    merged
+}
