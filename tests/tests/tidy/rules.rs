@@ -13,6 +13,7 @@ const ASYNC: &[&str] = &[
     "client/src/admin/",
     "client/src/cluster/mod.rs",
     "client/src/consumer/mod.rs",
+    "client/src/consumer/offsets.rs",
     "client/src/consumer/stream.rs",
     "client/src/producer/mod.rs",
     "client/src/producer/stream.rs",
