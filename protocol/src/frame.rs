@@ -7,7 +7,7 @@ const ROOM_IDLE: usize = 8 * 1024;
 /// Room that is made for any frame that needs it, in bytes.
 const ROOM_MIN: usize = 64 * 1024;
 /// The most room that is made ahead of bytes received, in bytes.
-const ROOM_MAX: usize = 1024 * 1024;
+const ROOM_MAX: usize = 2 * 1024 * 1024;
 
 /// Cuts what arrives on a connection into frames; goes on at any byte.
 ///
@@ -19,26 +19,29 @@ pub struct FrameSplitter {
     bytes_max: usize,
     /// The length of the frame whose bytes are arriving, once its prefix is taken.
     length: Option<usize>,
+    /// The longest frame that has arrived whole: a peer that sent so much may do so again.
+    proved: usize,
 }
 
 impl FrameSplitter {
     /// Cuts frames of at most `bytes_max` bytes, length prefix not counted.
     #[must_use]
     pub fn new(bytes_max: usize) -> Self {
-        Self { buffer: BytesMut::new(), bytes_max, length: None }
+        Self { buffer: BytesMut::new(), bytes_max, length: None, proved: 0 }
     }
 
     /// What to append arriving bytes to; there is room for at least one.
     ///
-    /// The room is what the frame still needs, but at most as much as has arrived of it already,
-    /// or 64 KiB if that is more: a claim alone costs nothing.
+    /// The room is what the frame still needs, but at most as much as has arrived of it, or of a
+    /// whole frame before it, or 64 KiB: a claim alone costs nothing. The second frame of a size
+    /// is therefore not moved while it grows.
     pub fn buffer(&mut self) -> &mut BytesMut {
         let room = match self.length {
             None => ROOM_IDLE,
             Some(length) => {
                 let received = self.buffer.len();
                 let missing = length.saturating_sub(received).max(1);
-                missing.min(received.clamp(ROOM_MIN, ROOM_MAX))
+                missing.min(received.max(self.proved).clamp(ROOM_MIN, ROOM_MAX))
             }
         };
         if self.buffer.capacity() - self.buffer.len() < room {
@@ -76,6 +79,7 @@ impl FrameSplitter {
             return Ok(None);
         }
         self.length = None;
+        self.proved = self.proved.max(length);
         Ok(Some(self.buffer.split_to(length).freeze()))
     }
 }
@@ -165,6 +169,22 @@ mod tests {
         splitter.buffer().extend_from_slice(b"\xff\xff\xff\xff\0\0\0\0");
         assert_eq!(splitter.next(), Err(FrameError::Negative(-1)));
         assert_eq!(splitter.next(), Err(FrameError::Negative(-1)));
+    }
+
+    #[test]
+    fn a_frame_as_long_as_one_before_it_gets_its_room_at_once() {
+        let length = 900_000_usize;
+        let prefix = i32::try_from(length).unwrap().to_be_bytes();
+        let mut splitter = FrameSplitter::new(usize::MAX);
+        for (round, room_min) in [(0, ROOM_MIN), (1, length)] {
+            splitter.buffer().extend_from_slice(&prefix);
+            assert_eq!(splitter.next(), Ok(None));
+            let buffer = splitter.buffer();
+            let room = buffer.capacity() - buffer.len();
+            assert!((room_min..2 * room_min).contains(&room), "{room} bytes in round {round}");
+            buffer.extend_from_slice(&vec![7; length]);
+            assert_eq!(splitter.next().unwrap().unwrap().len(), length);
+        }
     }
 
     #[test]
