@@ -5,7 +5,7 @@
 #[expect(dead_code, reason = "only the list of messages is used here")]
 mod support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use ottla_protocol::Message;
@@ -13,6 +13,92 @@ use ottla_protocol::schema::{Field, Type, Versions};
 use support::for_every_message;
 
 const TABLE: &str = include_str!("data/kafka-schemas.tsv");
+
+/// What stands in the table and is not declared yet: groups, transactions, SASL, internal topics.
+#[rustfmt::skip]
+const GROUPS_TO_COME: &[&str] = &[
+    "AddOffsetsToTxnRequest", "AddOffsetsToTxnResponse", "AddPartitionsToTxnRequest",
+    "AddPartitionsToTxnResponse", "AlterShareGroupOffsetsRequest", "AlterShareGroupOffsetsResponse",
+    "ConsumerGroupCurrentMemberAssignmentKey", "ConsumerGroupCurrentMemberAssignmentValue",
+    "ConsumerGroupDescribeRequest", "ConsumerGroupDescribeResponse",
+    "ConsumerGroupHeartbeatRequest", "ConsumerGroupHeartbeatResponse",
+    "ConsumerGroupMemberMetadataKey", "ConsumerGroupMemberMetadataValue",
+    "ConsumerGroupMetadataKey", "ConsumerGroupMetadataValue", "ConsumerGroupPartitionMetadataKey",
+    "ConsumerGroupPartitionMetadataValue", "ConsumerGroupRegularExpressionKey",
+    "ConsumerGroupRegularExpressionValue", "ConsumerGroupTargetAssignmentMemberKey",
+    "ConsumerGroupTargetAssignmentMemberValue", "ConsumerGroupTargetAssignmentMetadataKey",
+    "ConsumerGroupTargetAssignmentMetadataValue", "ConsumerProtocolAssignment",
+    "ConsumerProtocolSubscription", "DeleteGroupsRequest", "DeleteGroupsResponse",
+    "DeleteShareGroupOffsetsRequest", "DeleteShareGroupOffsetsResponse",
+    "DeleteShareGroupStateRequest", "DeleteShareGroupStateResponse", "DescribeGroupsRequest",
+    "DescribeGroupsResponse", "DescribeShareGroupOffsetsRequest",
+    "DescribeShareGroupOffsetsResponse", "DescribeTransactionsRequest",
+    "DescribeTransactionsResponse", "EndTxnRequest", "EndTxnResponse", "GroupMetadataKey",
+    "GroupMetadataValue", "HeartbeatRequest", "HeartbeatResponse",
+    "InitializeShareGroupStateRequest", "InitializeShareGroupStateResponse", "JoinGroupRequest",
+    "JoinGroupResponse", "LeaveGroupRequest", "LeaveGroupResponse", "LegacyOffsetCommitKey",
+    "LegacyOffsetCommitValue", "ListGroupsRequest", "ListGroupsResponse", "ListTransactionsRequest",
+    "ListTransactionsResponse", "OffsetCommitKey", "OffsetCommitRequest", "OffsetCommitResponse",
+    "OffsetCommitValue", "OffsetDeleteRequest", "OffsetDeleteResponse", "OffsetFetchRequest",
+    "OffsetFetchResponse", "ProducerSnapshot", "QuorumStateData", "ReadShareGroupStateRequest",
+    "ReadShareGroupStateResponse", "ReadShareGroupStateSummaryRequest",
+    "ReadShareGroupStateSummaryResponse", "RemoteLogSegmentMetadataRecord",
+    "RemoteLogSegmentMetadataSnapshotRecord", "RemoteLogSegmentMetadataUpdateRecord",
+    "RemotePartitionDeleteMetadataRecord", "SaslAuthenticateRequest", "SaslAuthenticateResponse",
+    "SaslHandshakeRequest", "SaslHandshakeResponse", "ShareAcknowledgeRequest",
+    "ShareAcknowledgeResponse", "ShareFetchRequest", "ShareFetchResponse",
+    "ShareGroupCurrentMemberAssignmentKey", "ShareGroupCurrentMemberAssignmentValue",
+    "ShareGroupDescribeRequest", "ShareGroupDescribeResponse", "ShareGroupHeartbeatRequest",
+    "ShareGroupHeartbeatResponse", "ShareGroupMemberMetadataKey", "ShareGroupMemberMetadataValue",
+    "ShareGroupMetadataKey", "ShareGroupMetadataValue", "ShareGroupStatePartitionMetadataKey",
+    "ShareGroupStatePartitionMetadataValue", "ShareGroupTargetAssignmentMemberKey",
+    "ShareGroupTargetAssignmentMemberValue", "ShareGroupTargetAssignmentMetadataKey",
+    "ShareGroupTargetAssignmentMetadataValue", "ShareSnapshotKey", "ShareSnapshotValue",
+    "ShareUpdateKey", "ShareUpdateValue", "StreamsGroupCurrentMemberAssignmentKey",
+    "StreamsGroupCurrentMemberAssignmentValue", "StreamsGroupDescribeRequest",
+    "StreamsGroupDescribeResponse", "StreamsGroupHeartbeatRequest", "StreamsGroupHeartbeatResponse",
+    "StreamsGroupMemberMetadataKey", "StreamsGroupMemberMetadataValue", "StreamsGroupMetadataKey",
+    "StreamsGroupMetadataValue", "StreamsGroupTargetAssignmentMemberKey",
+    "StreamsGroupTargetAssignmentMemberValue", "StreamsGroupTargetAssignmentMetadataKey",
+    "StreamsGroupTargetAssignmentMetadataValue", "StreamsGroupTopologyDescriptionUpdateRequest",
+    "StreamsGroupTopologyDescriptionUpdateResponse", "StreamsGroupTopologyKey",
+    "StreamsGroupTopologyValue", "SyncGroupRequest", "SyncGroupResponse", "TransactionLogKey",
+    "TransactionLogValue", "TxnOffsetCommitRequest", "TxnOffsetCommitResponse",
+    "WriteShareGroupStateRequest", "WriteShareGroupStateResponse", "WriteTxnMarkersRequest",
+    "WriteTxnMarkersResponse",
+];
+
+/// What stands in the table and is not declared yet: clusters, security, control records.
+#[rustfmt::skip]
+const CLUSTERS_TO_COME: &[&str] = &[
+    "AbortTransactionRecord", "AbortedTxn", "AccessControlEntryRecord", "AddRaftVoterRequest",
+    "AddRaftVoterResponse", "AllocateProducerIdsRequest", "AllocateProducerIdsResponse",
+    "AlterClientQuotasRequest", "AlterClientQuotasResponse", "AlterPartitionReassignmentsRequest",
+    "AlterPartitionReassignmentsResponse", "AlterPartitionRequest", "AlterPartitionResponse",
+    "AlterReplicaLogDirsRequest", "AlterReplicaLogDirsResponse", "AlterUserScramCredentialsRequest",
+    "AlterUserScramCredentialsResponse", "AssignReplicasToDirsRequest",
+    "AssignReplicasToDirsResponse", "BeginQuorumEpochRequest", "BeginQuorumEpochResponse",
+    "BeginTransactionRecord", "BrokerHeartbeatRequest", "BrokerHeartbeatResponse",
+    "BrokerRegistrationRequest", "BrokerRegistrationResponse", "ClearElrRecord",
+    "ClientQuotaRecord", "ControlRecordTypeSchema", "ControllerRegistrationRequest",
+    "ControllerRegistrationResponse", "CreateAclsRequest", "CreateAclsResponse",
+    "CreateDelegationTokenRequest", "CreateDelegationTokenResponse", "DefaultPrincipalData",
+    "DelegationTokenRecord", "DeleteAclsRequest", "DeleteAclsResponse", "DescribeAclsRequest",
+    "DescribeAclsResponse", "DescribeDelegationTokenRequest", "DescribeDelegationTokenResponse",
+    "DescribeUserScramCredentialsRequest", "DescribeUserScramCredentialsResponse",
+    "EndQuorumEpochRequest", "EndQuorumEpochResponse", "EndTransactionRecord", "EndTxnMarker",
+    "EnvelopeRequest", "EnvelopeResponse", "ExpireDelegationTokenRequest",
+    "ExpireDelegationTokenResponse", "FetchSnapshotRequest", "FetchSnapshotResponse",
+    "GetTelemetrySubscriptionsRequest", "GetTelemetrySubscriptionsResponse", "PushTelemetryRequest",
+    "PushTelemetryResponse", "RegisterControllerRecord", "RemoveAccessControlEntryRecord",
+    "RemoveDelegationTokenRecord", "RemoveRaftVoterRequest", "RemoveRaftVoterResponse",
+    "RemoveUserScramCredentialRecord", "RenewDelegationTokenRequest",
+    "RenewDelegationTokenResponse", "RequestHeader", "ResponseHeader", "UnregisterBrokerRecord",
+    "UnregisterBrokerRequest", "UnregisterBrokerResponse", "UnregisterControllerRecord",
+    "UnregisterControllerRequest", "UnregisterControllerResponse", "UpdateRaftVoterRequest",
+    "UpdateRaftVoterResponse", "UserScramCredentialRecord", "VoteRequest", "VoteResponse",
+    "ZkMigrationStateRecord",
+];
 
 /// By name of the message: its line and those of its fields.
 fn kafka() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -129,6 +215,19 @@ fn every_message_is_declared_as_in_kafka() {
     let (kafka, mut complaints) = (kafka(), Vec::new());
     for_every_message!(check, &kafka, &mut complaints);
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn every_message_of_kafka_is_declared() {
+    fn name<M: Message>(names: &mut Vec<&str>) {
+        names.push(M::NAME);
+    }
+    let mut declared = Vec::new();
+    for_every_message!(name, &mut declared);
+    let missing: BTreeSet<_> =
+        kafka().into_keys().filter(|name| !declared.contains(name)).collect();
+    let to_come: BTreeSet<_> = GROUPS_TO_COME.iter().chain(CLUSTERS_TO_COME).copied().collect();
+    assert_eq!(missing, to_come);
 }
 
 /// `for_every_message` is a list by hand: nothing that is declared may be missing in it.

@@ -1,27 +1,62 @@
-"""Writes kafka-schemas.tsv from Kafka's message schemas.
+"""Writes kafka-schemas.tsv from the message schemas that the released jars of Kafka carry.
 
-    python3 kafka-schemas.py DIR... > kafka-schemas.tsv
+    python3 kafka-schemas.py > kafka-schemas.tsv         Maven fetches the jars
+    python3 kafka-schemas.py DIR > kafka-schemas.tsv     the jars are in DIR
 
-DIR has the JSON of a release: common/message/ of kafka-clients.jar and common/metadata/ of
-kafka-metadata.jar. Versions are cut to those of the message and of the struct around the field.
+When Kafka moves, only RELEASE does; tests/kafka_schemas.rs then says what is declared otherwise.
+Versions are cut to those of the message and of the struct around the field.
 """
 
 import json
 import pathlib
 import re
+import subprocess
 import sys
+import tempfile
+import zipfile
 
-HEAD = """\
-# Message schemas of Apache Kafka 4.4.0 (Copyright The Apache Software Foundation, Apache License
+RELEASE = "4.4.0"
+JARS = {  # where a jar has its schemas
+    "kafka-clients": "common/message/",
+    "kafka-metadata": "common/metadata/",
+    "kafka-group-coordinator": "common/message/",
+    "kafka-transaction-coordinator": "common/message/",
+    "kafka-share-coordinator": "common/message/",
+    "kafka-raft": "common/message/",
+    "kafka-storage": "message/",
+}
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+HEAD = f"""\
+# Message schemas of Apache Kafka {RELEASE} (Copyright The Apache Software Foundation, Apache License
 # 2.0), made smaller by kafka-schemas.py. A message: its name, versions and first flexible version.
 # A field, behind as many dots as structs are around it: name, type, versions, versions with null,
 # tag, "ignorable", default; "-" where there is none. Tagged fields follow the others.
 """
 
 
-def load(path):
-    lines = path.read_text().splitlines()
-    return json.loads("\n".join(line for line in lines if not re.match(r"\s*//", line)), strict=False)
+def fetch(into):
+    for jar in JARS:
+        artifact = f"-Dartifact=org.apache.kafka:{jar}:{RELEASE}"
+        command = ["mvn", "-q", "-B", COPY, artifact, f"-DoutputDirectory={into}"]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def schemas(dir):
+    """Every schema of the jars, parsed, by the name of its message."""
+    found = {}
+    for jar, folder in JARS.items():
+        with zipfile.ZipFile(pathlib.Path(dir) / f"{jar}-{RELEASE}.jar") as entries:
+            for entry in entries.namelist():
+                if re.fullmatch(re.escape(folder) + r"\w+\.json", entry):
+                    schema = load(entries.read(entry).decode())
+                    if found.setdefault(schema["name"], schema) is not schema:
+                        sys.exit(f"{schema['name']} is in two jars")
+    return [found[name] for name in sorted(found)]
+
+
+def load(text):
+    lines = [line for line in text.splitlines() if not re.match(r"\s*//", line)]
+    return json.loads("\n".join(lines), strict=False)
 
 
 def cut(text, low, high):
@@ -47,12 +82,13 @@ def snake(name):
 def fields(of, common, around, depth):
     tagged = sorted((field for field in of if "tag" in field), key=lambda field: field["tag"])
     for field in [field for field in of if "tag" not in field] + tagged:
-        versions = cut(field["versions"], *around)
+        versions = cut(field.get("versions", field.get("taggedVersions")), *around)
         if versions is None:
             continue
         kind, inner = field["type"], field.get("fields") or common.get(field["type"].lstrip("[]"))
         kind = "[]" * kind.startswith("[]") + ("struct" if inner else kind.lstrip("[]"))
-        default = str(field.get("default", "-")).lower() or "-"
+        default = field.get("default", "-")
+        default = "null" if default is None else str(default).lower() or "-"
         if re.match(r"0x", default):
             default = str(int(default, 16))
         print("." * depth + snake(field["name"]), kind.replace("records", "bytes"), shown(versions),
@@ -61,13 +97,21 @@ def fields(of, common, around, depth):
         fields(inner or [], common, versions, depth + 1)
 
 
-print(HEAD, end="")
-for path in sorted(path for dir in sys.argv[1:] for path in pathlib.Path(dir).glob("*.json")):
-    message = load(path)
-    valid = cut(message["validVersions"], 0, 1 << 14)
-    if valid is None:
-        continue
-    flexible = cut(message["flexibleVersions"], *valid)
-    print(message["name"], shown(valid), flexible[0] if flexible else "-", sep="\t")
-    structs = {struct["name"]: struct["fields"] for struct in message.get("commonStructs", [])}
-    fields(message["fields"], structs, valid, 1)
+def write(dir):
+    print(HEAD, end="")
+    for message in schemas(dir):
+        valid = cut(message["validVersions"], 0, 1 << 14)
+        if valid is None:
+            continue  # removed from Kafka; only its number is still taken
+        flexible = cut(message["flexibleVersions"], *valid)
+        print(message["name"], shown(valid), flexible[0] if flexible else "-", sep="\t")
+        structs = {struct["name"]: struct["fields"] for struct in message.get("commonStructs", [])}
+        fields(message["fields"], structs, valid, 1)
+
+
+if len(sys.argv) > 1:
+    write(sys.argv[1])
+else:
+    with tempfile.TemporaryDirectory() as dir:
+        fetch(dir)
+        write(dir)
