@@ -199,7 +199,10 @@ impl ConsumerBuilder {
         self
     }
 
-    /// Where to read when there is no position. Kafka: `auto.offset.reset`; default
+    /// Where to read when there is no position. With [`OffsetReset::Error`] the application is also
+    /// told when records that it has read are lost by the cluster
+    /// ([`PollError::LogTruncated`](super::PollError::LogTruncated)); otherwise reading then goes
+    /// on where the log begins to differ. Kafka: `auto.offset.reset`; default
     /// [`OffsetReset::Latest`].
     pub const fn reset(mut self, reset: OffsetReset) -> Self {
         self.config.reset = reset;

@@ -13,7 +13,7 @@ use ottla_protocol::record::{
 use super::config::ConsumerConfig;
 use super::inbox::{Batch, Fetched, Piece, Pin, Ready, Work};
 use super::record::{ConsumerRecord, RecordView, TimestampType};
-use super::subscription::TopicPartition;
+use super::subscription::{Reached, TopicPartition};
 
 /// What is wrong with a batch.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -191,6 +191,11 @@ impl Block {
     /// The offset behind it.
     pub(super) const fn next(&self) -> Offset {
         self.next
+    }
+
+    /// How far the log is read when all of it is.
+    pub(super) const fn end(&self) -> Reached {
+        Reached { offset: self.next, epoch: self.leader_epoch }
     }
 
     /// How many records are left.

@@ -12,10 +12,11 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::NodeId;
 use ottla_protocol::messages::fetch::FetchResponse;
 use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
+use ottla_protocol::messages::offset_for_leader_epoch::OffsetForLeaderEpochResponse;
 use ottla_runtime::Instant;
 
 use super::error::OffsetsError;
-use super::inbox::{Effect, Leadership, OffsetsOrder};
+use super::inbox::{Effect, EpochsOrder, Leadership, OffsetsOrder};
 use super::query::{Found, OffsetQuery};
 use super::receive::Shared;
 use super::request;
@@ -28,6 +29,7 @@ use crate::error::CallError;
 enum Reply {
     Fetch(NodeId, Result<FetchResponse, CallError>),
     Offsets(Arc<OffsetsOrder>, Result<ListOffsetsResponse, CallError>),
+    Epochs(Arc<EpochsOrder>, Result<OffsetForLeaderEpochResponse, CallError>),
 }
 
 /// The task. Dropping it, whether it ran or not, closes the consumer, so that no receiver waits for
@@ -138,8 +140,8 @@ impl Driver {
                 let connection = self.cluster.connection(node, Purpose::Fetch(self.id));
                 let timeout = order.max_wait + request_timeout;
                 let (versions, isolation) = (request::fetch_versions(&order), self.isolation);
-                let call = connection
-                    .call_versioned(versions, timeout, move |_| request::fetch(&order, isolation));
+                let make = move |version| request::fetch(&order, isolation, version);
+                let call = connection.call_versioned(versions, timeout, make);
                 calls.push(call.map(move |reply| Reply::Fetch(node, reply)).boxed());
             }
             Effect::AskOffsets(order) => {
@@ -151,6 +153,13 @@ impl Driver {
                 let request = request::list_offsets(parts, self.isolation, request_timeout);
                 let call = connection.call(request, request_timeout);
                 calls.push(call.map(move |reply| Reply::Offsets(order, reply)).boxed());
+            }
+            Effect::AskEpochs(order) => {
+                let connection = self.cluster.connection(order.node, Purpose::General);
+                let request = request::offsets_for_epochs(&order);
+                let versions = request::EPOCHS_VERSIONS;
+                let call = connection.call_versioned(versions, request_timeout, move |_| request);
+                calls.push(call.map(move |reply| Reply::Epochs(order, reply)).boxed());
             }
         }
     }
@@ -172,6 +181,7 @@ impl Driver {
         match reply {
             Reply::Fetch(node, reply) => state.inbox.on_fetch_reply(node, reply, now),
             Reply::Offsets(order, reply) => state.inbox.on_offsets_reply(&order, reply),
+            Reply::Epochs(order, reply) => state.inbox.on_epochs_reply(&order, reply),
         }
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{NodeId, Offset};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset};
 
 use super::decode::BatchFault;
 use super::subscription::TopicPartition;
@@ -38,6 +38,27 @@ pub enum PollError {
         partition: TopicPartition,
         /// Where the consumer wanted to read.
         position: Offset,
+    },
+    /// Records that were read are not in the log any more, and the policy is
+    /// [`OffsetReset::Error`](super::OffsetReset::Error): a leader was elected that did not have
+    /// them, or lost them. Nothing is read from this partition before a seek. (With another policy
+    /// reading goes on at `diverging`, or if that is not known, where the policy says.) Kafka:
+    /// `LogTruncationException`.
+    #[error(
+        "{partition} was read up to offset {position}, but its log is another one now{}; \
+         seek to go on", from(.diverging)
+    )]
+    LogTruncated {
+        /// Which partition.
+        partition: TopicPartition,
+        /// Up to where records were handed out.
+        position: Offset,
+        /// The first offset that may hold another record than the one that was read, if the
+        /// leader knows.
+        diverging: Option<Offset>,
+        /// The epoch of the record before it, for
+        /// [`Consumer::seek_with_epoch`](super::Consumer::seek_with_epoch).
+        leader_epoch: Option<LeaderEpoch>,
     },
     /// The partition was assigned without an offset, and the policy is
     /// [`OffsetReset::Error`](super::OffsetReset::Error). Nothing is read from it before a seek.
@@ -98,6 +119,10 @@ fn skip(next: &Option<Offset>) -> String {
     }
 }
 
+fn from(diverging: &Option<Offset>) -> String {
+    diverging.map(|offset| format!(" from {offset} on")).unwrap_or_default()
+}
+
 impl PollError {
     /// Whether the same call may succeed later with no change by the application.
     #[must_use]
@@ -106,6 +131,7 @@ impl PollError {
             Self::Node { source, .. } | Self::Unreachable { source } => source.is_retriable(),
             Self::UnknownPartition { .. } | Self::Broker { .. } | Self::Corrupt { .. } => true,
             Self::OffsetOutOfRange { .. }
+            | Self::LogTruncated { .. }
             | Self::NoPosition { .. }
             | Self::TopicRecreated { .. }
             | Self::Closed => false,
@@ -118,6 +144,7 @@ impl PollError {
         match self {
             Self::Corrupt { partition, .. }
             | Self::OffsetOutOfRange { partition, .. }
+            | Self::LogTruncated { partition, .. }
             | Self::NoPosition { partition }
             | Self::TopicRecreated { partition }
             | Self::UnknownPartition { partition, .. }

@@ -19,7 +19,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use core::task::Poll;
-use ottla_protocol::ids::Offset;
+use ottla_protocol::ids::{LeaderEpoch, Offset};
 use ottla_protocol::topic::check_name;
 
 pub use config::{ConsumerBuilder, Isolation, OffsetReset};
@@ -166,6 +166,27 @@ impl Consumer {
         offset: Offset,
     ) -> Result<(), NotAssigned> {
         self.seek_start(&partition.into(), Start::At(offset))
+    }
+
+    /// Like [`Consumer::seek`], but the leader is asked first whether its log still is the one that
+    /// `offset` was taken from. `leader_epoch` is that of the record before it, as
+    /// [`ConsumerRecord::leader_epoch`] or [`PartitionRecords::leader_epoch`] had it. If the leader
+    /// lacks that record, reading goes on where its log begins to differ, or with
+    /// [`OffsetReset::Error`] the application gets [`PollError::LogTruncated`]. Kafka: `seek` with
+    /// an `OffsetAndMetadata`.
+    ///
+    /// Whoever stores positions outside of Kafka should store this epoch with them.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAssigned`]; nothing was changed.
+    pub fn seek_with_epoch(
+        &self,
+        partition: impl Into<TopicPartition>,
+        offset: Offset,
+        leader_epoch: LeaderEpoch,
+    ) -> Result<(), NotAssigned> {
+        self.seek_start(&partition.into(), Start::AtEpoch { offset, leader_epoch })
     }
 
     /// Moves the position to the first record that the partition still has; see

@@ -246,6 +246,14 @@ impl<'a> PartitionRecords<'a> {
         RecordsIter { blocks: self.blocks.iter(), current: None }
     }
 
+    /// The leader epoch in which the last of them was appended: what
+    /// [`Consumer::seek_with_epoch`](super::Consumer::seek_with_epoch) takes with
+    /// [`PartitionRecords::next_offset`]. `None` from brokers that have none.
+    #[must_use]
+    pub fn leader_epoch(&self) -> Option<LeaderEpoch> {
+        self.blocks[self.blocks.len() - 1].leader_epoch()
+    }
+
     /// The position behind these records: what to seek to, or to store, once they are processed.
     #[must_use]
     pub fn next_offset(&self) -> Offset {

@@ -9,14 +9,22 @@ use ottla_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsRequest, ListOffsetsTopic, TIMESTAMP_EARLIEST,
     TIMESTAMP_LATEST,
 };
+use ottla_protocol::messages::offset_for_leader_epoch::{
+    OffsetForLeaderEpochRequest, OffsetForLeaderPartition, OffsetForLeaderTopic,
+};
 use ottla_protocol::{Message, Str};
 
-use super::inbox::FetchOrder;
+use super::inbox::{EpochsOrder, FetchOrder};
 use super::subscription::End;
 use crate::cluster::{LeaderHint, Node, TopicRef};
 
 /// From this version on topics are named by their ids only.
 const FETCH_BY_ID: i16 = 13;
+/// The first version in which a leader says that its log is another.
+const FETCH_DIVERGENCE: i16 = 12;
+/// Versions in which consumers ask about epochs: before, only replicas were allowed to.
+pub(super) const EPOCHS_VERSIONS: RangeInclusive<i16> =
+    3..=*OffsetForLeaderEpochRequest::VERSIONS.end();
 
 /// What stands for an end of the log in place of a timestamp.
 pub(super) const fn timestamp(end: End) -> i64 {
@@ -35,14 +43,15 @@ pub(super) fn fetch_versions(order: &FetchOrder) -> RangeInclusive<i16> {
     }
 }
 
-/// The request that `order` asks for, without a session (KIP-227).
-pub(super) fn fetch(order: &FetchOrder, isolation_level: i8) -> FetchRequest {
+/// The request that `order` asks for, in `version`, without a session (KIP-227).
+pub(super) fn fetch(order: &FetchOrder, isolation_level: i8, version: i16) -> FetchRequest {
     let mut topics: Vec<FetchTopic> = Vec::new();
     for part in &order.parts {
         let partition = FetchPartition {
             partition: part.partition,
             current_leader_epoch: part.leader_epoch,
-            fetch_offset: part.offset.get(),
+            fetch_offset: part.from.offset.get(),
+            last_fetched_epoch: part.from.epoch.filter(|_| version >= FETCH_DIVERGENCE),
             partition_max_bytes: wire(part.bytes_max),
             ..FetchPartition::default()
         };
@@ -96,6 +105,28 @@ pub(super) fn list_offsets<'a>(
         timeout_ms: wire_ms(timeout),
         ..ListOffsetsRequest::default()
     }
+}
+
+/// The question for the ends of epochs that `order` asks for.
+pub(super) fn offsets_for_epochs(order: &EpochsOrder) -> OffsetForLeaderEpochRequest {
+    let mut topics: Vec<OffsetForLeaderTopic> = Vec::new();
+    for part in &order.parts {
+        let partition = OffsetForLeaderPartition {
+            partition: part.partition,
+            current_leader_epoch: Some(part.leader_epoch),
+            leader_epoch: part.epoch,
+            ..OffsetForLeaderPartition::default()
+        };
+        match topics.iter_mut().find(|t| *t.topic == *part.topic) {
+            Some(found) => found.partitions.push(partition),
+            None => topics.push(OffsetForLeaderTopic {
+                topic: Str::from(&*part.topic),
+                partitions: vec![partition],
+                ..OffsetForLeaderTopic::default()
+            }),
+        }
+    }
+    OffsetForLeaderEpochRequest { replica_id: None, topics, ..Default::default() }
 }
 
 /// What a reply says about new leaders (KIP-951).

@@ -8,7 +8,7 @@ use core::fmt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ottla_protocol::ids::{Offset, PartitionIndex};
+use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex};
 
 use super::config::OffsetReset;
 
@@ -62,6 +62,14 @@ pub enum Start {
     Latest,
     /// At this offset. If the log has no such offset, the reset policy decides.
     At(Offset),
+    /// At this offset, if the log still is the one that it was taken from: see
+    /// [`Consumer::seek_with_epoch`](super::Consumer::seek_with_epoch).
+    AtEpoch {
+        /// Where to read.
+        offset: Offset,
+        /// The epoch of the record before it.
+        leader_epoch: LeaderEpoch,
+    },
 }
 
 impl From<Offset> for Start {
@@ -112,6 +120,14 @@ pub(crate) enum Position {
     Undefined,
 }
 
+/// How far a log was read: every record before `offset`, the last of them appended in `epoch`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Reached {
+    pub(crate) offset: Offset,
+    /// `None`: not known, so that nobody can say whether the log was cut below.
+    pub(crate) epoch: Option<LeaderEpoch>,
+}
+
 /// A partition as it was at one moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Claim {
@@ -124,8 +140,27 @@ pub(crate) struct Claim {
 pub(crate) struct Assigned {
     pub(crate) partition: TopicPartition,
     pub(crate) position: Position,
+    /// The leader epoch of the record before the position, if it is known.
+    epoch: Option<LeaderEpoch>,
     pub(crate) paused: bool,
     generation: u64,
+}
+
+impl Assigned {
+    /// How far records were handed out, if the position is known.
+    pub(crate) const fn reached(&self) -> Option<Reached> {
+        match self.position {
+            Position::At(offset) => Some(Reached { offset, epoch: self.epoch }),
+            Position::Ask(_) | Position::Undefined => None,
+        }
+    }
+
+    /// The records before `reached` were handed out or skipped. Claims stay as they are.
+    #[inline]
+    pub(crate) const fn advance(&mut self, reached: Reached) {
+        self.position = Position::At(reached.offset);
+        self.epoch = reached.epoch;
+    }
 }
 
 /// The assigned partitions, each in a slot that it keeps until it is unassigned.
@@ -191,7 +226,8 @@ impl Subscription {
         let indexes = self.by_name.entry(Arc::clone(&partition.topic)).or_default();
         indexes.insert(partition.partition, slot);
         let position = Position::Undefined;
-        self.slots[slot] = Some(Assigned { partition, position, paused: false, generation: 0 });
+        let assigned = Assigned { partition, position, epoch: None, paused: false, generation: 0 };
+        self.slots[slot] = Some(assigned);
         slot
     }
 
@@ -212,16 +248,35 @@ impl Subscription {
             Start::Earliest => Position::Ask(End::Earliest),
             Start::Latest => Position::Ask(End::Latest),
             Start::At(offset) => Position::At(offset),
+            Start::AtEpoch { offset, leader_epoch } => {
+                let epoch = Some(leader_epoch);
+                return self.move_to_reached(slot, Reached { offset, epoch });
+            }
         };
         self.move_to(slot, position);
     }
 
     /// Moves a partition; its old claims become stale.
     pub(crate) fn move_to(&mut self, slot: usize, position: Position) {
+        self.renew(slot);
+        if let Some(assigned) = self.get_mut(slot) {
+            (assigned.position, assigned.epoch) = (position, None);
+        }
+    }
+
+    /// Moves a partition behind what was read of it once; its old claims become stale.
+    pub(crate) fn move_to_reached(&mut self, slot: usize, reached: Reached) {
+        self.renew(slot);
+        if let Some(assigned) = self.get_mut(slot) {
+            assigned.advance(reached);
+        }
+    }
+
+    /// A partition stays where it is, but its old claims become stale.
+    pub(crate) fn renew(&mut self, slot: usize) {
         self.next_generation += 1;
         let generation = self.next_generation;
         if let Some(assigned) = self.get_mut(slot) {
-            assigned.position = position;
             assigned.generation = generation;
         }
     }

@@ -6,6 +6,7 @@
 mod cancel;
 mod faults;
 mod handle;
+mod truncation;
 
 use broker_lite::Cluster;
 use ottla::ids::PartitionIndex;

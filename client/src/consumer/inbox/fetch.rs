@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
 use ottla_protocol::messages::fetch::{FetchResponse, PartitionData};
 use ottla_runtime::Instant;
 
@@ -13,9 +13,10 @@ use super::offsets::is_passing;
 use super::scan::{AbortFilter, scan};
 use super::shelf::FrameId;
 use super::trouble::Trouble;
+use super::truncation::EpochEnd;
 use super::{Inbox, Lane, Retry, backoff};
 use crate::consumer::error::PollError;
-use crate::consumer::subscription::{Claim, Position};
+use crate::consumer::subscription::{Claim, Position, Reached};
 use crate::error::CallError;
 
 /// A fetch for one broker.
@@ -39,7 +40,7 @@ pub(crate) struct FetchPart {
     pub(crate) topic: Arc<str>,
     pub(crate) topic_id: Option<Uuid>,
     pub(crate) partition: PartitionIndex,
-    pub(crate) offset: Offset,
+    pub(crate) from: Reached,
     pub(crate) leader_epoch: Option<LeaderEpoch>,
     pub(crate) bytes_max: usize,
 }
@@ -102,7 +103,8 @@ impl Inbox {
             let Some(leader) = seat.leader else { continue };
             let found = by_node.entry(leader.node).or_default();
             let reading = matches!(assigned.position, Position::At(_)) && !assigned.paused;
-            if !reading || seat.fetching.is_some() || !seat.may_ask() {
+            let busy = seat.fetching.is_some() || !seat.may_ask();
+            if !reading || busy || seat.question(assigned).is_some() {
                 continue;
             }
             if seat.shelf.bytes() >= full {
@@ -148,15 +150,16 @@ impl Inbox {
 
     fn part(&mut self, slot: usize, order: u64, bytes_max: usize) -> Option<FetchPart> {
         let assigned = self.subscription.get(slot)?;
-        let Position::At(position) = assigned.position else { return None };
         let seat = &mut self.seats[slot];
+        let from = seat.frontier(assigned)?;
         seat.fetching = Some(order);
+        seat.unchecked = false; // what comes is of this leader's log
         Some(FetchPart {
             claim: self.subscription.claim(slot)?,
             topic: Arc::clone(&assigned.partition.topic),
             topic_id: seat.topic_id,
             partition: assigned.partition.partition,
-            offset: seat.fetch_from.unwrap_or(position),
+            from,
             leader_epoch: seat.leader.and_then(|l| l.epoch),
             bytes_max,
         })
@@ -168,9 +171,8 @@ impl Inbox {
         let mut any = false;
         for slot in 0..self.subscription.slots() {
             let Some(assigned) = self.subscription.get(slot) else { continue };
-            let (paused, position) = (assigned.paused, assigned.position);
-            if paused && !self.seats[slot].shelf.is_empty() {
-                self.subscription.move_to(slot, position); // what is being decoded goes, too
+            if assigned.paused && !self.seats[slot].shelf.is_empty() {
+                self.subscription.renew(slot); // what is being decoded goes, too
                 self.seats[slot].restart(&mut self.frames);
                 any = true;
             }
@@ -277,7 +279,10 @@ impl Inbox {
         }
         self.seats[slot].fetching = None;
         match data.error_code {
-            ErrorCode::NONE => self.on_records(part, data, frame),
+            ErrorCode::NONE => match EpochEnd::of_fetch(&data.diverging_epoch) {
+                Some(end) => self.on_divergence(slot, part.from, Some(end)),
+                None => self.on_records(part, data, frame),
+            },
             ErrorCode::OFFSET_OUT_OF_RANGE => self.on_out_of_range(part),
             code => self.on_error(slot, code),
         }
@@ -291,7 +296,7 @@ impl Inbox {
         seat.served = self.served;
         let filter = AbortFilter::new(data.aborted_transactions);
         let (shelf, frames) = (&mut seat.shelf, &mut self.frames);
-        let next = scan(records, part.offset, filter, frame, |fetched| shelf.push(fetched, frames));
+        let next = scan(records, part.from, filter, frame, |fetched| shelf.push(fetched, frames));
         seat.fetch_from = Some(next);
     }
 
@@ -302,11 +307,11 @@ impl Inbox {
         let policy = self.subscription.policy();
         let Some(assigned) = self.subscription.get(slot) else { return };
         let seat = &mut self.seats[slot];
-        if assigned.position != Position::At(part.offset) || !seat.shelf.is_empty() {
+        if assigned.position != Position::At(part.from.offset) || !seat.shelf.is_empty() {
             seat.retry = Retry::Backoff;
             return;
         }
-        let (partition, position) = (assigned.partition.clone(), part.offset);
+        let (partition, position) = (assigned.partition.clone(), part.from.offset);
         tracing::info!(%partition, %position, "the log does not have this offset");
         self.subscription.move_to(slot, policy);
         seat.restart(&mut self.frames);

@@ -62,12 +62,10 @@ impl Inbox {
         if seat.leader == leader {
             return;
         }
-        let moved = seat.leader.map(|l| l.node) != leader.map(|l| l.node);
         seat.leader = leader;
-        if moved {
-            seat.fetching = None;
-            seat.asking = None;
-        }
+        seat.unchecked = true;
+        seat.fetching = None;
+        seat.asking = None;
         match leader {
             Some(_) => seat.succeeded(),
             None => seat.retry = Retry::Backoff, // no leader at the moment: ask again soon

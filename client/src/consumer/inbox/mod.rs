@@ -7,6 +7,8 @@
 //!   exceed it.
 //! - A partition with enough in its shelf is left out of the next fetch.
 //! - The position moves when a record is handed out, and only then.
+//! - Where the leader may have another log than the one that was read, it is asked first whether
+//!   it has; see [`truncation`].
 //! - A reply counts for a partition only while the order that asked for it is the partition's
 //!   current one: seek, assign and a new leader let go of it.
 
@@ -17,6 +19,7 @@ mod scan;
 mod shelf;
 mod take;
 mod trouble;
+mod truncation;
 
 #[cfg(test)]
 mod tests;
@@ -26,7 +29,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, Uuid};
 use ottla_runtime::Instant;
 
 pub(crate) use fetch::FetchOrder;
@@ -34,10 +37,11 @@ pub(crate) use metadata::Leadership;
 pub(crate) use offsets::{OffsetsOrder, is_passing};
 pub(crate) use shelf::{Batch, Fetched, Pin, Ready};
 pub(crate) use take::{Piece, Taken, Work};
+pub(crate) use truncation::EpochsOrder;
 
 use super::config::ConsumerConfig;
 use super::error::{NotAssigned, PollError};
-use super::subscription::{Assignment, Position, Start, Subscription, TopicPartition};
+use super::subscription::{Assignment, Position, Reached, Start, Subscription, TopicPartition};
 use crate::backoff::Backoff;
 use crate::error::CallError;
 use shelf::{Frames, Shelf};
@@ -50,6 +54,8 @@ pub(crate) enum Effect {
     Fetch(Arc<FetchOrder>),
     /// Send this, and report with [`Inbox::on_offsets_reply`].
     AskOffsets(Arc<OffsetsOrder>),
+    /// Send this, and report with [`Inbox::on_epochs_reply`].
+    AskEpochs(Arc<EpochsOrder>),
     /// Ask for new metadata soon, and report with [`Inbox::on_metadata`].
     RefreshMetadata,
 }
@@ -85,11 +91,13 @@ pub(crate) struct Inbox {
 struct Seat {
     shelf: Shelf,
     /// Where to fetch next; `None`: at the position.
-    fetch_from: Option<Offset>,
+    fetch_from: Option<Reached>,
     /// The order that has it in flight. Replies to any other order do not count.
     fetching: Option<u64>,
     asking: Option<u64>,
     leader: Option<Leader>,
+    /// The leader may have another log than the one that was read.
+    unchecked: bool,
     /// Id of the topic that the position belongs to, once known.
     topic_id: Option<Uuid>,
     /// The cluster says that it does not exist.
@@ -137,6 +145,7 @@ impl Seat {
             fetching: None,
             asking: None,
             leader: None,
+            unchecked: true,
             topic_id: None,
             missing: None,
             missing_report: None,
@@ -252,6 +261,7 @@ impl Inbox {
         let slot = self.slot(partition)?;
         self.subscription.start(slot, start);
         self.seats[slot].restart(&mut self.frames);
+        self.seats[slot].unchecked = true;
         self.seats[slot].succeeded();
         self.report_undefined(slot);
         Ok(())
@@ -303,6 +313,9 @@ impl Inbox {
         }
         if let Some(order) = self.order_offsets() {
             return Some(Effect::AskOffsets(Arc::new(order)));
+        }
+        if let Some(order) = self.order_epochs() {
+            return Some(Effect::AskEpochs(Arc::new(order)));
         }
         self.order_fetch().map(Effect::Fetch)
     }

@@ -9,7 +9,7 @@ use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
 
 use super::{Inbox, Retry};
 use crate::consumer::error::PollError;
-use crate::consumer::subscription::{Claim, End, Position};
+use crate::consumer::subscription::{Claim, End, Position, Reached};
 use crate::error::CallError;
 
 /// Asks one broker for offsets of partitions it leads.
@@ -81,13 +81,32 @@ impl Inbox {
             }
             Err(failure) => failure,
         };
-        tracing::debug!(node = %order.node, error = %failure, "asking for offsets failed");
-        let lane = self.lane(order.node);
+        self.on_question_failed(order.node, failure);
+        self.take_answers(order, &answers);
+    }
+
+    /// A broker could not be asked.
+    pub(super) fn on_question_failed(&mut self, node: NodeId, failure: CallError) {
+        tracing::debug!(%node, error = %failure, "asking for offsets failed");
+        let lane = self.lane(node);
         match failure.is_retriable() {
             true => lane.trouble.failed(failure),
             false => lane.error = Some(failure),
         }
-        self.take_answers(order, &answers);
+    }
+
+    /// The leader does not answer for a partition: it is asked again after a while, and the
+    /// application hears of what will not pass by itself.
+    pub(super) fn on_question_refused(&mut self, slot: usize, code: ErrorCode) {
+        let Some(assigned) = self.subscription.get(slot) else { return };
+        let seat = &mut self.seats[slot];
+        seat.retry = Retry::Backoff;
+        if is_passing(code) {
+            self.refresh = true;
+        } else {
+            let partition = assigned.partition.clone();
+            seat.error = Some(PollError::Broker { partition, code });
+        }
     }
 
     fn take_answers(
@@ -105,18 +124,11 @@ impl Inbox {
             seat.asking = None;
             match answers.get(&(&*part.topic, part.partition)) {
                 Some((ErrorCode::NONE, Some(offset))) => {
-                    assigned.position = Position::At(*offset);
+                    assigned.advance(Reached { offset: *offset, epoch: None });
                     seat.succeeded();
                 }
-                Some((code, _)) if !is_passing(*code) => {
-                    let partition = assigned.partition.clone();
-                    seat.error = Some(PollError::Broker { partition, code: *code });
-                    seat.retry = Retry::Backoff;
-                }
-                _ => {
-                    seat.retry = Retry::Backoff;
-                    self.refresh = true;
-                }
+                Some((code, _)) => self.on_question_refused(slot, *code),
+                None => self.on_question_refused(slot, ErrorCode::NONE),
             }
         }
     }

@@ -10,6 +10,7 @@ use ottla_protocol::record::{BatchHeader, split_batches};
 
 use super::shelf::{Batch, Fetched, FrameId, Pin};
 use crate::consumer::decode::{BatchFault, is_abort_marker};
+use crate::consumer::subscription::Reached;
 
 /// Which transactional batches belong to transactions that were aborted (KIP-98).
 ///
@@ -54,44 +55,44 @@ impl AbortFilter {
 }
 
 /// Cuts `records` into batches and calls `found` for each that has something at `from` or above.
-/// Returns the offset to fetch next; `from` if nothing was found.
+/// Returns what to fetch next; `from` if nothing was found.
 ///
 /// A tail that was cut short is not an error: the leader cuts at its limits.
 pub(super) fn scan(
     records: Bytes,
-    from: Offset,
+    from: Reached,
     mut filter: AbortFilter,
     frame: FrameId,
     mut found: impl FnMut(Fetched),
-) -> Offset {
-    let mut next = from;
+) -> Reached {
+    let Reached { offset: mut next, mut epoch } = from;
     for bytes in split_batches(records) {
         let parsed = bytes.and_then(|bytes| Ok((BatchHeader::parse(&bytes)?, bytes)));
         let (header, bytes) = match parsed {
             Ok(parsed) => parsed,
             Err(error) => {
                 found(Fetched::Broken { offset: next, fault: BatchFault::from(error) });
-                return next;
+                break;
             }
         };
         let Some((base, last)) = span(&header) else {
             found(Fetched::Broken { offset: next, fault: BatchFault::Offsets });
-            return next;
+            break;
         };
         let hidden = filter.hides(&header, last, &bytes);
         if last < next {
             continue; // the leader may begin with batches that end before what was asked for
         }
-        if base < next && next > from {
+        if base < next && next > from.offset {
             found(Fetched::Broken { offset: next, fault: BatchFault::Offsets });
-            return next; // two batches that overlap
+            break; // two batches that overlap
         }
         let wanted = base.max(next);
-        next = last.next();
+        (next, epoch) = (last.next(), header.partition_leader_epoch);
         let pin = Pin { frame, bytes: bytes.len() };
         found(Fetched::Batch(Batch { bytes, from: wanted, next, hidden, pin }));
     }
-    next
+    Reached { offset: next, epoch }
 }
 
 /// The first and last offset that the header says it covers; `None` if it cannot be.

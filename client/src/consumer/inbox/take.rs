@@ -1,14 +1,12 @@
 //! The other end of the machine: what was fetched is decoded and handed out, and the position
 //! moves with it.
 
-use ottla_protocol::ids::Offset;
-
 use super::shelf::{Fetched, Ready};
 use super::{Inbox, Retry};
 use crate::consumer::decode::Block;
 use crate::consumer::error::PollError;
 use crate::consumer::record::ConsumerRecord;
-use crate::consumer::subscription::{Claim, Position, TopicPartition};
+use crate::consumer::subscription::{Claim, Reached, TopicPartition};
 
 /// What came of asking for records.
 #[derive(Debug)]
@@ -72,7 +70,8 @@ impl Inbox {
         let assigned = self.subscription.get_mut(slot).filter(|a| !a.paused)?;
         let Ready::Block(block) = self.seats[slot].shelf.front_mut()? else { return None };
         let record = block.next_record()?;
-        assigned.position = Position::At(record.offset.next());
+        let (offset, epoch) = (record.offset.next(), record.leader_epoch);
+        assigned.advance(Reached { offset, epoch });
         Some(record)
     }
 
@@ -110,12 +109,6 @@ impl Inbox {
         if self.is_open(slot) { self.seats[slot].shelf.front() } else { None }
     }
 
-    fn move_position(&mut self, slot: usize, to: Offset) {
-        if let Some(assigned) = self.subscription.get_mut(slot) {
-            assigned.position = Position::At(to);
-        }
-    }
-
     /// Hands out the block at the front, all of it, and moves the position behind it.
     fn pop_block(&mut self, slot: usize) -> Option<Block> {
         let seat = &mut self.seats[slot];
@@ -123,7 +116,9 @@ impl Inbox {
         let was_full = seat.shelf.bytes() >= full;
         let Some(Ready::Block(block)) = seat.shelf.pop_ready(&mut self.frames) else { return None };
         self.nudge |= self.starved || (was_full && seat.shelf.bytes() < full);
-        self.move_position(slot, block.next());
+        if let Some(assigned) = self.subscription.get_mut(slot) {
+            assigned.advance(block.end());
+        }
         Some(block)
     }
 
@@ -149,7 +144,8 @@ impl Inbox {
 
     /// Reading stays before what is broken; it is fetched again after a while.
     fn take_broken(&mut self, slot: usize) -> Option<PollError> {
-        let partition = self.subscription.get(slot)?.partition.clone();
+        let assigned = self.subscription.get(slot)?;
+        let (partition, reached) = (assigned.partition.clone(), assigned.reached());
         let seat = &mut self.seats[slot];
         let Some(Ready::Broken { offset, next, fault, .. }) =
             seat.shelf.pop_ready(&mut self.frames)
@@ -157,7 +153,8 @@ impl Inbox {
             return None;
         };
         // records below a gap were all handed out, so that the position may move up to it
-        self.subscription.move_to(slot, Position::At(offset));
+        let epoch = reached.and_then(|reached| reached.epoch);
+        self.subscription.move_to_reached(slot, Reached { offset, epoch });
         seat.restart(&mut self.frames);
         seat.retry = Retry::Backoff;
         self.nudge = true;

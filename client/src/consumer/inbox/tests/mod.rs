@@ -4,3 +4,5 @@ mod model;
 mod rules;
 mod schedule;
 mod trouble;
+mod truncation;
+mod truncation_schedule;

@@ -8,9 +8,12 @@ use ottla_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, Par
 use ottla_protocol::messages::list_offsets::{
     ListOffsetsPartitionResponse, ListOffsetsResponse, ListOffsetsTopicResponse,
 };
+use ottla_protocol::messages::offset_for_leader_epoch::{
+    EpochEndOffset, OffsetForLeaderEpochResponse, OffsetForLeaderTopicResult,
+};
 use ottla_protocol::record::{BatchBuilder, Compression, Compressor, assign_offsets};
 
-use crate::consumer::inbox::{FetchOrder, OffsetsOrder};
+use crate::consumer::inbox::{EpochsOrder, FetchOrder, OffsetsOrder};
 use crate::consumer::subscription::End;
 
 pub(super) const TOPIC: &str = "t";
@@ -19,14 +22,18 @@ pub(super) fn offset(n: i64) -> Offset {
     Offset::new(n).unwrap()
 }
 
-/// A batch with these values, the first at `base`.
+/// A batch with these values, the first at `base`, of epoch 0.
 pub(super) fn batch(base: i64, values: &[&[u8]], compression: Compression) -> Bytes {
+    batch_of(0, base, values, compression)
+}
+
+pub(super) fn batch_of(epoch: i32, base: i64, values: &[&[u8]], compression: Compression) -> Bytes {
     let mut builder = BatchBuilder::new(BytesMut::new());
     for value in values {
         builder.append(Timestamp(1), None, Some(value), &[]).unwrap();
     }
     let mut bytes = builder.seal(compression, &mut Compressor::default(), None).unwrap().bytes;
-    assign_offsets(&mut bytes, offset(base), Some(LeaderEpoch(0)));
+    assign_offsets(&mut bytes, offset(base), Some(LeaderEpoch(epoch)));
     bytes.freeze()
 }
 
@@ -94,7 +101,7 @@ pub(super) fn fetch_reply(
     let mut left = order.bytes_max;
     for part in &order.parts {
         let limit = part.bytes_max.min(left);
-        let (error_code, records) = data(limit, part.partition, part.offset.get());
+        let (error_code, records) = data(limit, part.partition, part.from.offset.get());
         left = left.saturating_sub(records.len());
         partitions.push(PartitionData {
             partition_index: part.partition,
@@ -131,6 +138,27 @@ pub(super) fn offsets_reply(
         ..Default::default()
     };
     ListOffsetsResponse { topics: vec![topic], ..Default::default() }
+}
+
+/// What a leader says about the ends of epochs; `answer` gets its own epoch and the one asked for.
+pub(super) fn epochs_reply(
+    order: &EpochsOrder,
+    answer: impl Fn(PartitionIndex, LeaderEpoch, LeaderEpoch) -> (ErrorCode, Option<(i32, i64)>),
+) -> OffsetForLeaderEpochResponse {
+    let partitions = order.parts.iter().map(|part| {
+        let (error_code, end) = answer(part.partition, part.leader_epoch, part.epoch);
+        EpochEndOffset {
+            error_code,
+            partition: part.partition,
+            leader_epoch: end.map(|(epoch, _)| LeaderEpoch(epoch)),
+            end_offset: end.map(|(_, end)| offset(end)),
+            ..Default::default()
+        }
+    });
+    let partitions = partitions.collect();
+    let topic =
+        OffsetForLeaderTopicResult { topic: TOPIC.into(), partitions, ..Default::default() };
+    OffsetForLeaderEpochResponse { topics: vec![topic], ..Default::default() }
 }
 
 pub(super) fn node(n: i32) -> NodeId {

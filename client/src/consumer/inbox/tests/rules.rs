@@ -57,7 +57,7 @@ impl Desk {
         Self::new(partitions, ConsumerConfig::default())
     }
 
-    fn effects(&mut self) -> Vec<Effect> {
+    pub(super) fn effects(&mut self) -> Vec<Effect> {
         core::iter::from_fn(|| self.inbox.poll(self.now)).collect()
     }
 
@@ -69,7 +69,7 @@ impl Desk {
         self.effects().into_iter().filter_map(fetch).collect()
     }
 
-    fn order(&mut self) -> Arc<FetchOrder> {
+    pub(super) fn order(&mut self) -> Arc<FetchOrder> {
         let mut orders = self.orders();
         assert_eq!(orders.len(), 1, "{orders:?}");
         orders.remove(0)
@@ -83,7 +83,7 @@ impl Desk {
         self.effects().into_iter().find_map(ask).unwrap()
     }
 
-    fn reply(&mut self, order: &FetchOrder, answers: &[(i32, ErrorCode, Bytes)]) {
+    pub(super) fn reply(&mut self, order: &FetchOrder, answers: &[(i32, ErrorCode, Bytes)]) {
         let reply = fetch_reply(order, |_, partition, _| {
             let found = answers.iter().find(|a| a.0 == partition.0);
             found.map_or((ErrorCode::NONE, Bytes::new()), |a| (a.1, a.2.clone()))
@@ -103,7 +103,7 @@ impl Desk {
     }
 
     /// All offsets that can be had now.
-    fn take(&mut self) -> Vec<i64> {
+    pub(super) fn take(&mut self) -> Vec<i64> {
         self.decode();
         let mut offsets = Vec::new();
         loop {
@@ -121,7 +121,7 @@ impl Desk {
         self.errors.pop_front()
     }
 
-    fn position(&self, partition: i32) -> Position {
+    pub(super) fn position(&self, partition: i32) -> Position {
         self.inbox.position(&tp(partition)).unwrap()
     }
 
@@ -150,7 +150,7 @@ fn a_reply_from_before_a_seek_is_dropped_wherever_it_is() {
         desk.data(&old, 0, records(0, 5, 8));
         assert_eq!(desk.take(), [0_i64; 0], "{rule}");
         let order = desk.order();
-        assert_eq!(order.parts[0].offset, offset(2), "{rule}");
+        assert_eq!(order.parts[0].from.offset, offset(2), "{rule}");
         desk.data(&order, 0, records(0, 5, 8));
         assert_eq!(desk.take(), [2, 3, 4], "{rule}");
         let order = desk.orders();
@@ -202,7 +202,7 @@ fn an_offset_out_of_range_resets_as_the_policy_says_but_only_the_position_that_w
             assert!(desk.error().is_none(), "told once");
             assert!(desk.orders().is_empty(), "nothing is read before a seek");
             desk.inbox.seek(&tp(0), Start::At(offset(9))).unwrap();
-            assert_eq!(desk.order().parts[0].offset, offset(9));
+            assert_eq!(desk.order().parts[0].from.offset, offset(9));
             continue;
         }
         let question = desk.question();
@@ -244,7 +244,7 @@ fn an_error_that_passes_never_moves_the_position() {
         assert!(matches!(effects[..], [Effect::RefreshMetadata]), "{code}: {effects:?}");
         assert!(desk.error().is_none(), "{code} is no concern of the application");
         desk.wait();
-        assert_eq!(desk.order().parts[0].offset, offset(0), "{code}");
+        assert_eq!(desk.order().parts[0].from.offset, offset(0), "{code}");
     }
 }
 
@@ -270,7 +270,7 @@ fn a_new_leader_is_asked_at_once_and_the_old_ones_reply_no_longer_counts() {
     let old = desk.order();
     desk.inbox.on_metadata(desk.now, |_| known(1));
     let new = desk.order();
-    assert_eq!((new.node, new.parts[0].offset), (NodeId(1), offset(0)));
+    assert_eq!((new.node, new.parts[0].from.offset), (NodeId(1), offset(0)));
     desk.data(&old, 0, records(0, 2, 8));
     assert_eq!(desk.take(), [0_i64; 0]);
     desk.data(&new, 0, records(0, 2, 8));
@@ -424,7 +424,7 @@ fn a_batch_that_starts_below_the_position_is_cut_and_one_cut_short_by_the_broker
     let both = [records(0, 5, 8), tail.slice(..tail.len() - 1)].concat();
     desk.data(&order, 0, both.into());
     let order = desk.order();
-    assert_eq!(order.parts[0].offset, offset(5), "known before anything is decoded");
+    assert_eq!(order.parts[0].from.offset, offset(5), "known before anything is decoded");
     assert_eq!(desk.take(), [3, 4]);
     desk.data(&order, 0, tail);
     assert_eq!(desk.take(), [5, 6, 7, 8]);

@@ -9,11 +9,13 @@ use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
 use ottla_protocol::record::{Compression, split_batches};
 use ottla_runtime::Instant;
 
-use super::model::{Log, TOPIC, fetch_reply, node, offset, offsets_reply};
+use super::model::{Log, TOPIC, epochs_reply, fetch_reply, node, offset, offsets_reply};
 use crate::consumer::config::{ConsumerConfig, OffsetReset};
 use crate::consumer::decode::{Block, Decoder};
 use crate::consumer::error::PollError;
-use crate::consumer::inbox::{Effect, FetchOrder, Inbox, Leadership, OffsetsOrder, Taken, Work};
+use crate::consumer::inbox::{
+    Effect, EpochsOrder, FetchOrder, Inbox, Leadership, OffsetsOrder, Taken, Work,
+};
 use crate::consumer::receive::DECODE_BYTES;
 use crate::consumer::subscription::{Assignment, End, Position, Start, TopicPartition};
 use crate::error::CallError;
@@ -103,6 +105,7 @@ impl World {
                     self.fetches.push(order);
                 }
                 Effect::AskOffsets(order) => self.questions.push(order),
+                Effect::AskEpochs(order) => self.answer_epochs(&order),
                 Effect::RefreshMetadata => self.tell_leaders(),
             }
         }
@@ -183,6 +186,18 @@ impl World {
                 self.expected[p] = position;
             }
         }
+    }
+
+    /// Here no leader loses records.
+    fn answer_epochs(&mut self, order: &EpochsOrder) {
+        let reply = epochs_reply(order, |partition, _, _| {
+            let p = index(partition);
+            match self.leaders[p] == order.node {
+                true => (ErrorCode::NONE, Some((0, self.logs[p].end))),
+                false => (ErrorCode::NOT_LEADER_OR_FOLLOWER, None),
+            }
+        });
+        self.inbox.on_epochs_reply(order, Ok(reply));
     }
 
     fn position(&self, p: usize) -> Option<i64> {
