@@ -5,10 +5,14 @@ mod definition;
 mod known;
 mod topic;
 
-pub(crate) use broker::{BrokerConfig, check_broker_setting, is_dynamic};
+pub(crate) use broker::{
+    BrokerConfig, CONNECTIONS_MAX, check_broker_setting, is_acted_on, is_dynamic,
+};
 pub(crate) use definition::items;
 pub(crate) use known::{Known, Role};
-pub(crate) use topic::{Source, Synonym, TOPIC_SETTINGS, check_topic_setting, log_config};
+#[cfg(test)]
+use topic::TOPIC_SETTINGS;
+pub(crate) use topic::{Effect, Source, Synonym, check_topic_setting, log_config, shown};
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -27,7 +31,7 @@ pub enum ConfigError {
     #[error("setting {0} is not supported here (addresses and directories: see the builder)")]
     Unsupported(&'static str),
     /// This broker acts on it, but reads it only when it starts.
-    #[error("cannot update these configs dynamically: [{0}]")]
+    #[error("Cannot update these configs dynamically: [{0}]")]
     Static(&'static str),
     /// The value is malformed or out of range.
     #[error("{name}={value}: {expected} expected")]

@@ -13,7 +13,7 @@ use ottla_protocol::messages::create_topics::{
 
 use super::{Context, Handler};
 use crate::broker::Broker;
-use crate::config::TOPIC_SETTINGS;
+use crate::config::{Effect, Source, shown};
 use crate::controller::ledger::{CreateTopics, CreatedTopic, NewTopic, Refusal, Reply, Request};
 use crate::net::Close;
 
@@ -92,14 +92,15 @@ fn created(
     let given = asked.configs.iter().filter_map(|c| Some((&c.name, c.value.as_ref()?)));
     let given = given.map(|(name, value)| (name.to_string(), value.to_string())).collect();
     let config = broker.config.altered(&broker.controller.image());
-    let configs = TOPIC_SETTINGS.iter().filter_map(|setting| {
-        let level = setting.levels(&config, &given).into_iter().next()?;
-        Some(CreatableTopicConfigs {
-            name: Str::from_static(setting.definition.name),
-            value: Some(level.value.into()),
-            config_source: level.source.code(),
+    let configs = shown(&config, &given).map(|(known, levels, effect)| {
+        let level = levels.into_iter().next();
+        CreatableTopicConfigs {
+            name: Str::from_static(known.name),
+            config_source: level.as_ref().map_or(Source::Default, |level| level.source).code(),
+            value: level.map(|level| level.value.into()),
+            read_only: effect == Effect::NotActedOn,
             ..Default::default()
-        })
+        }
     });
     CreatableTopicResult {
         name: topic.name,

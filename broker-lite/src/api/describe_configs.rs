@@ -12,7 +12,9 @@ use ottla_protocol::topic::check_name;
 
 use super::{Context, Handler};
 use crate::broker::Broker;
-use crate::config::{BrokerConfig, Known, Role, Source, Synonym, TOPIC_SETTINGS, is_dynamic};
+use crate::config::{
+    BrokerConfig, Effect, Known, Role, Source, Synonym, is_acted_on, is_dynamic, shown,
+};
 use crate::controller::image::Image;
 use crate::net::Close;
 
@@ -89,16 +91,8 @@ fn topic(broker: &Broker, name: &Str, show: Show) -> Described {
     }
     let given = image.topic_config(name);
     let config = broker.config.altered(&image);
-    let settings = Known::all(Role::Topic).filter_map(|known| {
-        let Some(setting) = TOPIC_SETTINGS.iter().find(|s| s.definition.name == known.name) else {
-            return (!known.internal).then(|| show.not_acted_on(&known));
-        };
-        let levels = setting.levels(&config, &given);
-        if known.internal && levels.is_empty() {
-            return None;
-        }
-        let effect = if setting.is_acted_on() { ACTED_ON } else { STORED };
-        Some(show.setting(&known, &levels, (false, effect)))
+    let settings = shown(&config, &given).map(|(known, levels, effect)| {
+        show.setting(&known, &levels, (effect == Effect::NotActedOn, effect))
     });
     Ok(settings.collect())
 }
@@ -111,14 +105,14 @@ fn broker_settings(broker: &Broker, show: Show) -> Vec<DescribeConfigsResourceRe
         let Some(definition) = BrokerConfig::definitions().iter().find(|d| d.name == name) else {
             if let Some(value) = built(broker, &image, name) {
                 let level = Synonym { name, value, source: Source::StaticBroker };
-                return Some(show.setting(&known, &[level], (true, ACTED_ON)));
+                return Some(show.setting(&known, &[level], (true, Effect::ActedOn)));
             }
             return (!known.internal).then(|| show.not_acted_on(&known));
         };
         let level = |(value, source): (&str, Source)| Synonym { name, value: value.into(), source };
         let default = definition.default.map(|value| (value, Source::Default));
         let levels: Vec<Synonym> = config.given(name).chain(default).map(level).collect();
-        let effect = if name.starts_with("log.retention.") { STORED } else { ACTED_ON };
+        let effect = if is_acted_on(name) { Effect::ActedOn } else { Effect::Stored };
         Some(show.setting(&known, &levels, (!is_dynamic(name), effect)))
     });
     settings.collect()
@@ -142,15 +136,10 @@ fn cluster_settings(broker: &Broker, show: Show) -> Vec<DescribeConfigsResourceR
         let known = Known::find(Role::Broker, name)?;
         let source = Source::DynamicDefault;
         let level = Synonym { name: known.name, value: value.clone(), source };
-        Some(show.setting(&known, &[level], (false, ACTED_ON)))
+        Some(show.setting(&known, &[level], (false, Effect::ActedOn)))
     });
     settings.collect()
 }
-
-/// Documentation, as far as it is this broker's to give.
-const ACTED_ON: &str = "This broker acts on it.";
-const STORED: &str = "This broker stores it and does not act on it yet.";
-const NOT_ACTED_ON: &str = "This broker does not act on it, so that it cannot be set.";
 
 /// What the client wants to see.
 #[derive(Clone, Copy)]
@@ -165,7 +154,7 @@ impl Show {
         self,
         known: &Known,
         levels: &[Synonym],
-        (read_only, effect): (bool, &'static str),
+        (read_only, effect): (bool, Effect),
     ) -> DescribeConfigsResourceResult {
         let first = levels.first();
         let synonym = |level: &Synonym| DescribeConfigsSynonym {
@@ -180,9 +169,13 @@ impl Show {
             read_only,
             config_source: first.map_or(Source::Default, |level| level.source).code(),
             is_sensitive: known.is_secret(),
-            synonyms: levels.iter().filter(|_| self.synonyms).map(synonym).collect(),
+            synonyms: levels
+                .iter()
+                .filter(|l| self.synonyms && !is_elsewhere(l))
+                .map(synonym)
+                .collect(),
             config_type: known.type_code(),
-            documentation: self.documentation.then(|| Str::from_static(effect)),
+            documentation: self.documentation.then(|| Str::from_static(effect.documentation())),
             ..Default::default()
         }
     }
@@ -191,6 +184,13 @@ impl Show {
         let name = known.name;
         let level = |value: &str| Synonym { name, value: value.into(), source: Source::Default };
         let levels: Vec<Synonym> = known.default.map(level).into_iter().collect();
-        self.setting(known, &levels, (true, NOT_ACTED_ON))
+        self.setting(known, &levels, (true, Effect::NotActedOn))
     }
+}
+
+/// Whether it is a topic's default that brokers have under another name: `log.roll.ms` has none, it
+/// is `log.roll.hours` that says 168.
+fn is_elsewhere(level: &Synonym) -> bool {
+    let known = Known::find(Role::Broker, level.name);
+    level.source == Source::Default && known.is_some_and(|known| known.default.is_none())
 }

@@ -12,7 +12,6 @@ use crate::controller::image::{BROKER_RESOURCE, Image};
 
 /// Every setting this broker takes, in the order of their names. Where it listens and where its data
 /// lies the builder says, so `listeners`, `advertised.listeners` and `log.dirs` are not among them.
-/// `log.retention.*` are stored and shown only: nothing is removed yet.
 const SETTINGS: &[Definition] = &[
     setting("auto.create.topics.enable", Kind::Boolean, Some("true")),
     setting("compression.type", CODECS, Some("producer")),
@@ -26,7 +25,7 @@ const SETTINGS: &[Definition] = &[
     setting("log.message.timestamp.after.max.ms", Kind::Long(0), Some("3600000")),
     setting("log.message.timestamp.before.max.ms", Kind::Long(0), Some("9223372036854775807")),
     setting("log.message.timestamp.type", TIMESTAMP_TYPES, Some("CreateTime")),
-    setting("log.retention.bytes", Kind::Long(-1), Some("-1")),
+    setting("log.retention.bytes", Kind::Long(i64::MIN), Some("-1")),
     setting("log.retention.hours", Kind::Int(-1), Some("168")),
     setting("log.retention.minutes", Kind::Int(-1), None),
     setting("log.retention.ms", Kind::Long(-1), None),
@@ -35,6 +34,7 @@ const SETTINGS: &[Definition] = &[
     setting("log.segment.bytes", Kind::Int(SEGMENT_BYTES_MIN), Some("1073741824")),
     // Kafka's default is no bound
     setting("max.connections", Kind::IntUpTo(0, CONNECTIONS_MAX), Some("10000")),
+    setting("max.connections.per.ip", Kind::Int(0), Some("2147483647")),
     setting("max.incremental.fetch.session.cache.slots", Kind::Int(0), Some("1000")),
     setting("message.max.bytes", Kind::Int(0), Some("1048588")),
     setting("min.insync.replicas", Kind::Int(1), Some("1")),
@@ -46,7 +46,7 @@ const SETTINGS: &[Definition] = &[
 
 /// How many connections there are at most: each may hold a read buffer and a task, and a test broker
 /// that meets more has met a leak.
-const CONNECTIONS_MAX: i32 = 10_000;
+pub(crate) const CONNECTIONS_MAX: i32 = 10_000;
 /// Which timestamps a topic keeps.
 pub(super) const TIMESTAMP_TYPES: Kind = Kind::Choice(&["CreateTime", "LogAppendTime"]);
 /// Which codec a topic keeps.
@@ -69,6 +69,8 @@ const DYNAMIC: &[&str] = &[
     "log.retention.ms",
     "log.roll.ms",
     "log.segment.bytes",
+    "max.connections",
+    "max.connections.per.ip",
     "message.max.bytes",
     "min.insync.replicas",
     "producer.id.expiration.ms",
@@ -94,8 +96,6 @@ pub(crate) struct BrokerConfig {
     pub(crate) auto_create_topics: bool,
     /// `delete.topic.enable`.
     pub(crate) delete_topics: bool,
-    /// `max.connections`.
-    pub(crate) connections_max: usize,
     /// `connections.max.idle.ms`.
     pub(crate) idle_max: Duration,
     /// `socket.request.max.bytes`.
@@ -130,7 +130,6 @@ impl BrokerConfig {
             default_replication_factor: config.int("default.replication.factor"),
             auto_create_topics: config.flag("auto.create.topics.enable"),
             delete_topics: config.flag("delete.topic.enable"),
-            connections_max: config.size("max.connections"),
             idle_max: Duration::from_millis(
                 u64::try_from(config.long("connections.max.idle.ms")).unwrap_or(u64::MAX),
             ),
@@ -173,9 +172,23 @@ impl BrokerConfig {
 
     /// `producer.id.expiration.ms`.
     pub(crate) fn producer_expiration_ms(&self) -> i64 {
-        const NAME: &str = "producer.id.expiration.ms";
-        let altered = self.given(NAME).find_map(|(value, _)| value.trim().parse().ok());
-        altered.unwrap_or_else(|| Given(&self.given).long(NAME))
+        self.long("producer.id.expiration.ms")
+    }
+
+    /// `max.connections`.
+    pub(crate) fn connections_max(&self) -> usize {
+        usize::try_from(self.long("max.connections")).unwrap_or(usize::MAX)
+    }
+
+    /// `max.connections.per.ip`.
+    pub(crate) fn connections_per_ip_max(&self) -> usize {
+        usize::try_from(self.long("max.connections.per.ip")).unwrap_or(usize::MAX)
+    }
+
+    /// A whole number that can be altered.
+    fn long(&self, name: &str) -> i64 {
+        let given = self.given(name).find_map(|(value, _)| value.trim().parse().ok());
+        given.unwrap_or_else(|| Given(&self.given).long(name))
     }
 }
 
@@ -195,6 +208,21 @@ pub(crate) fn check_broker_setting(name: &str, value: Option<&str>) -> Result<()
         value: value.unwrap_or_default().to_owned(),
         expected,
     })
+}
+
+/// Settings of brokers that are taken, stored and shown, but have no effect: nothing is removed yet,
+/// and one replica is as many in-sync replicas as there can be.
+const STORED_ONLY: &[&str] = &[
+    "log.retention.bytes",
+    "log.retention.hours",
+    "log.retention.minutes",
+    "log.retention.ms",
+    "min.insync.replicas",
+];
+
+/// Whether this broker acts on a setting of brokers, and does not only store it.
+pub(crate) fn is_acted_on(name: &str) -> bool {
+    !STORED_ONLY.contains(&name)
 }
 
 /// Whether a setting of brokers can be altered while they run.
@@ -253,12 +281,13 @@ mod tests {
             assert_eq!(definition.default.map_or(Ok(()), |d| definition.check(d)), Ok(()));
         }
         assert!(SETTINGS.is_sorted_by_key(|d| d.name));
-        assert!(DYNAMIC.iter().all(|name| SETTINGS.iter().any(|d| d.name == *name)));
+        let known = |name: &&str| SETTINGS.iter().any(|d| d.name == *name);
+        assert!(DYNAMIC.iter().chain(STORED_ONLY).all(known));
         let config = BrokerConfig::new(&[]).unwrap();
         assert_eq!(config.request_bytes_max, 100 * 1024 * 1024);
         assert_eq!(config.idle_max, Duration::from_secs(600));
         assert!(config.auto_create_topics);
-        assert_eq!(i32::try_from(config.connections_max), Ok(CONNECTIONS_MAX));
+        assert_eq!(i32::try_from(config.connections_max()), Ok(CONNECTIONS_MAX));
     }
 
     #[test]

@@ -32,7 +32,13 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
     setting("compression.type", CODECS, "producer", &[("compression.type", 1)], |log, value| {
         log.compression = CompressionType::named(value).unwrap_or(log.compression);
     }),
-    setting("delete.retention.ms", Kind::Long(0), "86400000", &[], STORED_ONLY),
+    setting(
+        "delete.retention.ms",
+        Kind::Long(0),
+        "86400000",
+        &[("log.cleaner.delete.retention.ms", 1)],
+        STORED_ONLY,
+    ),
     setting(
         "index.interval.bytes",
         Kind::Int(0),
@@ -78,7 +84,13 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
             };
         },
     ),
-    setting("min.cleanable.dirty.ratio", Kind::Double(0.0, 1.0), "0.5", &[], STORED_ONLY),
+    setting(
+        "min.cleanable.dirty.ratio",
+        Kind::Double(0.0, 1.0),
+        "0.5",
+        &[("log.cleaner.min.cleanable.ratio", 1)],
+        STORED_ONLY,
+    ),
     setting(
         "min.insync.replicas",
         Kind::Int(1),
@@ -86,7 +98,13 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         &[("min.insync.replicas", 1)],
         |log, value| assign(&mut log.replicas_in_sync_min, value),
     ),
-    setting("retention.bytes", Kind::Long(-1), "-1", &[("log.retention.bytes", 1)], STORED_ONLY),
+    setting(
+        "retention.bytes",
+        Kind::Long(i64::MIN),
+        "-1",
+        &[("log.retention.bytes", 1)],
+        STORED_ONLY,
+    ),
     setting(
         "retention.ms",
         Kind::Long(-1),
@@ -146,12 +164,57 @@ fn assign<T: FromStr>(place: &mut T, value: &str) {
     }
 }
 
-impl TopicSetting {
-    /// Whether this broker acts on it, and does not only store it.
-    pub(crate) fn is_acted_on(&self) -> bool {
-        !["delete.retention.ms", "min.cleanable.dirty.ratio", "retention.bytes", "retention.ms"]
-            .contains(&self.definition.name)
+/// What a setting does here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Effect {
+    ActedOn,
+    Stored,
+    NotActedOn,
+}
+
+impl Effect {
+    /// For who asks DescribeConfigs for documentation.
+    pub(crate) const fn documentation(self) -> &'static str {
+        match self {
+            Self::ActedOn => "This broker acts on it.",
+            Self::Stored => "This broker stores it and does not act on it yet.",
+            Self::NotActedOn => "This broker does not act on it, so that it cannot be set.",
+        }
     }
+}
+
+impl TopicSetting {
+    fn effect(&self) -> Effect {
+        const STORED: [&str; 5] = [
+            "delete.retention.ms",
+            "min.cleanable.dirty.ratio",
+            "min.insync.replicas", // of one replica, one is in sync
+            "retention.bytes",
+            "retention.ms",
+        ];
+        if STORED.contains(&self.definition.name) { Effect::Stored } else { Effect::ActedOn }
+    }
+}
+
+/// Every setting that is shown of a topic, the levels at which it has a value, the one that counts
+/// first, and what it does. Of those not acted on there is the default.
+pub(crate) fn shown(
+    broker: &BrokerConfig,
+    topic: &BTreeMap<String, String>,
+) -> impl Iterator<Item = (Known, Vec<Synonym>, Effect)> {
+    Known::all(Role::Topic).filter_map(|known| {
+        let name = known.name;
+        let Some(setting) = TOPIC_SETTINGS.iter().find(|s| s.definition.name == name) else {
+            let level =
+                |value: &str| Synonym { name, value: value.into(), source: Source::Default };
+            let levels = known.default.map(level).into_iter().collect();
+            return (!known.internal).then_some((known, levels, Effect::NotActedOn));
+        };
+        let levels = setting.levels(broker, topic);
+        // an internal one is shown where it is set
+        let hidden = known.internal && levels.is_empty();
+        (!hidden).then(|| (known, levels, setting.effect()))
+    })
 }
 
 /// Why a topic setting is refused (Kafka: `INVALID_CONFIG`).

@@ -1,7 +1,5 @@
 //! Settings that are changed while the broker runs, and what that does.
 
-use std::path::Path;
-
 use broker_lite::Storage;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::alter_configs;
@@ -11,16 +9,14 @@ use ottla_protocol::messages::incremental_alter_configs::{
     OPERATION_SUBTRACT,
 };
 use ottla_protocol::messages::list_config_resources::ListConfigResourcesRequest;
-use ottla_protocol::record::{BatchHeader, Compression};
 
 use crate::configs::{describe, described};
-use crate::offsets::fetched;
-use crate::raw::{Raw, batch_at, cluster, fetch, produce, produce_batch};
+use crate::raw::{Raw, batch_at, cluster, produce_batch};
 
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
+pub(crate) const TOPIC: i8 = 2;
+pub(crate) const BROKER: i8 = 4;
 
-fn alter(
+pub(crate) fn alter(
     kind: i8,
     name: &str,
     edits: &[(&str, i8, Option<&str>)],
@@ -42,7 +38,7 @@ fn alter(
     }
 }
 
-async fn altered(
+pub(crate) async fn altered(
     raw: &mut Raw,
     request: &IncrementalAlterConfigsRequest,
 ) -> AlterConfigsResourceResponse {
@@ -65,84 +61,6 @@ async fn value(raw: &mut Raw, kind: i8, name: &str, key: &str) -> (Option<String
 async fn produced(raw: &mut Raw, times: &[i64]) -> ErrorCode {
     let request = produce_batch("t", 0, batch_at(times));
     raw.call(&request, 9).await.responses[0].partition_responses[0].error_code
-}
-
-fn files(dir: &Path, suffix: &str) -> Vec<u64> {
-    let entries = std::fs::read_dir(dir.join("t-0")).unwrap().map(Result::unwrap);
-    let named = entries.filter(|entry| entry.path().to_string_lossy().ends_with(suffix));
-    named.map(|entry| entry.metadata().unwrap().len()).collect()
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_topic_is_set_to_judges_the_next_batch() {
-    let cluster = cluster().topic("t", 1).start().await.unwrap();
-    let mut raw = Raw::connect(&cluster).await;
-    let far = i64::MAX / 2;
-    for (setting, times, before, after) in [
-        (("max.message.bytes", "50"), 1_000, ErrorCode::NONE, ErrorCode::MESSAGE_TOO_LARGE),
-        (("cleanup.policy", "compact"), 1_000, ErrorCode::NONE, ErrorCode::INVALID_RECORD),
-        (
-            ("message.timestamp.before.max.ms", "5"),
-            1_000,
-            ErrorCode::NONE,
-            ErrorCode::INVALID_TIMESTAMP,
-        ),
-        (
-            ("message.timestamp.after.max.ms", "9223372036854775807"),
-            far,
-            ErrorCode::INVALID_TIMESTAMP,
-            ErrorCode::NONE,
-        ),
-    ] {
-        assert_eq!(produced(&mut raw, &[times]).await, before, "before {setting:?}");
-        set(&mut raw, TOPIC, "t", setting).await;
-        assert_eq!(produced(&mut raw, &[times]).await, after, "{setting:?}");
-        let back = alter(TOPIC, "t", &[(setting.0, OPERATION_DELETE, None)]);
-        assert_eq!(altered(&mut raw, &back).await.error_code, ErrorCode::NONE);
-        assert_eq!(produced(&mut raw, &[times]).await, before, "without {setting:?}");
-    }
-    set(&mut raw, TOPIC, "t", ("compression.type", "gzip")).await;
-    set(&mut raw, TOPIC, "t", ("message.timestamp.type", "LogAppendTime")).await;
-    let request = produce("t", 0, &["a"]);
-    let placed = raw.call(&request, 9).await.responses.remove(0).partition_responses.remove(0);
-    let offset = placed.base_offset.unwrap().get();
-    let data = fetched(&mut raw, &fetch("t", 0, offset, 0), 12).await;
-    let header = BatchHeader::parse(data.records.as_ref().unwrap()).unwrap();
-    assert_eq!(header.compression(), Some(Compression::Gzip));
-    assert!(header.is_log_append_time());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_topic_is_set_to_shapes_its_files() {
-    for (setting, suffix, grows) in [
-        (Some(("internal.segment.bytes", "100")), ".log", true),
-        (Some(("segment.ms", "10")), ".log", true),
-        (Some(("segment.index.bytes", "8")), ".log", true),
-        (Some(("index.interval.bytes", "1")), ".index", true),
-        (None, ".log", false),
-    ] {
-        let dir = tempfile::tempdir().unwrap();
-        let cluster = cluster().storage(Storage::directory(dir.path()));
-        // everything is indexed, so that a small index is soon full
-        let cluster = match setting {
-            Some((name, _)) if name != "index.interval.bytes" => {
-                cluster.config("log.index.interval.bytes", "1")
-            }
-            _ => cluster,
-        };
-        let cluster = cluster.topic("t", 1).start().await.unwrap();
-        let mut raw = Raw::connect(&cluster).await;
-        if let Some(setting) = setting {
-            set(&mut raw, TOPIC, "t", setting).await;
-        }
-        for i in 0..10 {
-            assert_eq!(produced(&mut raw, &[1_000 + 100 * i]).await, ErrorCode::NONE);
-        }
-        cluster.stop().await.unwrap();
-        let files = files(dir.path(), suffix);
-        let grown = if suffix == ".log" { files.len() > 1 } else { files.iter().sum::<u64>() > 0 };
-        assert_eq!(grown, grows, "{setting:?}: {files:?}");
-    }
 }
 
 #[tokio::test(start_paused = true)]

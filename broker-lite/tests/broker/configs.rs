@@ -60,7 +60,7 @@ async fn settings_say_where_they_come_from() {
         .collect();
     let expected = [
         ("max.message.bytes", "1048588", 5, 1),
-        ("retention.ms", "3600000", 4, 2),
+        ("retention.ms", "3600000", 4, 1),
         ("segment.bytes", "2097152", 1, 2),
     ];
     assert_eq!(found, expected);

@@ -5,6 +5,7 @@ mod admin;
 mod alter;
 mod configs;
 mod faults;
+mod honoured;
 mod limits;
 mod offsets;
 mod producers;

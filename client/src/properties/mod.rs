@@ -200,7 +200,6 @@ pub(crate) struct ClientDraft {
 }
 
 #[derive(Default)]
-#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "read, but not used"))]
 struct TlsDraft {
     on: bool,
     roots: Option<String>,
