@@ -178,6 +178,8 @@ fn same_default(ours: Option<&str>, kafka: &str) -> bool {
         Some("None") => return matches!(kafka, "null" | "-1"),
         Some("0" | "false" | "Str::new()" | "Some(Str::new())" | "Some(Vec::new())") => "-",
         Some("LeaderEpoch(-1)" | "PartitionIndex(-1)") => "-1",
+        Some("Some(NodeId(0))") => "-",
+        Some("PATTERN_LITERAL") => "3",
         Some("LEADER_UNCHANGED" | "Some(REPLICA_DEBUG)") => "-2",
         Some("UPGRADE") => "1",
         Some("RESOURCE_TYPE_CLIENT_METRICS") => "16",

@@ -88,4 +88,12 @@ messages! {
         /// Its registration.
         epoch: i64 = 0..;
     }
+
+    /// A broker was forgotten. `UnregisterBrokerRecord.json`.
+    struct UnregisterBrokerRecord(0..=0, flexible 0..) {
+        /// Its id.
+        broker_id: NodeId = 0..;
+        /// Its registration.
+        broker_epoch: i64 = 0..;
+    }
 }

@@ -37,4 +37,10 @@ messages! {
 
     /// Nothing; shows that the controller is alive. `NoOpRecord.json`.
     struct NoOpRecord(0..=0, flexible 0..) {}
+
+    /// How far the migration from ZooKeeper is. `ZkMigrationRecord.json`.
+    struct ZkMigrationStateRecord(0..=0, flexible 0..) {
+        /// 0: there was none; 1: under way; 2: before it; 3: done.
+        zk_migration_state: i8 = 0..;
+    }
 }

@@ -5,16 +5,31 @@
 
 mod brokers;
 mod cluster;
+mod controllers;
+mod security;
 mod topics;
+mod transactions;
 
 pub use brokers::{
     BrokerEndpoint, BrokerFeature, BrokerRegistrationChangeRecord, FenceBrokerRecord,
-    RegisterBrokerRecord, UnfenceBrokerRecord,
+    RegisterBrokerRecord, UnfenceBrokerRecord, UnregisterBrokerRecord,
 };
-pub use cluster::{ConfigRecord, FeatureLevelRecord, NoOpRecord, ProducerIdsRecord};
+pub use cluster::{
+    ConfigRecord, FeatureLevelRecord, NoOpRecord, ProducerIdsRecord, ZkMigrationStateRecord,
+};
+pub use controllers::{
+    ControllerEndpoint, ControllerFeature, RegisterControllerRecord, UnregisterControllerRecord,
+};
+pub use security::{
+    AccessControlEntryRecord, ClientQuotaRecord, DelegationTokenRecord, EntityData,
+    RemoveAccessControlEntryRecord, RemoveDelegationTokenRecord, RemoveUserScramCredentialRecord,
+    UserScramCredentialRecord,
+};
 pub use topics::{
-    LEADER_UNCHANGED, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord, TopicRecord,
+    ClearElrRecord, LEADER_UNCHANGED, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord,
+    TopicRecord,
 };
+pub use transactions::{AbortTransactionRecord, BeginTransactionRecord, EndTransactionRecord};
 
 use bytes::Bytes;
 
@@ -78,6 +93,7 @@ macro_rules! metadata_records {
 
 metadata_records! {
     RegisterBroker(RegisterBrokerRecord) = 0;
+    UnregisterBroker(UnregisterBrokerRecord) = 1;
     Topic(TopicRecord) = 2;
     Partition(PartitionRecord) = 3;
     Config(ConfigRecord) = 4;
@@ -85,10 +101,24 @@ metadata_records! {
     FenceBroker(FenceBrokerRecord) = 7;
     UnfenceBroker(UnfenceBrokerRecord) = 8;
     RemoveTopic(RemoveTopicRecord) = 9;
+    DelegationToken(DelegationTokenRecord) = 10;
+    UserScramCredential(UserScramCredentialRecord) = 11;
     FeatureLevel(FeatureLevelRecord) = 12;
+    ClientQuota(ClientQuotaRecord) = 14;
     ProducerIds(ProducerIdsRecord) = 15;
     BrokerRegistrationChange(BrokerRegistrationChangeRecord) = 17;
+    AccessControlEntry(AccessControlEntryRecord) = 18;
+    RemoveAccessControlEntry(RemoveAccessControlEntryRecord) = 19;
     NoOp(NoOpRecord) = 20;
+    ZkMigrationState(ZkMigrationStateRecord) = 21;
+    RemoveUserScramCredential(RemoveUserScramCredentialRecord) = 22;
+    BeginTransaction(BeginTransactionRecord) = 23;
+    EndTransaction(EndTransactionRecord) = 24;
+    AbortTransaction(AbortTransactionRecord) = 25;
+    RemoveDelegationToken(RemoveDelegationTokenRecord) = 26;
+    RegisterController(RegisterControllerRecord) = 27;
+    ClearElr(ClearElrRecord) = 28;
+    UnregisterController(UnregisterControllerRecord) = 29;
 }
 
 impl MetadataRecord {

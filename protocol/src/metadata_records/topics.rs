@@ -79,4 +79,10 @@ messages! {
         /// In which directory each replica keeps it now.
         directories: Option<Vec<Uuid>> = 1.., tag 8;
     }
+
+    /// Eligible leaders (KIP-966) are forgotten. `ClearElrRecord.json`.
+    struct ClearElrRecord(0..=0, flexible 0..) {
+        /// Of which topic; empty: of all topics.
+        topic_name: Str = 0..;
+    }
 }
