@@ -181,7 +181,10 @@ impl Topic {
             Some(partition) => Some(u32::try_from(partition.0).unwrap_or(u32::MAX)),
             None => self.partitioner.by_key(&self.name, record.key_bytes(), partitions),
         };
-        let Some(chosen) = chosen else { return Ok((self.spread(queue), true)) };
+        let Some(chosen) = chosen else {
+            let scattered = self.partitioner.scatters() && record.key_bytes().is_some();
+            return Ok((self.spread(queue, scattered), !scattered));
+        };
         if chosen < partitions {
             return Ok((chosen, false));
         }
@@ -191,10 +194,13 @@ impl Topic {
     }
 
     /// A partition for a record whose key has no say.
-    fn spread(&self, queue: &mut Queue) -> u32 {
+    fn spread(&self, queue: &mut Queue, scattered: bool) -> u32 {
         let (slots, partitions) = (&queue.slots, queue.partitions);
         let slot = |p: u32| usize::try_from(p).ok().and_then(|p| slots.get(p));
         let available = |p: u32| slot(p).is_some_and(|slot| slot.place.has_leader);
+        if scattered {
+            return queue.sticky.pick(partitions, available);
+        }
         if self.partitioner.rotates() {
             return queue.sticky.rotate(partitions, available);
         }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use ottla_protocol::ids::PartitionIndex;
 
 use super::*;
@@ -137,6 +139,18 @@ fn records_with_a_place_of_their_own_do_not_shorten_a_sticky_turn() {
     }
     fail(kit.drain());
     assert_eq!(kit.append(&plain).unwrap().delivery.partition(), turn, "200 bytes are no turn");
+    fail(kit.drain());
+}
+
+#[test]
+fn random_scatters_records_with_a_key_and_gathers_those_without() {
+    let kit = kit(Partitioner::Random, 8, 1 << 20);
+    let sent = |record: &Record<'_>| kit.append(record).unwrap().delivery.partition();
+    let turn = sent(&Record::new().value("1"));
+    let keyed = Record::new().key("k").value("2");
+    let scattered: BTreeSet<_> = (0..200).map(|_| sent(&keyed)).collect();
+    assert_eq!(scattered.len(), 8, "no partition is left out of 200 draws");
+    assert_eq!(sent(&Record::new().value("3")), turn, "their turn goes on");
     fail(kit.drain());
 }
 

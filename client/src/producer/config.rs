@@ -213,8 +213,8 @@ impl ProducerBuilder {
     }
 
     /// How a record without an explicit partition gets one. Default: [`Partitioner::Murmur2`], as
-    /// the Java client does. Kafka: `partitioner.class`, `partitioner.ignore.keys`; librdkafka's `partitioner`, whose default
-    /// is [`Partitioner::Crc32Random`].
+    /// the Java client does. Kafka: `partitioner.class`, `partitioner.ignore.keys`; librdkafka's
+    /// `partitioner`, whose default is [`Partitioner::Crc32Random`].
     pub fn partitioner(mut self, partitioner: Partitioner) -> Self {
         self.partitioner = partitioner;
         self

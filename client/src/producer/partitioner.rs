@@ -29,12 +29,24 @@ pub enum Partitioner {
     /// Ignores keys: each partition in turn, leaving out those without a leader (Kafka:
     /// `RoundRobinPartitioner`).
     RoundRobin,
+    /// With a key, any partition that has a leader, drawn anew for each record; without, as
+    /// [`Partitioner::Sticky`]: librdkafka's `random`.
+    Random,
+    /// A key's murmur2 hash, as librdkafka's `murmur2`: no key counts as the empty key, and goes to
+    /// the same partition always.
+    Murmur2Consistent,
     /// A key's CRC-32, as librdkafka's `consistent`: without a key, or with an empty one, always
     /// the same partition.
     Crc32,
     /// A key's CRC-32, as librdkafka's default `consistent_random`: without a key, or with an empty
     /// one, as [`Partitioner::Sticky`].
     Crc32Random,
+    /// A key's FNV-1a hash, as librdkafka's `fnv1a` and Sarama's default: no key counts as the
+    /// empty key, and goes to the same partition always.
+    Fnv1a,
+    /// A key's FNV-1a hash, as librdkafka's `fnv1a_random`: without a key as
+    /// [`Partitioner::Sticky`].
+    Fnv1aRandom,
     /// One's own.
     Custom(Arc<dyn CustomPartitioner>),
 }
@@ -73,23 +85,40 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     })
 }
 
+/// FNV-1a of 32 bits as Sarama and librdkafka have it: the size of the hash read as signed.
+#[must_use]
+pub(crate) fn fnv1a(bytes: &[u8]) -> u32 {
+    let hash = bytes
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    hash.cast_signed().unsigned_abs()
+}
+
 impl Partitioner {
     /// What the key says; `None` if it has no say.
     pub(crate) fn by_key(&self, topic: &str, key: Option<&[u8]>, partitions: u32) -> Option<u32> {
         debug_assert!(partitions > 0, "a topic has partitions");
         match self {
             Self::Murmur2 => key.map(|key| murmur2_positive(key) % partitions),
+            Self::Murmur2Consistent => Some(murmur2_positive(key.unwrap_or_default()) % partitions),
+            Self::Fnv1a => Some(fnv1a(key.unwrap_or_default()) % partitions),
+            Self::Fnv1aRandom => key.map(|key| fnv1a(key) % partitions),
             Self::Crc32 => Some(crc32(key.unwrap_or_default()) % partitions),
             Self::Crc32Random => {
                 key.filter(|key| !key.is_empty()).map(|key| crc32(key) % partitions)
             }
             Self::Custom(own) => own.partition(topic, key, partitions),
-            Self::Sticky | Self::RoundRobin => None,
+            Self::Sticky | Self::RoundRobin | Self::Random => None,
         }
     }
 
     pub(crate) fn rotates(&self) -> bool {
         matches!(self, Self::RoundRobin)
+    }
+
+    /// Whether records with a key are scattered, each by itself.
+    pub(crate) fn scatters(&self) -> bool {
+        matches!(self, Self::Random)
     }
 }
 
@@ -154,7 +183,8 @@ impl Sticky {
         self.rotation
     }
 
-    fn pick(&mut self, partitions: u32, available: impl Fn(u32) -> bool) -> u32 {
+    /// Any of those with a leader, if one has.
+    pub(crate) fn pick(&mut self, partitions: u32, available: impl Fn(u32) -> bool) -> u32 {
         let count = (0..partitions).filter(|p| available(*p)).count();
         if count == 0 {
             return self.rng.u32(0..partitions);
@@ -211,9 +241,52 @@ mod tests {
             ("consistent_random: CRC of the key", Partitioner::Crc32Random, key, Some(crc)),
             ("consistent_random: empty is no key", Partitioner::Crc32Random, Some(b""), None),
             ("sticky ignores keys", Partitioner::Sticky, key, None),
+            ("random ignores keys", Partitioner::Random, key, None),
             ("round robin ignores keys", Partitioner::RoundRobin, key, None),
         ] {
             assert_eq!(partitioner.by_key("t", key, 7), expected, "{rule}");
+        }
+    }
+
+    /// The keys, hashes and choices of librdkafka's own tests (0048-partitioner, rdfnv1a,
+    /// rdmurmur2).
+    #[test]
+    fn keys_go_where_librdkafka_sends_them() {
+        use Partitioner::{Crc32, Crc32Random, Fnv1a, Fnv1aRandom, Murmur2, Murmur2Consistent};
+
+        let text = b"this is another string with more length to it perhaps";
+        let keys = [None, Some(&b""[..]), Some(b"23456"), Some(text), Some(b"hejsan")];
+        let crc = [0, 0, 0xb1b4_51d7, 0xb015_0df7, 0xd077_037e].map(Some);
+        let murmur = [0x106e_08d9, 0x106e_08d9, 0x058d_780f, 0x4f77_03da, 0x5ec1_9395].map(Some);
+        let fnv = [0x7ee3_623b, 0x7ee3_623b, 0x27e6_f469, 0x155e_3e5f, 0x17b1_e27a].map(Some);
+        let without = |hashes: [Option<u32>; 5], first: usize| {
+            core::array::from_fn(|at| hashes[at].filter(|_| at >= first))
+        };
+        for (partitioner, hashes) in [
+            (Crc32, crc),
+            (Crc32Random, without(crc, 2)),
+            (Murmur2Consistent, murmur),
+            (Murmur2, without(murmur, 1)),
+            (Fnv1a, fnv),
+            (Fnv1aRandom, without(fnv, 1)),
+        ] {
+            for partitions in [7, 17] {
+                let chosen = keys.map(|key| partitioner.by_key("t", key, partitions));
+                assert_eq!(chosen, hashes.map(|h| h.map(|h| h % partitions)), "{partitioner:?}");
+            }
+        }
+        for (key, hash) in [
+            ("kafka", 0x0d33_c4e1),
+            ("giberish123456789", 0x77a5_8295),
+            ("1234", 0x023b_dd03),
+            ("234", 0x2dea_3cd2),
+            ("4", 0x310c_a263),
+            ("PreAmbleWillBeRemoved,ThePrePartThatIs", 0x65cb_d69c),
+        ] {
+            assert_eq!(fnv1a(key.as_bytes()), hash, "{key}");
+        }
+        for (key, hash) in [("kafka", 1_348_980_580), ("amqp", 767_747_138)] {
+            assert_eq!(murmur2_positive(key.as_bytes()), hash, "{key}");
         }
     }
 

@@ -211,15 +211,16 @@ fn partitioner_class(text: &str) -> Result<Partitioner, String> {
 }
 
 fn partitioner(text: &str) -> Result<Partitioner, String> {
-    match text {
-        "murmur2_random" => Ok(Partitioner::Murmur2),
-        "consistent" => Ok(Partitioner::Crc32),
-        "consistent_random" => Ok(Partitioner::Crc32Random),
-        "random" => Ok(Partitioner::Sticky),
-        _ => Err("must be one of murmur2_random, consistent, consistent_random, random: write \
-                  any other as a CustomPartitioner and give it to ProducerBuilder::partitioner"
-            .to_owned()),
-    }
+    let names = [
+        ("consistent", Partitioner::Crc32),
+        ("consistent_random", Partitioner::Crc32Random),
+        ("murmur2", Partitioner::Murmur2Consistent),
+        ("murmur2_random", Partitioner::Murmur2),
+        ("fnv1a", Partitioner::Fnv1a),
+        ("fnv1a_random", Partitioner::Fnv1aRandom),
+        ("random", Partitioner::Random),
+    ];
+    choice(text, &names)
 }
 
 fn isolation(text: &str) -> Result<Isolation, String> {
