@@ -19,6 +19,7 @@ use crate::net::layers::{Layers, RawRequest, RawResponse, RequestService};
 #[cfg(feature = "tls")]
 use crate::net::tls::TlsConfig;
 use crate::producer::ProducerBuilder;
+use crate::properties::Properties;
 
 /// A client of one Kafka cluster: its connections and what it knows of brokers and topics.
 ///
@@ -33,15 +34,7 @@ impl Client {
     /// Starts a client of the cluster that `bootstrap` leads to: `host:port`, several separated
     /// by commas, an IPv6 address in brackets (Kafka: `bootstrap.servers`).
     pub fn builder(bootstrap: &str) -> ClientBuilder {
-        ClientBuilder {
-            config: ClientConfig::with_bootstrap(bootstrap),
-            connector: None,
-            #[cfg(feature = "tls")]
-            tls: None,
-            clock: None,
-            layers: Layers::default(),
-            seed: None,
-        }
+        ClientBuilder::new(bootstrap)
     }
 
     /// Checks that a broker can be reached and knows its cluster. Not needed, the first use
@@ -129,12 +122,32 @@ pub struct ClientBuilder {
     connector: Option<Box<dyn Connector>>,
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<TlsConfig>,
+    /// Whether `tls` comes from `given`.
+    #[cfg(feature = "tls")]
+    pub(crate) tls_is_given: bool,
+    /// The properties it was made from, to name them in errors.
+    pub(crate) given: Properties,
     clock: Option<Clock>,
     layers: Layers,
     seed: Option<u64>,
 }
 
 impl ClientBuilder {
+    pub(crate) fn new(bootstrap: &str) -> Self {
+        Self {
+            config: ClientConfig::with_bootstrap(bootstrap),
+            connector: None,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            tls_is_given: false,
+            given: Properties::new(),
+            clock: None,
+            layers: Layers::default(),
+            seed: None,
+        }
+    }
+
     /// What the client calls itself in requests, and so in the broker's logs and quotas (Kafka:
     /// `client.id`). Default: `ottla`.
     pub fn client_id(mut self, id: &str) -> Self {
@@ -220,6 +233,7 @@ impl ClientBuilder {
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: impl Into<TlsConfig>) -> Self {
         self.tls = Some(tls.into());
+        self.tls_is_given = false;
         self
     }
 
@@ -258,15 +272,18 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// Names the setting that cannot be used, or says that there is no runtime here.
+    /// Names the setting that cannot be used, or the property that set it and the file and line it
+    /// stands in; or says that there is no runtime here.
     pub fn build(self) -> Result<Client, ConfigError> {
-        let config = self.config.checked()?;
+        let config = self.config.checked_as(&self.given)?;
         let scope = Scope::current()?;
         let connector = self.connector.unwrap_or_else(|| Box::new(Tcp));
         let clock = self.clock.unwrap_or_else(Clock::system);
         #[cfg(feature = "tls")]
         let connector = match self.tls {
-            Some(tls) => Box::new(tls.around(connector, &clock)?),
+            Some(tls) => Box::new(tls.around(connector, &clock).map_err(|error| {
+                if self.tls_is_given { self.given.blame_for_tls(error) } else { error }
+            })?),
             None => connector,
         };
         let env = Env { config, connector, clock, scope, layers: self.layers };

@@ -6,6 +6,7 @@ use ottla_protocol::Str;
 use ottla_runtime::scope::NoRuntime;
 
 use crate::net::address::BrokerAddress;
+use crate::properties::Origin;
 
 /// Why a handle could not be built. Nothing was opened or sent.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -19,6 +20,18 @@ pub enum ConfigError {
         /// The name of the setting in Kafka's configuration.
         property: &'static str,
         /// What it was set to.
+        value: String,
+        /// What it must be.
+        rule: String,
+    },
+    /// A setting was given as a property, with a value that it cannot have.
+    #[error("{at}{property} is {value}: {rule}")]
+    Property {
+        /// Where it was given.
+        at: Origin,
+        /// The property, by the name it was given.
+        property: String,
+        /// Its value, quoted; not shown if it may be secret.
         value: String,
         /// What it must be.
         rule: String,
@@ -135,7 +148,8 @@ impl ClientConfig {
             ("retry_backoff", "retry.backoff.ms", self.retry_backoff, self.retry_backoff_max),
         ] {
             if first > max {
-                let rule = format!("must not exceed its maximum, {max:?}");
+                let rule =
+                    format!("the first wait, {first:?}, must not exceed the longest, {max:?}");
                 return Err(ConfigError::invalid(setting, property, first, rule));
             }
         }
@@ -200,8 +214,8 @@ mod tests {
             ),
             (
                 ClientConfig { reconnect_backoff: Duration::from_secs(2), ..base() },
-                "reconnect_backoff (Kafka: reconnect.backoff.ms) is 2s: must not exceed its \
-                 maximum, 1s",
+                "reconnect_backoff (Kafka: reconnect.backoff.ms) is 2s: the first wait, 2s, must \
+                 not exceed the longest, 1s",
             ),
             (
                 ClientConfig { client_id: Str::from(""), ..base() },

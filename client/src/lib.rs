@@ -23,7 +23,9 @@ mod net;
 pub mod producer;
 mod properties;
 
-pub use admin::{Admin, AdminError, NewPartitions, NewTopic};
+pub use admin::{
+    Admin, AdminError, AlterConfigs, ConfigResource, DeleteRecords, NewPartitions, NewTopic,
+};
 pub use client::{Client, ClientBuilder};
 pub use config::ConfigError;
 pub use consumer::{

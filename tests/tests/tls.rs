@@ -8,7 +8,10 @@ use std::sync::Arc;
 use broker_lite::{Cluster, ClusterConnector};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use ottla::{CallError, Client, ConnectCause, OffsetReset, Record, TlsConfig, TlsFault};
+use ottla::{
+    CallError, Client, ClientBuilder, ConnectCause, OffsetReset, Properties, Record, TlsConfig,
+    TlsFault,
+};
 use ottla_runtime::net::memory::MemoryNetwork;
 use ottla_runtime::net::{Connector, Halves, Listener as _};
 use ottla_runtime::{Clock, Scope};
@@ -210,6 +213,41 @@ async fn a_broker_that_wants_a_client_certificate_gets_it_or_says_so() {
             assert!(alert.contains("client certificate"), "TLS 1.2 {tls12}: {alert}");
         }
     }
+}
+
+/// By the names of Java's clients and of librdkafka.
+#[tokio::test]
+async fn certificates_come_from_the_files_that_properties_name() {
+    let ours = Authority::new("ours");
+    let (broker, me) = (ours.issue("kafka"), ours.issue("me"));
+    let dir = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (chain, key) = (me.certificate.pem(), me.key.serialize_pem());
+    let (both, roots) = (file("both.pem", &format!("{key}{chain}")), file("ca.pem", &ours.0.pem()));
+    let (chain, key) = (file("me.pem", &chain), file("me.key", &key));
+    let java = format!(
+        "ssl.truststore.type=PEM\nssl.truststore.location={roots}\nssl.keystore.type=PEM\n\
+         ssl.keystore.location={both}"
+    );
+    let librdkafka = format!(
+        "ssl.ca.location={roots}\nssl.certificate.location={chain}\nssl.key.location={key}"
+    );
+    let asks = Asks { client_certificate: true, ..Asks::default() };
+    let cluster = cluster().await;
+    for text in [java, librdkafka] {
+        let text = format!("bootstrap.servers=kafka:9092\nsecurity.protocol=SSL\n{text}");
+        let properties = Properties::parse("x", &text).unwrap();
+        let builder = ClientBuilder::from_properties(&properties).unwrap();
+        let terminator = Terminator::new(&cluster, &ours, &broker, asks);
+        builder.connector(terminator).build().unwrap().connect().await.unwrap();
+    }
+    let crossed = TlsConfig::new().client_certificate_files(&roots, &key);
+    let refused = Client::builder("kafka:9092").tls(crossed).build().unwrap_err().to_string();
+    assert!(refused.contains("must be the key of the certificate"), "{refused}");
 }
 
 #[tokio::test]

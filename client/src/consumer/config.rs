@@ -6,6 +6,7 @@ use core::time::Duration;
 use super::Consumer;
 use crate::cluster::Cluster;
 use crate::config::ConfigError;
+use crate::properties::Properties;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -89,7 +90,7 @@ const FETCH_MAX_WAIT_MAX: Duration = Duration::from_secs(300);
 const API_TIMEOUT_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl ConsumerConfig {
-    fn checked(self) -> Result<Self, ConfigError> {
+    pub(crate) fn checked(self) -> Result<Self, ConfigError> {
         for (setting, property, value) in [
             ("fetch_min_bytes", "fetch.min.bytes", self.fetch_min_bytes),
             ("fetch_max_bytes", "fetch.max.bytes", self.fetch_max_bytes),
@@ -133,6 +134,8 @@ impl ConsumerConfig {
 pub struct ConsumerBuilder {
     cluster: Cluster,
     pub(crate) config: ConsumerConfig,
+    /// The properties it was given, to name them in errors.
+    pub(crate) given: Properties,
 }
 
 impl fmt::Debug for ConsumerBuilder {
@@ -143,7 +146,7 @@ impl fmt::Debug for ConsumerBuilder {
 
 impl ConsumerBuilder {
     pub(crate) fn new(cluster: Cluster) -> Self {
-        Self { cluster, config: ConsumerConfig::default() }
+        Self { cluster, config: ConsumerConfig::default(), given: Properties::new() }
     }
 
     /// How many bytes a broker gathers before it answers, unless [`fetch_max_wait`] passes first.
@@ -226,9 +229,11 @@ impl ConsumerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] names the setting that has a value it cannot have.
+    /// [`ConfigError`] names the setting that has a value it cannot have, or the property that set
+    /// it.
     pub fn build(self) -> Result<Consumer, ConfigError> {
-        Ok(Consumer::start(self.cluster, self.config.checked()?))
+        let checked = self.config.clone().checked().map_err(|error| self.blame(error))?;
+        Ok(Consumer::start(self.cluster, checked))
     }
 }
 

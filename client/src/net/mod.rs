@@ -12,6 +12,8 @@ pub(crate) mod gate;
 pub(crate) mod handshake;
 pub(crate) mod layers;
 pub(crate) mod output;
+#[cfg(feature = "tls")]
+pub(crate) mod pem;
 pub(crate) mod pipeline;
 pub(crate) mod session;
 #[cfg(feature = "tls")]

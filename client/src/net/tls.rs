@@ -3,6 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures::FutureExt;
@@ -12,39 +13,35 @@ use ottla_runtime::net::{Connector, Halves};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
+use super::pem::{Pem, Place};
 use super::tls_fault::TlsFault;
 use crate::config::ConfigError;
 
 /// How to speak TLS with brokers (Kafka: `security.protocol=SSL`); for
 /// [`ClientBuilder::tls`](crate::ClientBuilder::tls).
 ///
-/// Files are read by the caller, and are PEM: a Java keystore (JKS, PKCS #12) has to be converted.
-/// Nothing is checked before the client is built. TLS 1.2 and 1.3 are spoken.
+/// Certificates and keys are PEM: a Java keystore (JKS, PKCS #12) has to be converted. Nothing is
+/// checked, and no file is read, before the client is built. TLS 1.2 and 1.3 are spoken.
 ///
 /// ```
-/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use ottla::{Client, TlsConfig};
 ///
-/// # let read = |_: &str| std::io::Result::Ok(Vec::new());
 /// let tls = TlsConfig::new()
-///     .roots_pem(read("ca.pem")?)
-///     .client_certificate_pem(read("client.pem")?, read("client.key")?);
+///     .roots_file("ca.pem")
+///     .client_certificate_files("client.pem", "client.key");
 /// let builder = Client::builder("kafka:9093").tls(tls);
-/// # Ok(())
-/// # }
 /// ```
 #[derive(Clone, Default)]
 #[must_use = "does nothing before it is given to a client"]
 pub struct TlsConfig {
-    /// Files of certificates; `None` for the public ones.
-    roots: Option<Vec<Vec<u8>>>,
+    /// `None` for the public ones.
+    roots: Option<Vec<Pem>>,
     identity: Option<Identity>,
     any_host: bool,
     ready: Option<Arc<ClientConfig>>,
@@ -52,8 +49,18 @@ pub struct TlsConfig {
 
 #[derive(Clone)]
 struct Identity {
-    chain: Vec<u8>,
-    key: Vec<u8>,
+    chain: Pem,
+    key: Pem,
+}
+
+/// As text, set by this method.
+fn text(setting: &'static str, property: &'static str, pem: impl AsRef<[u8]>) -> Pem {
+    Pem { setting, property, place: Place::Text(pem.as_ref().to_vec()) }
+}
+
+/// In a file, set by this method.
+fn file(setting: &'static str, property: &'static str, path: impl Into<PathBuf>) -> Pem {
+    Pem { setting, property, place: Place::File(path.into()) }
 }
 
 impl TlsConfig {
@@ -68,22 +75,46 @@ impl TlsConfig {
     }
 
     /// The certificates to trust instead of the public ones, in PEM; called again, more of them
-    /// (Kafka: `ssl.truststore.certificates`, or a `ssl.truststore.location` of type PEM).
-    /// Default: Mozilla's list of public authorities.
-    pub fn roots_pem(mut self, pem: impl AsRef<[u8]>) -> Self {
-        self.roots.get_or_insert_default().push(pem.as_ref().to_vec());
+    /// (Kafka: `ssl.truststore.certificates`; librdkafka: `ssl.ca.pem`). Default: Mozilla's list of
+    /// public authorities.
+    pub fn roots_pem(self, pem: impl AsRef<[u8]>) -> Self {
+        self.roots(text("roots_pem", "ssl.truststore.certificates", pem))
+    }
+
+    /// A file of what [`roots_pem`](Self::roots_pem) takes, of at most 4 MiB (Kafka: a
+    /// `ssl.truststore.location` of type PEM; librdkafka: `ssl.ca.location`). Default: Mozilla's
+    /// list of public authorities.
+    pub fn roots_file(self, path: impl Into<PathBuf>) -> Self {
+        self.roots(file("roots_file", "ssl.truststore.location", path))
+    }
+
+    pub(crate) fn roots(mut self, pem: Pem) -> Self {
+        self.roots.get_or_insert_default().push(pem);
         self
     }
 
     /// The certificate to show when the broker asks for one, with those that lead to its root, and
     /// its private key, not encrypted; both in PEM (Kafka: `ssl.keystore.certificate.chain`,
-    /// `ssl.keystore.key`). Default: none.
-    pub fn client_certificate_pem(
-        mut self,
-        chain: impl AsRef<[u8]>,
-        key: impl AsRef<[u8]>,
+    /// `ssl.keystore.key`; librdkafka: `ssl.certificate.pem`, `ssl.key.pem`). Default: none.
+    pub fn client_certificate_pem(self, chain: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
+        let setting = "client_certificate_pem";
+        let chain = text(setting, "ssl.keystore.certificate.chain", chain);
+        self.identity(chain, text(setting, "ssl.keystore.key", key))
+    }
+
+    /// Files of what [`client_certificate_pem`](Self::client_certificate_pem) takes, of at most
+    /// 4 MiB; one file may have both (Kafka: a `ssl.keystore.location` of type PEM; librdkafka:
+    /// `ssl.certificate.location`, `ssl.key.location`). Default: none.
+    pub fn client_certificate_files(
+        self,
+        chain: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
     ) -> Self {
-        let (chain, key) = (chain.as_ref().to_vec(), key.as_ref().to_vec());
+        let (setting, property) = ("client_certificate_files", "ssl.keystore.location");
+        self.identity(file(setting, property, chain), file(setting, property, key))
+    }
+
+    pub(crate) fn identity(mut self, chain: Pem, key: Pem) -> Self {
         self.identity = Some(Identity { chain, key });
         self
     }
@@ -129,13 +160,9 @@ impl TlsConfig {
         };
         Ok(Arc::new(match self.identity {
             None => config.with_no_client_auth(),
-            Some(identity) => {
-                let (chain, key) = identity.read()?;
-                config.with_client_auth_cert(chain, key).map_err(|e| {
-                    let rule = format!("must be the key of the certificate: {e}");
-                    invalid("client_certificate_pem", "ssl.keystore.key", "a private key", &rule)
-                })?
-            }
+            Some(Identity { chain, key }) => config
+                .with_client_auth_cert(chain.certificates()?, key.key()?)
+                .map_err(|e| key.strangers(&e))?,
         }))
     }
 }
@@ -162,45 +189,12 @@ fn public_roots() -> Result<RootCertStore, ConfigError> {
     Ok(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
 }
 
-fn read_roots(files: &[Vec<u8>]) -> Result<RootCertStore, ConfigError> {
+fn read_roots(all: &[Pem]) -> Result<RootCertStore, ConfigError> {
     let mut store = RootCertStore::empty();
-    for pem in files {
-        let wrong = |rule: &str| {
-            let value = format!("{} bytes", pem.len());
-            invalid("roots_pem", "ssl.truststore.certificates", &value, rule)
-        };
-        for (number, certificate) in (1..).zip(read_certificates(pem).map_err(|r| wrong(&r))?) {
-            let added = store.add(certificate);
-            added.map_err(|e| wrong(&format!("certificate {number} cannot be used: {e}")))?;
-        }
+    for pem in all {
+        pem.add_to(&mut store)?;
     }
     Ok(store)
-}
-
-impl Identity {
-    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), ConfigError> {
-        let setting = "client_certificate_pem";
-        let chain = read_certificates(&self.chain).map_err(|rule| {
-            let value = format!("{} bytes", self.chain.len());
-            invalid(setting, "ssl.keystore.certificate.chain", &value, &rule)
-        })?;
-        // the error of a parser may hold what it parsed, and must not say a word of a key
-        let key = PrivateKeyDer::from_pem_slice(&self.key).map_err(|_| {
-            let rule = "must be a private key in PEM, not encrypted: BEGIN PRIVATE KEY";
-            invalid(setting, "ssl.keystore.key", "something else", rule)
-        })?;
-        Ok((chain, key))
-    }
-}
-
-/// All certificates in `pem`, at least one; else what it must be.
-fn read_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
-    let all: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(pem).collect();
-    match all {
-        Ok(all) if !all.is_empty() => Ok(all),
-        Ok(_) => Err("must hold a certificate in PEM: BEGIN CERTIFICATE".to_owned()),
-        Err(e) => Err(format!("must be PEM: {e}")),
-    }
 }
 
 fn invalid(setting: &'static str, property: &'static str, value: &str, rule: &str) -> ConfigError {
@@ -306,6 +300,8 @@ impl ServerCertVerifier for AnyHost {
 mod tests {
     use super::*;
 
+    const SEALED: &[u8] =
+        b"-----BEGIN ENCRYPTED PRIVATE KEY-----\nc2VjcmV0\n-----END ENCRYPTED PRIVATE KEY-----";
     const KEY: &[u8] = b"-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n";
 
     #[tokio::test]
@@ -330,8 +326,29 @@ mod tests {
             ),
             (
                 TlsConfig::new().client_certificate_pem(broken, "-----BEGIN secret"),
-                "client_certificate_pem (Kafka: ssl.keystore.key) is something else: must be a \
-                 private key in PEM, not encrypted: BEGIN PRIVATE KEY",
+                "client_certificate_pem (Kafka: ssl.keystore.key) is 17 bytes: must hold a private \
+                 key in PEM, not encrypted: BEGIN PRIVATE KEY",
+            ),
+            (
+                TlsConfig::new().client_certificate_pem(broken, SEALED),
+                "client_certificate_pem (Kafka: ssl.keystore.key) is 82 bytes: must be a private \
+                 key that is not encrypted: decrypt it with openssl pkcs8 -in OLD -out NEW",
+            ),
+            (
+                TlsConfig::new().roots_pem([0xfe, 0xed, 0xfe, 0xed, 0, 0]),
+                "roots_pem (Kafka: ssl.truststore.certificates) is 6 bytes: must be PEM, and is a \
+                 Java key store (JKS): convert it to PKCS #12 with keytool -importkeystore, and \
+                 that to PEM with openssl pkcs12",
+            ),
+            (
+                TlsConfig::new().roots_file("/dev/zero"),
+                "roots_file (Kafka: ssl.truststore.location) is \"/dev/zero\": must be a file that \
+                 can be read: it is larger than 4 MiB, which no PEM is",
+            ),
+            (
+                TlsConfig::new().client_certificate_files("/no/such", "/no/such.key"),
+                "client_certificate_files (Kafka: ssl.keystore.location) is \"/no/such\": must be a \
+                 file that can be read: No such file or directory (os error 2)",
             ),
             (
                 TlsConfig::from_rustls(ready).roots_pem("x"),

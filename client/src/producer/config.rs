@@ -12,6 +12,7 @@ use super::{Producer, start};
 use crate::backoff::Backoff;
 use crate::cluster::Cluster;
 use crate::config::{ConfigError, check_durations, check_wait};
+use crate::properties::Properties;
 
 /// Who must have a record before it counts as delivered (Kafka: `acks`).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -94,6 +95,8 @@ pub struct ProducerBuilder {
     pub(crate) max_in_flight: usize,
     pub(crate) compression: Compression,
     pub(crate) partitioner: Partitioner,
+    /// The properties it was given, to name them in errors.
+    pub(crate) given: Properties,
 }
 
 impl ProducerBuilder {
@@ -114,6 +117,7 @@ impl ProducerBuilder {
             max_in_flight: IN_FLIGHT_MAX,
             compression: Compression::None,
             partitioner: Partitioner::Murmur2,
+            given: Properties::new(),
             cluster,
         }
     }
@@ -224,9 +228,9 @@ impl ProducerBuilder {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`], which names the setting.
+    /// [`ConfigError`], which names the setting, or the property that set it.
     pub fn build(self) -> Result<Producer, ConfigError> {
-        let config = self.checked()?;
+        let config = self.checked().map_err(|error| self.blame(error))?;
         Ok(start(self.cluster, config))
     }
 
@@ -238,9 +242,9 @@ impl ProducerBuilder {
     fn check_each(&self) -> Result<(), ConfigError> {
         let gather_bytes = self.gather_bytes_or_default();
         let sizes = [
+            ("max_request_size", "max.request.size", self.max_request_size, 1, REQUEST_SIZE_MAX),
             ("batch_bytes_max", "batch.size", self.batch_bytes_max, 1, self.max_request_size),
             ("gather_bytes", "batch.size", gather_bytes, 1, self.batch_bytes_max),
-            ("max_request_size", "max.request.size", self.max_request_size, 1, REQUEST_SIZE_MAX),
             ("buffer_memory", "buffer.memory", self.buffer_memory, 1024, usize::MAX >> 3),
             ("max_in_flight", IN_FLIGHT_PROPERTY, self.max_in_flight, 1, 1000),
         ];
@@ -267,13 +271,13 @@ impl ProducerBuilder {
         check_wait("linger", "linger.ms", self.linger)?;
         check_wait("max_block", "max.block.ms", self.max_block)?;
         if min > max {
-            let rule = format!("must be at most the longest wait, {max:?}");
+            let rule = format!("the first wait, {min:?}, must be at most the longest, {max:?}");
             return Err(ConfigError::invalid("retry_backoff", "retry.backoff.ms", min, rule));
         }
         Ok(())
     }
 
-    fn checked(&self) -> Result<ProducerConfig, ConfigError> {
+    pub(crate) fn checked(&self) -> Result<ProducerConfig, ConfigError> {
         self.check_each()?;
         let idempotent = self.idempotence.unwrap_or(self.acks == Acks::All);
         if idempotent && self.acks != Acks::All {
@@ -362,7 +366,10 @@ mod tests {
         for (builder, text) in [
             (builder().retry_backoff(zero, ms), "retry_backoff (Kafka: retry.backoff.ms) is 0ns"),
             (builder().retry_backoff(ms, Duration::MAX), "retry.backoff.max.ms"),
-            (builder().retry_backoff(2 * ms, ms), "must be at most the longest wait, 1ms"),
+            (
+                builder().retry_backoff(2 * ms, ms),
+                "the first wait, 2ms, must be at most the longest, 1ms",
+            ),
             (builder().request_timeout(zero), "request_timeout (Kafka: request.timeout.ms) is 0ns"),
             (builder().linger(Duration::MAX), "linger (Kafka: linger.ms)"),
             (builder().max_block(Duration::MAX), "max_block (Kafka: max.block.ms)"),

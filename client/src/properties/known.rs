@@ -90,9 +90,14 @@ pub(super) fn advice(name: &str) -> &'static str {
         "SASL is not there yet; use security.protocol PLAINTEXT or SSL"
     } else if name.ends_with("serializer") {
         "records carry bytes; leave it out and encode them in the program"
-    } else if name.starts_with("ssl.") && name.ends_with(".location") {
-        "no file is read; put PEM text into ssl.truststore.certificates, \
-         ssl.keystore.certificate.chain and ssl.keystore.key"
+    } else if name == "ssl.key.password" {
+        "no encrypted key is read; decrypt it with openssl pkcs8, and leave this out"
+    } else if name.starts_with("ssl.") && name.ends_with(".password") {
+        "PEM files have no password; leave it out"
+    } else if name.starts_with("ssl.") && name.ends_with("store.type") {
+        "convert the key store to PEM, with keytool -importkeystore and openssl pkcs12"
+    } else if name.starts_with("sticky.partitioning") {
+        "partitions change with the batches, not by time; leave it out"
     } else if name.starts_with("ssl.") {
         "leave it out, or give TlsConfig::from_rustls to ClientBuilder::tls"
     } else {

@@ -1,20 +1,19 @@
 //! Settings by the names that Kafka's Java clients and librdkafka give them.
 
 mod error;
+mod handles;
 mod known;
 mod syntax;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod value;
 
 use core::fmt;
 
 pub use error::{Origin, PropertiesError};
 
-use crate::client::{Client, ClientBuilder};
-use crate::consumer::{Consumer, ConsumerBuilder, Isolation};
-use crate::producer::{Partitioner, Producer, ProducerBuilder};
 use table::{Apply, SETTINGS, Setting};
 
 /// Whose defaults count where those of the Java clients and of librdkafka would change what a
@@ -139,9 +138,13 @@ impl Properties {
 const PROFILE: &str = "ottla.defaults";
 
 impl Entry {
+    fn is_secret(&self) -> bool {
+        known::is_secret(&self.key)
+    }
+
     fn refuse(&self, rule: String) -> PropertiesError {
-        let secret = known::is_secret(&self.key);
-        let value = if secret { "not shown".to_owned() } else { format!("{:?}", self.value) };
+        let value =
+            if self.is_secret() { "not shown".to_owned() } else { format!("{:?}", self.value) };
         PropertiesError::Value { at: self.at.clone(), property: self.key.clone(), value, rule }
     }
 
@@ -186,168 +189,9 @@ impl fmt::Debug for Properties {
         f.debug_map()
             .entries(self.entries.iter().map(|entry| {
                 let ours = SETTINGS.iter().any(|setting| setting.is_called(&entry.key));
-                let secret = !ours || known::is_secret(&entry.key);
+                let secret = !ours || entry.is_secret();
                 (&entry.key, if secret { "not shown" } else { entry.value.as_str() })
             }))
             .finish()
-    }
-}
-
-/// A client's builder, and what has to be put together before it gets it.
-pub(crate) struct ClientDraft {
-    builder: ClientBuilder,
-    tls: TlsDraft,
-}
-
-#[derive(Default)]
-struct TlsDraft {
-    on: bool,
-    roots: Option<String>,
-    chain: Option<String>,
-    key: Option<String>,
-    any_host: bool,
-}
-
-impl ClientDraft {
-    #[cfg(feature = "tls")]
-    fn finish(self) -> Result<ClientBuilder, PropertiesError> {
-        let TlsDraft { on, roots, chain, key, any_host } = self.tls;
-        if !on {
-            return Ok(self.builder);
-        }
-        let mut tls = crate::TlsConfig::new();
-        if let Some(roots) = roots {
-            tls = tls.roots_pem(roots);
-        }
-        tls = match (chain, key) {
-            (Some(chain), Some(key)) => tls.client_certificate_pem(chain, key),
-            (None, None) => tls,
-            (Some(_), None) => return Err(missing("ssl.keystore.key", "the certificate's key")),
-            (None, Some(_)) => {
-                let rule = "the certificate of ssl.keystore.key";
-                return Err(missing("ssl.keystore.certificate.chain", rule));
-            }
-        };
-        let tls = if any_host { tls.dangerous_accept_any_host() } else { tls };
-        Ok(self.builder.tls(tls))
-    }
-
-    #[cfg(not(feature = "tls"))]
-    fn finish(self) -> Result<ClientBuilder, PropertiesError> {
-        if self.tls.on {
-            let (setting, value, feature) = ("security.protocol", "SSL".to_owned(), "tls");
-            return Err(crate::ConfigError::MissingFeature { setting, value, feature }.into());
-        }
-        Ok(self.builder)
-    }
-}
-
-const fn missing(property: &'static str, rule: &'static str) -> PropertiesError {
-    PropertiesError::Missing { property, rule }
-}
-
-impl Client {
-    /// A client with these settings: [`ClientBuilder::from_properties`], built.
-    ///
-    /// # Errors
-    ///
-    /// Names the property that cannot be used, and where it was given.
-    pub fn from_properties(properties: &Properties) -> Result<Self, PropertiesError> {
-        Ok(ClientBuilder::from_properties(properties)?.build()?)
-    }
-}
-
-impl ClientBuilder {
-    /// A builder with these settings, which must have `bootstrap.servers`. Properties of
-    /// producers and consumers are left to them, but must exist.
-    ///
-    /// # Errors
-    ///
-    /// Names the property that cannot be used, and where it was given.
-    pub fn from_properties(properties: &Properties) -> Result<Self, PropertiesError> {
-        let is_bootstrap = |e: &&Entry| SETTINGS.first().is_some_and(|s| s.is_called(&e.key));
-        let bootstrap = properties.entries.iter().rev().find(is_bootstrap);
-        let mut draft = ClientDraft {
-            builder: Client::builder(bootstrap.map_or("", |entry| entry.value.trim())),
-            tls: TlsDraft::default(),
-        };
-        properties.each(|setting, value| match setting.apply {
-            Apply::Client(effect) => effect(&mut draft, value),
-            Apply::Producer(_) | Apply::Consumer(_) | Apply::Only(_) => Ok(()),
-        })?;
-        if bootstrap.is_none() {
-            return Err(missing("bootstrap.servers", "set it to host:port of one or more brokers"));
-        }
-        draft.finish()
-    }
-}
-
-impl ProducerBuilder {
-    /// Takes over the settings of producers among these. Those of clients and consumers must exist,
-    /// and change nothing here.
-    ///
-    /// # Errors
-    ///
-    /// Names the property that cannot be used, and where it was given.
-    pub fn properties(mut self, properties: &Properties) -> Result<Self, PropertiesError> {
-        if properties.profile()? == Defaults::Librdkafka {
-            self.partitioner = Partitioner::Crc32Random;
-            self.idempotence = Some(false);
-        }
-        properties.each(|setting, value| match setting.apply {
-            Apply::Producer(effect) => effect(&mut self, value),
-            Apply::Client(_) | Apply::Consumer(_) | Apply::Only(_) => Ok(()),
-        })?;
-        // Java's and librdkafka's batches end at the request's size without a word
-        self.batch_bytes_max = self.batch_bytes_max.min(self.max_request_size);
-        self.gather_bytes = self.gather_bytes.map(|bytes| bytes.min(self.batch_bytes_max));
-        Ok(self)
-    }
-}
-
-impl Producer {
-    /// A producer of `client` with these settings: [`ProducerBuilder::properties`], built.
-    ///
-    /// # Errors
-    ///
-    /// Names the property that cannot be used, and where it was given.
-    pub fn from_properties(
-        client: &Client,
-        properties: &Properties,
-    ) -> Result<Self, PropertiesError> {
-        Ok(client.producer().properties(properties)?.build()?)
-    }
-}
-
-impl ConsumerBuilder {
-    /// Takes over the settings of consumers among these. Those of clients and producers must exist,
-    /// and change nothing here.
-    ///
-    /// # Errors
-    ///
-    /// Names the property that cannot be used, and where it was given.
-    pub fn properties(mut self, properties: &Properties) -> Result<Self, PropertiesError> {
-        if properties.profile()? == Defaults::Librdkafka {
-            self.config.isolation = Isolation::ReadCommitted;
-        }
-        properties.each(|setting, value| match setting.apply {
-            Apply::Consumer(effect) => effect(&mut self.config, value),
-            Apply::Client(_) | Apply::Producer(_) | Apply::Only(_) => Ok(()),
-        })?;
-        Ok(self)
-    }
-}
-
-impl Consumer {
-    /// A consumer of `client` with these settings: [`ConsumerBuilder::properties`], built.
-    ///
-    /// # Errors
-    ///
-    /// Names the property that cannot be used, and where it was given.
-    pub fn from_properties(
-        client: &Client,
-        properties: &Properties,
-    ) -> Result<Self, PropertiesError> {
-        Ok(client.consumer().properties(properties)?.build()?)
     }
 }

@@ -1,7 +1,8 @@
 //! The one table of the properties that this client has: names, builder's method, effect.
 
-use super::ClientDraft;
+use super::tls::{self, TlsDraft};
 use super::value::{boolean, bytes, choice, count, fine_millis, kilobytes, millis};
+use crate::config::ClientConfig;
 use crate::consumer::{ConsumerConfig, Isolation, OffsetReset};
 use crate::producer::{Acks, Partitioner, ProducerBuilder};
 
@@ -11,7 +12,8 @@ type Effect<T> = fn(&mut T, &str) -> Result<(), String>;
 /// What a property does, and to which handle.
 #[derive(Clone, Copy)]
 pub(super) enum Apply {
-    Client(Effect<ClientDraft>),
+    Client(Effect<ClientConfig>),
+    Tls(Effect<TlsDraft>),
     Producer(Effect<ProducerBuilder>),
     Consumer(Effect<ConsumerConfig>),
     /// Nothing: this client always behaves as these values say.
@@ -26,7 +28,6 @@ pub(super) struct Setting {
     /// Further names, most of them librdkafka's.
     pub(super) aliases: &'static [&'static str],
     /// The builder's method, or none.
-    #[cfg_attr(not(test), expect(dead_code, reason = "tests compare it with the builders' docs"))]
     pub(super) method: &'static str,
     pub(super) apply: Apply,
 }
@@ -46,6 +47,15 @@ const fn row(
     Setting { property, aliases, method, apply }
 }
 
+const fn pem(
+    property: &'static str,
+    aliases: &'static [&'static str],
+    method: &'static str,
+    effect: Effect<TlsDraft>,
+) -> Setting {
+    row(property, aliases, method, Apply::Tls(effect))
+}
+
 /// A row whose effect sets one place of its target to the value read.
 macro_rules! set {
     ($handle:ident, $property:literal, $aliases:expr, $method:literal, $read:expr, $($to:tt)+) => {
@@ -60,35 +70,56 @@ macro_rules! set {
 pub(super) const SETTINGS: &[Setting] = &[
     // client
     row("bootstrap.servers", &["metadata.broker.list"], "builder", Apply::Client(|_, _| Ok(()))),
-    set!(Client, "client.id", [], "client_id", text, .builder.config.client_id),
+    set!(Client, "client.id", [], "client_id", text, .client_id),
     set!(Client, "request.timeout.ms", ["socket.timeout.ms"], "request_timeout", millis,
-        .builder.config.request_timeout),
+        .request_timeout),
     set!(Client, "default.api.timeout.ms", [], "api_timeout", millis,
-        .builder.config.api_timeout),
+        .api_timeout),
     set!(Client, "socket.connection.setup.timeout.ms", [], "connection_setup_timeout", millis,
-        .builder.config.connection_setup_timeout),
+        .connection_setup_timeout),
     set!(Client, "reconnect.backoff.ms", [], "reconnect_backoff", millis,
-        .builder.config.reconnect_backoff),
+        .reconnect_backoff),
     set!(Client, "reconnect.backoff.max.ms", [], "reconnect_backoff", millis,
-        .builder.config.reconnect_backoff_max),
-    set!(Client, "retry.backoff.ms", [], "retry_backoff", millis, .builder.config.retry_backoff),
+        .reconnect_backoff_max),
+    set!(Client, "retry.backoff.ms", [], "retry_backoff", millis, .retry_backoff),
     set!(Client, "retry.backoff.max.ms", [], "retry_backoff", millis,
-        .builder.config.retry_backoff_max),
+        .retry_backoff_max),
     set!(Client, "metadata.max.age.ms", ["topic.metadata.refresh.interval.ms"],
-        "metadata_max_age", millis, .builder.config.metadata_max_age),
+        "metadata_max_age", millis, .metadata_max_age),
     set!(Client, "connections.max.idle.ms", [], "connections_idle_max", millis,
-        .builder.config.connections_idle_max),
+        .connections_idle_max),
     set!(Client, "receive.message.max.bytes", [], "response_bytes_max", bytes,
-        .builder.config.response_bytes_max),
+        .response_bytes_max),
     set!(Client, "allow.auto.create.topics", [], "auto_create_topics", boolean,
-        .builder.config.auto_create_topics),
-    set!(Client, "security.protocol", [], "tls", security_protocol, .tls.on),
-    set!(Client, "ssl.truststore.certificates", ["ssl.ca.pem"], "roots_pem", secret, .tls.roots),
-    set!(Client, "ssl.keystore.certificate.chain", ["ssl.certificate.pem"],
-        "client_certificate_pem", secret, .tls.chain),
-    set!(Client, "ssl.keystore.key", ["ssl.key.pem"], "client_certificate_pem", secret, .tls.key),
-    set!(Client, "ssl.endpoint.identification.algorithm", [], "dangerous_accept_any_host",
-        any_host, .tls.any_host),
+        .auto_create_topics),
+    // TLS
+    set!(Tls, "security.protocol", [], "tls", security_protocol, .on),
+    pem("ssl.truststore.certificates", &["ssl.ca.pem"], "roots_pem", |to, text| {
+        to.take(tls::ROOTS_PEM, text)
+    }),
+    pem("ssl.truststore.location", &["ssl.ca.location"], "roots_file", |to, path| {
+        to.take(tls::ROOTS_FILE, path)
+    }),
+    pem(
+        "ssl.keystore.certificate.chain",
+        &["ssl.certificate.pem"],
+        "client_certificate_pem",
+        |to, text| to.take(tls::CHAIN_PEM, text),
+    ),
+    pem("ssl.keystore.key", &["ssl.key.pem"], "client_certificate_pem", |to, text| {
+        to.take(tls::KEY_PEM, text)
+    }),
+    pem("ssl.keystore.location", &[], "client_certificate_files", |to, path| {
+        to.take(tls::BOTH_FILE, path)
+    }),
+    pem("ssl.certificate.location", &[], "client_certificate_files", |to, path| {
+        to.take(tls::CHAIN_FILE, path)
+    }),
+    pem("ssl.key.location", &[], "client_certificate_files", |to, path| {
+        to.take(tls::KEY_FILE, path)
+    }),
+    set!(Tls, "ssl.endpoint.identification.algorithm", [], "dangerous_accept_any_host",
+        any_host, .any_host),
     // producer
     set!(Producer, "acks", ["request.required.acks"], "acks", acks, .acks),
     row(
@@ -170,11 +201,6 @@ pub(super) const SETTINGS: &[Setting] = &[
 #[expect(clippy::unnecessary_wraps, reason = "as all that read a value")]
 fn text(text: &str) -> Result<ottla_protocol::Str, String> {
     Ok(text.into())
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "as all that read a value")]
-fn secret(text: &str) -> Result<Option<String>, String> {
-    Ok(Some(text.to_owned()))
 }
 
 fn security_protocol(text: &str) -> Result<bool, String> {

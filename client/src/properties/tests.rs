@@ -1,6 +1,9 @@
 //! The table against Kafka's tables, the builders' docs, and what users write.
 
 use super::*;
+use crate::client::{Client, ClientBuilder};
+use crate::consumer::{Consumer, Isolation};
+use crate::producer::Producer;
 use known::Known;
 
 fn client() -> Client {
@@ -21,7 +24,9 @@ fn the_method_of_every_property_names_it_in_its_docs() {
     let mut missing = Vec::new();
     for setting in SETTINGS.iter().filter(|s| !s.method.is_empty()) {
         let sources: &[&str] = match setting.apply {
-            Apply::Client(_) => &[include_str!("../client.rs"), include_str!("../net/tls.rs")],
+            Apply::Client(_) | Apply::Tls(_) => {
+                &[include_str!("../client.rs"), include_str!("../net/tls.rs")]
+            }
             Apply::Producer(_) => &[include_str!("../producer/config.rs")],
             Apply::Consumer(_) => &[include_str!("../consumer/config.rs")],
             Apply::Only(_) => continue,
@@ -63,7 +68,7 @@ async fn every_default_of_the_java_client_is_taken_or_known_to_be_refused() {
         }
         let value = if known.default == "null" { "" } else { known.default };
         let properties = Properties::new().set("bootstrap.servers", "a:1").set(known.name, value);
-        let built = (|| {
+        let built = (|| -> Result<_, PropertiesError> {
             let _ = ClientBuilder::from_properties(&properties)?;
             Producer::from_properties(&client, &properties)?;
             Consumer::from_properties(&client, &properties)
@@ -103,15 +108,18 @@ async fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
           supported: consumer groups are not there yet; leave it out and assign partitions",
         ),
         (
-            "ssl.ca.location=/ca.pem",
-            "x:1: ssl.ca.location is known but not supported: no file is \
-          read; put PEM text into ssl.truststore.certificates, ssl.keystore.certificate.chain \
-          and ssl.keystore.key",
+            "ssl.key.password=hush",
+            "x:1: ssl.key.password is known but not supported: no encrypted key is read; decrypt \
+          it with openssl pkcs8, and leave this out",
+        ),
+        (
+            "ssl.truststore.type=JKS",
+            "x:1: ssl.truststore.type is \"JKS\": only PEM is supported: convert the key store to \
+          PEM, with keytool -importkeystore and openssl pkcs12",
         ),
         (
             "max.in.flight=6",
-            "max_in_flight (Kafka: max.in.flight.requests.per.connection) is 6: \
-          must be at most 5 with idempotence: a broker recognizes no more retries",
+            "x:1: max.in.flight is \"6\": must be at most 5 with idempotence: a broker recognizes no more retries",
         ),
         (
             "ottla.defaults=java",
@@ -125,6 +133,102 @@ async fn what_is_wrong_is_said_with_its_place_and_what_to_do() {
     }
     let nowhere = Client::from_properties(&Properties::new()).unwrap_err();
     assert!(nowhere.to_string().starts_with("bootstrap.servers is missing"), "{nowhere}");
+}
+
+#[test]
+fn every_property_of_others_is_supported_or_said_not_to_be() {
+    let mut supported = 0;
+    for Known { name, .. } in Known::all() {
+        let properties = Properties::new().set("bootstrap.servers", "a:1").set(name, "");
+        match ClientBuilder::from_properties(&properties) {
+            Err(PropertiesError::Unsupported { property, advice, .. }) => {
+                assert!(property == name && !advice.is_empty(), "{name}");
+            }
+            // an empty value may not be one that it can have
+            Ok(_) | Err(PropertiesError::Value { .. }) => supported += 1,
+            Err(error) => panic!("{name}: {error}"),
+        }
+    }
+    assert!(supported > 60, "{supported}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_build_refuses_is_said_by_the_property_that_set_it() {
+    let client = client();
+    let parse = |text| Properties::parse("x", text).unwrap();
+    let of_client = |text| Client::from_properties(&parse(text)).unwrap_err().to_string();
+    for (text, error) in [
+        (
+            "bootstrap.servers=a",
+            "x:1: bootstrap.servers is \"a\": \"a\" has no port: expected host:port",
+        ),
+        (
+            "bootstrap.servers=a:1\nsocket.timeout.ms=0",
+            "x:2: socket.timeout.ms is \"0\": must be between 1 ms and one year",
+        ),
+        (
+            "bootstrap.servers=a:1\nreconnect.backoff.max.ms=10",
+            "x:2: reconnect.backoff.max.ms is \"10\": the first wait, 50ms, must not exceed the \
+             longest, 10ms",
+        ),
+    ] {
+        assert_eq!(of_client(text), error);
+    }
+    for (text, error) in [
+        ("\nqueue.buffering.max.kbytes=0", "x:2: queue.buffering.max.kbytes is \"0\": must be"),
+        ("message.max.bytes=0", "x:1: message.max.bytes is \"0\": must be 1 to"),
+        ("linger.ms=200000", "delivery_timeout (Kafka: delivery.timeout.ms) is 120s: must be"),
+    ] {
+        let refused = client.producer().properties(&parse(text)).unwrap().build().unwrap_err();
+        assert!(refused.to_string().starts_with(error), "{refused}");
+    }
+    let consumer = client.consumer().properties(&parse("queued.max.messages.kbytes=0")).unwrap();
+    let refused = consumer.build().unwrap_err().to_string();
+    assert!(refused.starts_with("x:1: queued.max.messages.kbytes is \"0\": must be"), "{refused}");
+
+    let changed = client.producer().properties(&parse("max.in.flight=6")).unwrap();
+    let refused = changed.clone().max_in_flight(7).build().unwrap_err().to_string();
+    assert!(refused.starts_with("max_in_flight (Kafka: "), "the file is not to blame: {refused}");
+    assert!(changed.max_in_flight(5).build().is_ok());
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn what_is_wrong_with_tls_is_said_by_the_property_that_set_it() {
+    for (text, error) in [
+        (
+            "ssl.ca.location=/no/ca.pem",
+            "x:2: ssl.ca.location is \"/no/ca.pem\": must be a file that can be read: No such file \
+             or directory (os error 2)",
+        ),
+        (
+            "ssl.truststore.type=PEM\nssl.truststore.location=/dev/null",
+            "x:3: ssl.truststore.location is \"/dev/null\": must hold a certificate in PEM: BEGIN \
+             CERTIFICATE",
+        ),
+        (
+            "ssl.ca.pem=hush",
+            "x:2: ssl.ca.pem is 4 bytes: must hold a certificate in PEM: BEGIN CERTIFICATE",
+        ),
+        (
+            "ssl.ca.pem=hush\nssl.ca.location=/no/ca.pem",
+            "x:3: ssl.ca.location is \"/no/ca.pem\": must not be given beside \
+             ssl.truststore.certificates",
+        ),
+        (
+            "ssl.certificate.location=/no/me.pem",
+            "ssl.key.location is missing: a certificate and its key go together",
+        ),
+        (
+            "ssl.keystore.location=/no/me.pem",
+            "x:2: ssl.keystore.location is \"/no/me.pem\": must be a file that can be read: No such \
+             file or directory (os error 2)",
+        ),
+    ] {
+        let text = format!("bootstrap.servers=a:1\n{text}\nsecurity.protocol=SSL");
+        let refused = Client::from_properties(&Properties::parse("x", &text).unwrap()).unwrap_err();
+        assert_eq!(refused.to_string(), error);
+    }
 }
 
 #[tokio::test(start_paused = true)]
