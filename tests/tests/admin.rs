@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
-use broker_lite::Cluster;
+use broker_lite::{Action, Cluster, Fault};
 use ottla::admin::{AlterConfigs, ConfigResource, ConfigResourceType, DeleteRecords};
 use ottla::ids::{NodeId, Offset, PartitionIndex, Timestamp};
-use ottla::{Client, ErrorCode, OffsetReset, Record};
+use ottla::{ApiKey, Client, ErrorCode, OffsetReset, Record, SeekError};
 
 /// Ten records in partition 0, with timestamps 1000, 1010, ...
 async fn world() -> (Cluster, Client) {
@@ -32,7 +32,8 @@ async fn a_time_leads_to_its_record_and_a_late_one_to_the_end() {
     let found = consumer.offsets_for_times(times).await.unwrap();
     let found: Vec<_> = found.values().map(|f| f.map(|f| (f.offset, f.timestamp))).collect();
     assert_eq!(found, [Some((at(2), Timestamp(1020))), None]);
-    assert!(consumer.seek_to_timestamp(("t", 0), Timestamp(0)).await.is_err(), "not assigned");
+    let early = consumer.seek_to_timestamp(("t", 0), Timestamp(0)).await;
+    assert!(matches!(early, Err(SeekError::NotAssigned(_))), "{early:?}");
     consumer.assign([("t", 0)]).unwrap();
     for (time, offset, lag) in [(1015, 2, 8), (-5, 0, 10), (2000, 10, 0)] {
         let sought = consumer.seek_to_timestamp(("t", 0), Timestamp(time)).await.unwrap();
@@ -66,6 +67,24 @@ async fn deleted_records_are_gone_and_each_partition_has_its_own_answer() {
     assert_eq!(producers[0].as_ref().unwrap().len(), 1);
     assert!(producers[1].as_ref().unwrap().is_empty());
     consumer.close().await;
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn records_of_a_topic_gone_since_may_have_been_deleted_if_an_answer_was_lost() {
+    let (cluster, client) = world().await;
+    let admin = client.admin();
+    let fault = Fault::on(ApiKey::DELETE_RECORDS).then(Action::DisconnectAfter);
+    let fault = cluster.faults().add(fault);
+    let deleting = admin.delete_records([DeleteRecords::before(("t", 0), at(4))]);
+    let gone = async {
+        fault.wait(1).await;
+        admin.delete_topics(["t"]).await.remove(0).unwrap();
+    };
+    let (mut results, ()) = tokio::join!(deleting, gone);
+    let error = results.remove(0).unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+    assert!(error.possibly_done() && error.to_string().starts_with("t-0: "), "{error}");
     cluster.stop().await.unwrap();
 }
 

@@ -63,6 +63,21 @@ impl core::fmt::Display for Because<'_> {
 }
 
 impl AdminError {
+    /// The same error as the fate of another item, of which an earlier attempt may have had its
+    /// effect.
+    pub(super) fn about(mut self, name: &str, lost: bool) -> Self {
+        match &mut self {
+            Self::Refused { item, possibly_done, .. }
+            | Self::Call { item, possibly_done, .. }
+            | Self::TimedOut { item, possibly_done, .. } => {
+                name.clone_into(item);
+                *possibly_done = lost;
+            }
+            Self::Unanswered { item } => name.clone_into(item),
+        }
+        self
+    }
+
     /// Kafka's error, if a broker answered with one.
     #[must_use]
     pub fn code(&self) -> Option<ErrorCode> {

@@ -131,7 +131,11 @@ async fn split<P: Clone, T>(
                     set(results, asked.place, Err(error));
                 }
             },
-            Some(Err(error)) => set(results, asked.place, Err((*error).clone())),
+            Some(Err(error)) => {
+                // nothing was asked of a leader this time: only what was lost before may be done
+                let error = (*error).clone().about(&asked.item.name, lost);
+                set(results, asked.place, Err(error));
+            }
             None => again.push(asked),
         }
     }

@@ -1,6 +1,7 @@
 //! Partitions: delete records, see producers. Both are asked of the leaders.
 
 use core::time::Duration;
+use std::collections::BTreeMap;
 
 use ottla_protocol::Str;
 use ottla_protocol::ids::{Offset, ProducerId, Sequence, Timestamp};
@@ -33,7 +34,9 @@ impl DeleteRecords {
         Self { partition: partition.into(), before: offset.get() }
     }
 
-    /// All that are there when the leader is asked: up to the high watermark.
+    /// All that are there when the leader is asked: up to the high watermark. If an answer is lost
+    /// it is asked again, and so may also delete what came in between: name an offset, as
+    /// [`Consumer::end_offsets`](crate::Consumer::end_offsets) gives it, where that matters.
     pub fn all(partition: impl Into<TopicPartition>) -> Self {
         Self { partition: partition.into(), before: OFFSET_HIGH_WATERMARK }
     }
@@ -61,7 +64,7 @@ impl Admin {
     /// Deletes the first records of partitions; gives for each, in the same order, the first offset
     /// that it still has (Kafka: low watermark).
     ///
-    /// Retries as [`create_topics`](Self::create_topics) does; doing it twice does no harm.
+    /// Retries as [`create_topics`](Self::create_topics) does: with an offset, twice is as once.
     /// `OFFSET_OUT_OF_RANGE`: the offset lies behind the high watermark. `POLICY_VIOLATION`: the
     /// topic is compacted only. Cancel safe in the same way.
     pub async fn delete_records(
@@ -80,10 +83,7 @@ impl Admin {
                 DeleteRecordsTopic { name, partitions, ..Default::default() }
             });
             let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-            let topics = merge(topics, |a, b| {
-                let same = a.name == b.name;
-                same.then(|| a.partitions.append(&mut b.partitions)).is_some()
-            });
+            let topics = merge(topics, |t| &t.name, |t, more| t.partitions.extend(more.partitions));
             let request = DeleteRecordsRequest { topics, timeout_ms, ..Default::default() };
             connection.call(request, timeout)
         };
@@ -116,10 +116,10 @@ impl Admin {
                 let (name, partition_indexes) = (item.topic, vec![item.index]);
                 TopicRequest { name, partition_indexes, ..Default::default() }
             });
-            let topics = merge(topics, |a, b| {
-                let same = a.name == b.name;
-                same.then(|| a.partition_indexes.append(&mut b.partition_indexes)).is_some()
-            });
+            let add = |t: &mut TopicRequest, more: TopicRequest| {
+                t.partition_indexes.extend(more.partition_indexes);
+            };
+            let topics = merge(topics, |t| &t.name, add);
             connection.call(DescribeProducersRequest { topics, ..Default::default() }, timeout)
         };
         let read = |response: DescribeProducersResponse| {
@@ -149,12 +149,19 @@ impl Admin {
     }
 }
 
-/// Puts together those that `into` says go together, keeping the order.
-fn merge<T>(all: impl Iterator<Item = T>, into: impl Fn(&mut T, &mut T) -> bool) -> Vec<T> {
+/// Puts together topics of the same name, in the order of their first.
+fn merge<T>(
+    all: impl Iterator<Item = T>,
+    name: impl Fn(&T) -> &Str,
+    add: impl Fn(&mut T, T),
+) -> Vec<T> {
     let mut merged: Vec<T> = Vec::new();
-    for mut next in all {
-        if !merged.iter_mut().any(|earlier| into(earlier, &mut next)) {
-            merged.push(next);
+    let mut places = BTreeMap::<Str, usize>::new();
+    for next in all {
+        let place = *places.entry(name(&next).clone()).or_insert(merged.len());
+        match merged.get_mut(place) {
+            Some(earlier) => add(earlier, next),
+            None => merged.push(next),
         }
     }
     merged

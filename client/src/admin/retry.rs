@@ -1,6 +1,7 @@
 //! Asks until every item has its answer or the time is up.
 
 use core::time::Duration;
+use std::collections::{BTreeMap, VecDeque};
 
 use ottla_protocol::{ErrorCode, Request, Str};
 
@@ -147,7 +148,7 @@ impl<I: Clone> Operation<'_, I> {
             Ok(replies) => (replies, None),
             Err(error) => (Vec::new(), Some(error)),
         };
-        let mut replies = Replies(replies.into_iter().map(|reply| (reply, false)).collect());
+        let mut replies = Replies::of(replies);
         for mut asked in pending {
             let name = (self.name)(&asked.item).to_owned();
             if let Some(source) = &failure {
@@ -179,18 +180,22 @@ impl<I: Clone> Operation<'_, I> {
     }
 }
 
-/// Replies, and whether they were taken.
-struct Replies<T>(Vec<(Reply<T>, bool)>);
+/// Replies by name, in the order they came.
+struct Replies<T>(BTreeMap<Str, VecDeque<Result<T, Refusal>>>);
 
 impl<T: Clone> Replies<T> {
+    fn of(replies: Vec<Reply<T>>) -> Self {
+        let mut named = BTreeMap::<_, VecDeque<_>>::new();
+        for Reply { name, result } in replies {
+            named.entry(name).or_default().push_back(result);
+        }
+        Self(named)
+    }
+
     /// The next about `name`; the last again if an item was asked for more often than answered.
     fn take(&mut self, name: &str) -> Option<Result<T, Refusal>> {
-        let mut named: Vec<_> = self.0.iter_mut().filter(|(r, _)| *r.name == *name).collect();
-        let next = named.iter().position(|(_, taken)| !taken);
-        let next = next.or_else(|| named.len().checked_sub(1))?;
-        let (reply, taken) = named.get_mut(next)?;
-        *taken = true;
-        Some(reply.result.clone())
+        let named = self.0.get_mut(name)?;
+        if named.len() > 1 { named.pop_front() } else { named.front().cloned() }
     }
 }
 

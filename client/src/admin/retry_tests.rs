@@ -76,11 +76,11 @@ async fn an_error_says_whether_the_topic_may_be_there_all_the_same() {
 fn an_item_asked_for_twice_has_its_answer_twice() {
     let reply =
         |name: &'static str, value: i32| Reply { name: Str::from_static(name), result: Ok(value) };
-    let mut replies = Replies(vec![(reply("a", 1), false), (reply("b", 2), false)]);
+    let mut replies = Replies::of(vec![reply("a", 1), reply("b", 2)]);
     let mut take = |name| replies.take(name).and_then(Result::ok);
     assert_eq!([take("a"), take("a"), take("b"), take("c")], [Some(1), Some(1), Some(2), None]);
     // a topic and a broker may have one name: what was answered twice is taken in turn
-    let mut replies = Replies(vec![(reply("a", 1), false), (reply("a", 2), false)]);
+    let mut replies = Replies::of(vec![reply("a", 1), reply("a", 2)]);
     let mut take = |name| replies.take(name).and_then(Result::ok);
     assert_eq!([take("a"), take("a"), take("a")], [Some(1), Some(2), Some(2)]);
 }

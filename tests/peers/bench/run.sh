@@ -13,6 +13,10 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
+if [ "${1:-}" = --readme ] && [ -n "${BENCH_ONLY:-}" ]; then
+  echo "README.md has all cells: --readme and BENCH_ONLY do not go together" >&2
+  exit 1
+fi
 if [ "${1:-}" = --readme ] && ! grep -q '^<!-- bench:begin' "$root/README.md"; then
   echo "README.md has no lines '<!-- bench:begin -->' and '<!-- bench:end -->' to put the table between" >&2
   exit 1

@@ -89,7 +89,9 @@ impl Inbox {
             if lane.trouble.failing.is_some() && !leads(*node) {
                 lane.trouble.forget();
             }
-            lane.error = lane.error.take().or_else(|| lane.trouble.on_time(now, again));
+            // asked even if an error waits to be taken: its deadline has to move on
+            let told = lane.trouble.on_time(now, again);
+            lane.error = lane.error.take().or(told);
         }
         if subscription.iter().next().is_none() {
             self.cluster.forget();

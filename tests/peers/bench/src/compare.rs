@@ -113,7 +113,10 @@ impl Bench<'_> {
             Role::Consume => Some(self.filled()?),
         };
         for round in 0..=rounds {
-            for client in CLIENTS.iter().filter(|client| client.role == self.cell.role) {
+            let clients: Vec<_> = CLIENTS.iter().filter(|c| c.role == self.cell.role).collect();
+            // nobody always comes after the same one
+            let (first, last) = clients.split_at(round % clients.len());
+            for client in last.iter().chain(first) {
                 let run = match &full {
                     None => self.produce(client)?,
                     Some(job) => self.client(client, job)?,

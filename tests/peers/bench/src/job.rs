@@ -23,12 +23,7 @@ pub(crate) struct Client {
 }
 
 const DEFAULTS: &[(&str, &str)] = &[];
-/// The queue's default of 100,000 records would be one batch.
-const LARGE_BATCHES: &[(&str, &str)] = &[
-    ("linger.ms", "50"),
-    ("batch.num.messages", "100000"),
-    ("queue.buffering.max.messages", "2000000"),
-];
+const LARGE_BATCHES: &[(&str, &str)] = &[("linger.ms", "50"), ("batch.num.messages", "100000")];
 const LARGE_QUEUE: &[(&str, &str)] =
     &[("queued.min.messages", "1000000"), ("fetch.queue.backoff.ms", "10")];
 

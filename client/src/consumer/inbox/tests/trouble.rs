@@ -47,6 +47,20 @@ fn a_broker_that_was_never_reached_is_told_of_and_one_that_went_away_is_waited_f
 }
 
 #[test]
+fn an_error_that_nobody_takes_does_not_keep_the_task_awake() {
+    let mut desk = Desk::with(1);
+    while desk.now < Instant::from_millis(200_000) {
+        for order in desk.orders() {
+            desk.inbox.on_fetch_reply(order.node, Err(failure()), desk.now);
+        }
+        let before = desk.now;
+        desk.wait();
+        assert!(desk.now > before, "a deadline that has passed is still there");
+    }
+    assert!(matches!(desk.error(), Some(PollError::Node { .. })));
+}
+
+#[test]
 fn a_leader_that_cannot_be_asked_for_offsets_is_told_of_too() {
     let mut desk = Desk::with(1);
     desk.inbox.seek(&tp(0), Start::Earliest).unwrap();
