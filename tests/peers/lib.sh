@@ -7,7 +7,6 @@
 #   against [HOST:PORT]      that broker, which must not create topics by itself, or one of ours;
 #                            sets $prefix for the names of topics; $prefix-ours has $work/lines in
 #                            each codec, written by our client
-#   serves API KEY...        does the broker advertise them?
 #   run COMMAND...           a peer's program; its lines "ok: WORDS" say what it exercised
 #   ok WORDS...              the same from a script
 #   wrote CODEC...           what the peer wrote to $prefix-CODEC: is it $work/lines in that codec?
@@ -91,8 +90,6 @@ against() {
     data=$work/data
     broker --data "$data" -c auto.create.topics.enable=false
   fi
-  PEERS_APIS=$(apis | paste -sd' ')
-  export PEERS_APIS
   seq -f 'line %06g of a text that any codec makes shorter' 1000 >"$work/lines"
   "$BROKER_LITE" topic create "$prefix-ours" >"$work/created"
   for codec in "${codecs[@]}"; do
@@ -100,20 +97,6 @@ against() {
   done
   [ -z "$data" ] || equal "the codecs that our client wrote" "$(seq 0 4)" \
     "$(stored "$data/$prefix-ours-0/00000000000000000000.log" | uniq)"
-}
-
-apis() { # the keys that the broker advertises: ApiVersions 0 has 14 bytes, then 6 for each API
-  exec 9<>"/dev/tcp/${bootstrap%:*}/${bootstrap##*:}"
-  printf '\0\0\0\012\0\022\0\0\0\0\0\1\377\377' >&9
-  head -c 14 <&9 >"$work/head"
-  head -c $((6 * $(od -An -tu4 --endian=big -j10 "$work/head"))) <&9 |
-    od -An -v -tu2 -w6 --endian=big | awk '{ print $1 }'
-  exec 9>&-
-}
-
-serves() {
-  local key
-  for key in "$@"; do [[ " $PEERS_APIS " == *" $key "* ]] || return 1; done
 }
 
 run() { timeout 120 "$@" 2>&1 | tee -a "$work/said" || fail "${*:1:2} failed"; }

@@ -30,6 +30,18 @@ impl RawClient {
         Ok(Self::over(Tcp.connect("127.0.0.1", port).await?))
     }
 
+    /// Connects to `HOST:PORT`.
+    ///
+    /// # Errors
+    ///
+    /// The system's, or that this is no address.
+    pub async fn connect_to(address: &str) -> io::Result<Self> {
+        let parts =
+            address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = parts.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(Self::over(Tcp.connect(host, port).await?))
+    }
+
     /// Speaks over a connection that is open.
     #[must_use]
     pub const fn over(halves: Halves) -> Self {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ottla_protocol::ErrorCode;
 use ottla_protocol::ids::{PartitionIndex, ProducerEpoch};
 use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
-use ottla_protocol::record::{CheckedBatch, Decompressor, RecordBlock, split_batches};
+use ottla_protocol::record::{CheckedBatch, Compression, Decompressor, RecordBlock, split_batches};
 
 use crate::history::History;
 use crate::raw::RawClient;
@@ -75,6 +75,23 @@ pub async fn values(client: &mut RawClient, topic: &str, partition: i32) -> Vec<
         }
     }
     values
+}
+
+/// The codec of each batch of a partition, as it lies in the log.
+///
+/// # Panics
+///
+/// If the broker refuses, or what it sends is no sound batch.
+pub async fn codecs(client: &mut RawClient, topic: &str, partition: i32) -> Vec<Compression> {
+    let (mut codecs, mut next) = (Vec::new(), 0);
+    while let Some(bytes) = fetch(client, topic, partition, next).await {
+        for batch in split_batches(bytes) {
+            let batch = CheckedBatch::check(batch.expect("whole")).expect("a sound batch");
+            codecs.push(batch.header().compression().expect("a codec of Kafka's"));
+            next = batch.header().last_offset().expect("a record").get() + 1;
+        }
+    }
+    codecs
 }
 
 /// Batches from `offset` on; `None` at the end of the log.

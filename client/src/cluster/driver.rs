@@ -99,9 +99,10 @@ fn on_answer(inner: &Inner, answer: MetadataResponse) {
         inner.pool.on_metadata(&next); // who is told of the change finds the new addresses
         *metadata = Arc::new(next);
     });
-    drop(refresh);
+    // still inside: who asks how many were answered also asks whether one is on its way
     inner.attempts.send_modify(|attempts| {
         let answered = attempts.answered + 1;
         *attempts = Attempts { answered, ..Attempts::default() };
     });
+    drop(refresh);
 }

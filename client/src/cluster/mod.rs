@@ -152,6 +152,17 @@ impl Cluster {
         self.inner().refresh_changed.notify_one();
     }
 
+    /// As [`request_refresh`](Self::request_refresh). Gives how large [`Attempts::answered`] is once
+    /// a question that was asked after this call has been answered.
+    pub(crate) fn request_news(&self) -> u64 {
+        let mut refresh = self.inner().refresh();
+        let answered = self.inner().attempts.borrow().answered;
+        let stale = u64::from(refresh.is_asking());
+        refresh.on_request();
+        self.inner().refresh_changed.notify_one();
+        answered + stale + 1
+    }
+
     /// Takes over what a response says about new leaders (KIP-951). Gives whether it was news.
     pub(crate) fn apply_leader_hints(&self, hints: &[LeaderHint], endpoints: &[Node]) -> bool {
         let mut changed = false;

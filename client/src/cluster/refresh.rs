@@ -103,6 +103,11 @@ impl Refresh {
         self.interests.keys()
     }
 
+    /// Whether a question is on its way.
+    pub(crate) const fn is_asking(&self) -> bool {
+        self.asked.is_some()
+    }
+
     /// Somebody found the metadata stale.
     pub(crate) const fn on_request(&mut self) {
         self.wanted = true;

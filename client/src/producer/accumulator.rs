@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::Timestamp;
+use ottla_protocol::ids::{PartitionIndex, Timestamp};
 use ottla_protocol::record::{AppendError, HEADER_SIZE, record_size_max};
 use ottla_runtime::Instant;
 
@@ -215,6 +215,11 @@ impl Topic {
             queue.sticky.leave();
         }
         queue.sticky.current(partitions, available)
+    }
+
+    /// Whether the topic has this partition, as far as is known.
+    pub(crate) fn has(&self, index: PartitionIndex) -> bool {
+        u32::try_from(index.0).is_ok_and(|index| index < self.queue().partitions)
     }
 
     /// Takes what metadata say: how many partitions there are, and a place for each of them, and

@@ -109,7 +109,7 @@ pub enum EnqueueError {
         /// How long the call waited.
         waited: Duration,
     },
-    /// The topic has no such partition.
+    /// The topic has no such partition: the cluster was asked again, unless the call does not wait.
     #[error("{topic} has no partition {partition}, only {partitions} partitions")]
     NoSuchPartition {
         /// The topic.

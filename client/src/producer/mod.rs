@@ -291,6 +291,11 @@ fn try_enqueue(
     shared.append(topic, record, None).map_err(|blocked| match blocked {
         Blocked::Metadata => TryEnqueueError::MetadataPending,
         Blocked::Memory(_) => TryEnqueueError::Full,
-        Blocked::Refused(why) => TryEnqueueError::Refused(why),
+        Blocked::Refused(why) => {
+            if matches!(why, EnqueueError::NoSuchPartition { .. }) {
+                shared.cluster.request_refresh(); // it may have been added: a later call finds it
+            }
+            TryEnqueueError::Refused(why)
+        }
     })
 }

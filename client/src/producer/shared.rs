@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use ottla_protocol::Str;
-use ottla_protocol::ids::Timestamp;
+use ottla_protocol::ids::{PartitionIndex, Timestamp};
 use ottla_runtime::{Instant, watch};
 use tokio::sync::Notify;
 
@@ -138,7 +138,7 @@ impl Shared {
         blocked: Blocked,
     ) -> BoxFuture<'a, Result<Delivery, EnqueueError>> {
         match blocked {
-            Blocked::Refused(why) => ready(Err(why)).boxed(),
+            Blocked::Refused(why) if missing(record, &why).is_none() => ready(Err(why)).boxed(),
             blocked => self.enqueue_within_max_block(topic, record, blocked).boxed(),
         }
     }
@@ -150,15 +150,18 @@ impl Shared {
         blocked: Blocked,
     ) -> Result<Delivery, EnqueueError> {
         let max_block = self.config.max_block;
-        let mut on_memory = matches!(blocked, Blocked::Memory(_));
-        let waiting = self.enqueue_when_possible(topic, record, blocked, &mut on_memory);
+        let mut waits_for = WaitsFor::Metadata;
+        let waiting = self.enqueue_when_possible(topic, record, blocked, &mut waits_for);
         match self.cluster.clock().timeout(max_block, waiting).await {
             Ok(done) => done,
-            Err(_) if on_memory => Err(EnqueueError::BufferFull { waited: max_block }),
-            Err(_) => Err(EnqueueError::MetadataTimedOut {
-                topic: topic.name().clone(),
-                waited: max_block,
-                last: self.last_metadata_obstacle(topic),
+            Err(_) => Err(match waits_for {
+                WaitsFor::Memory => EnqueueError::BufferFull { waited: max_block },
+                WaitsFor::Partition(why) => why,
+                WaitsFor::Metadata => EnqueueError::MetadataTimedOut {
+                    topic: topic.name().clone(),
+                    waited: max_block,
+                    last: self.last_metadata_obstacle(topic),
+                },
             }),
         }
     }
@@ -174,15 +177,21 @@ impl Shared {
         topic: &Topic,
         record: &Record<'_>,
         mut blocked: Blocked,
-        on_memory: &mut bool,
+        waits_for: &mut WaitsFor,
     ) -> Result<Delivery, EnqueueError> {
         let mut learnt = self.learnt.subscribe();
         loop {
             let mut credit = None;
             match blocked {
-                Blocked::Refused(why) => return Err(why),
+                Blocked::Refused(why) => match missing(record, &why) {
+                    Some(index) if !matches!(waits_for, WaitsFor::Partition(_)) => {
+                        *waits_for = WaitsFor::Partition(why.clone());
+                        self.await_partition(topic, index).await.ok_or(why)?;
+                    }
+                    _ => return Err(why),
+                },
                 Blocked::Metadata => {
-                    *on_memory = false;
+                    *waits_for = WaitsFor::Metadata;
                     let again = self.append(topic, record, None);
                     match again {
                         Ok(delivery) => return Ok(delivery),
@@ -196,7 +205,7 @@ impl Shared {
                     }
                 }
                 Blocked::Memory(bytes) => {
-                    *on_memory = true;
+                    *waits_for = WaitsFor::Memory;
                     let _hurry = self.hurry();
                     match self.memory.reserve(bytes).await {
                         Ok(granted) => credit = Some(granted),
@@ -213,6 +222,21 @@ impl Shared {
                 Err(next) => blocked = next,
             }
         }
+    }
+
+    /// A partition may have been added since the cluster was last asked: asks again. `None`: it has
+    /// not been.
+    async fn await_partition(&self, topic: &Topic, index: PartitionIndex) -> Option<()> {
+        let (mut learnt, mut attempts) = (self.learnt.subscribe(), self.cluster.attempts());
+        let enough = self.cluster.request_news();
+        while attempts.borrow_and_update().answered < enough {
+            attempts.changed().await.ok()?;
+        }
+        self.cluster.metadata().topic(topic.name())?.partition(index)?;
+        while !topic.has(index) {
+            learnt.changed().await.ok()?; // the driver is about to look
+        }
+        Some(())
     }
 
     /// While the guard lives, nothing waits for company.
@@ -243,6 +267,20 @@ impl Shared {
     pub(super) fn undelivered(&self) -> u64 {
         self.all_topics().iter().map(|topic| topic.undelivered()).sum()
     }
+}
+
+/// What a record waits for on its way into a batch.
+enum WaitsFor {
+    Metadata,
+    Memory,
+    /// The cluster's word that there is none: until then, what we knew.
+    Partition(EnqueueError),
+}
+
+/// The partition that `record` names and the topic, as far as is known, has not.
+fn missing(record: &Record<'_>, why: &EnqueueError) -> Option<PartitionIndex> {
+    let named = record.chosen_partition();
+    named.filter(|_| matches!(why, EnqueueError::NoSuchPartition { .. }))
 }
 
 /// See [`Shared::hurry`].

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -17,7 +15,6 @@ import (
 
 var (
 	servers = []string{os.Getenv("KAFKA_BOOTSTRAP_SERVERS")}
-	apis    = strings.Fields(os.Getenv("PEERS_APIS"))
 	codecs  = []sarama.CompressionCodec{
 		sarama.CompressionNone, sarama.CompressionGZIP, sarama.CompressionSnappy,
 		sarama.CompressionLZ4, sarama.CompressionZSTD,
@@ -62,8 +59,6 @@ func fails(what string, expected, got error) {
 		fail("%s\nexpected: %v\ngot:      %v", what, expected, got)
 	}
 }
-
-func serves(key int) bool { return slices.Contains(apis, strconv.Itoa(key)) }
 
 func lines() []string {
 	made := make([]string, 1000)
@@ -324,9 +319,7 @@ func main() {
 	failures(admin)
 	alterConfigs(admin)
 	deleteRecords(admin)
-	if serves(35) {
-		logDirs(admin)
-	}
+	logDirs(admin)
 	check(admin.DeleteTopic(topic("three")))
 	_, there := must(admin.ListTopics())[topic("three")]
 	equal("still listed", false, there)

@@ -8,8 +8,6 @@ CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
 LINES = [
     b"line %06d of a text that any codec makes shorter" % i for i in range(1, 1001)
 ]
-# keys of the APIs that the broker advertises
-APIS = [int(key) for key in os.environ["PEERS_APIS"].split()]
 # record i of the topic for timestamps has the time FIRST_TIME + i * STEP
 FIRST_TIME = 1_700_000_000_000
 STEP = 1000

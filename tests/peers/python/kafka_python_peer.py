@@ -207,8 +207,7 @@ def main():
     errors(admin)
     alter_configs(admin)
     delete_records(admin)
-    if 35 in APIS:
-        log_dirs(admin)
+    log_dirs(admin)
     delete(admin)
     admin.close()
 

@@ -57,6 +57,9 @@ pub(super) fn alter(image: &Image, request: &AlterConfigs) -> (Vec<Event>, Reply
 fn check_resource(image: &Image, resource: &ResourceChange) -> Result<Role, Refusal> {
     let name = &resource.name;
     match resource.kind {
+        TOPIC_RESOURCE if name.is_empty() => {
+            refusal(ErrorCode::INVALID_REQUEST, "Default topic resources are not allowed.")
+        }
         TOPIC_RESOURCE => {
             if let Err(error) = check_name(name) {
                 return refusal(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string());
