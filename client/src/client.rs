@@ -11,7 +11,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::cluster::Cluster;
-use crate::config::{ClientConfig, ConfigError};
+use crate::config::{ClientConfig, ConfigError, MetadataRecovery};
 use crate::consumer::ConsumerBuilder;
 use crate::error::{BoxError, CallError};
 use crate::net::connection::Env;
@@ -198,6 +198,23 @@ impl ClientBuilder {
     /// `metadata.max.age.ms`). Default: 5 min.
     pub const fn metadata_max_age(mut self, age: Duration) -> Self {
         self.config.metadata_max_age = age;
+        self
+    }
+
+    /// What to do when all brokers that are known have failed, or one says that they are not the
+    /// cluster's any more (Kafka: `metadata.recovery.strategy`). Default:
+    /// [`MetadataRecovery::Rebootstrap`].
+    pub const fn metadata_recovery(mut self, strategy: MetadataRecovery) -> Self {
+        self.config.metadata_recovery = strategy;
+        self
+    }
+
+    /// After how long the client starts again from the bootstrap list although it has not yet asked
+    /// all brokers it knows: how long asking for metadata has been in vain, judged whenever a
+    /// question fails. Nothing with [`MetadataRecovery::None`] (Kafka:
+    /// `metadata.recovery.rebootstrap.trigger.ms`). Default: 5 min.
+    pub const fn rebootstrap_trigger(mut self, trigger: Duration) -> Self {
+        self.config.rebootstrap_trigger = trigger;
         self
     }
 

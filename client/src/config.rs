@@ -69,6 +69,19 @@ impl ConfigError {
     }
 }
 
+/// What a client does when no broker that it knows answers, as when all of them were replaced.
+/// Kafka's `metadata.recovery.strategy`.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum MetadataRecovery {
+    /// It starts again from the bootstrap list, whose names are then resolved anew
+    /// (`rebootstrap`). Kafka's default, and ours.
+    #[default]
+    Rebootstrap,
+    /// It goes on asking those it knows (`none`).
+    None,
+}
+
 /// The settings of one client, checked.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientConfig {
@@ -84,6 +97,8 @@ pub(crate) struct ClientConfig {
     pub(crate) retry_backoff: Duration,
     pub(crate) retry_backoff_max: Duration,
     pub(crate) metadata_max_age: Duration,
+    pub(crate) metadata_recovery: MetadataRecovery,
+    pub(crate) rebootstrap_trigger: Duration,
     pub(crate) connections_idle_max: Duration,
     pub(crate) response_bytes_max: usize,
     pub(crate) auto_create_topics: bool,
@@ -113,9 +128,20 @@ impl ClientConfig {
             retry_backoff: Duration::from_millis(100),
             retry_backoff_max: Duration::from_secs(1),
             metadata_max_age: Duration::from_secs(300),
+            metadata_recovery: MetadataRecovery::default(),
+            rebootstrap_trigger: Duration::from_secs(300),
             connections_idle_max: Duration::from_secs(540),
             response_bytes_max: 256 * 1024 * 1024,
             auto_create_topics: true,
+        }
+    }
+
+    /// For how long the brokers that are known are asked in vain before the bootstrap list is;
+    /// `None`: it never is.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        match self.metadata_recovery {
+            MetadataRecovery::Rebootstrap => Some(self.rebootstrap_trigger),
+            MetadataRecovery::None => None,
         }
     }
 
@@ -138,6 +164,8 @@ impl ClientConfig {
             ("metadata_max_age", "metadata.max.age.ms", self.metadata_max_age),
             ("connections_idle_max", "connections.max.idle.ms", self.connections_idle_max),
         ])?;
+        let trigger = ("rebootstrap_trigger", "metadata.recovery.rebootstrap.trigger.ms");
+        check_wait(trigger.0, trigger.1, self.rebootstrap_trigger)?;
         for (setting, property, first, max) in [
             (
                 "reconnect_backoff",
@@ -226,6 +254,11 @@ mod tests {
                 ClientConfig { response_bytes_max: 1, ..base() },
                 "response_bytes_max (Kafka: none; librdkafka: receive.message.max.bytes) is 1: \
                  must be between 64 KiB and 2 GiB",
+            ),
+            (
+                ClientConfig { rebootstrap_trigger: Duration::MAX, ..base() },
+                "rebootstrap_trigger (Kafka: metadata.recovery.rebootstrap.trigger.ms) is \
+                 18446744073709551615.999999999s: must be at most one year",
             ),
             (
                 ClientConfig::with_bootstrap("kafka"),

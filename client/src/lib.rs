@@ -27,7 +27,7 @@ pub use admin::{
     Admin, AdminError, AlterConfigs, ConfigResource, DeleteRecords, NewPartitions, NewTopic,
 };
 pub use client::{Client, ClientBuilder};
-pub use config::ConfigError;
+pub use config::{ConfigError, MetadataRecovery};
 pub use consumer::{
     AssignError, Assignment, BatchFault, Consumer, ConsumerBuilder, ConsumerRecord, Isolation,
     LagError, NotAssigned, OffsetAndTimestamp, OffsetReset, OffsetsError, PartitionRecords,

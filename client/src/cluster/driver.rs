@@ -62,25 +62,34 @@ async fn refresh(inner: &Inner, ask: Ask) {
 
 fn on_failure(inner: &Inner, error: CallError) {
     let now = inner.env.clock.now();
-    inner.refresh().on_failure(now);
+    let turns = inner.refresh().on_failure(now);
+    turn_to_bootstrap(inner, turns);
     inner.attempts.send_modify(|attempts| {
         attempts.failed += 1;
         attempts.error = Some(error);
     });
 }
 
+/// The names of the list are resolved when its connections are opened.
+fn turn_to_bootstrap(inner: &Inner, turns: bool) {
+    if turns {
+        tracing::debug!("turning from the brokers that were known to the bootstrap list");
+        inner.pool.release_bootstrap();
+    }
+}
+
 fn on_answer(inner: &Inner, answer: MetadataResponse) {
     let now = inner.env.clock.now();
     if answer.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
         tracing::warn!("the broker asks us to start again from the bootstrap list");
-        inner.refresh().on_rebootstrap(now);
-        return;
+        let turns = inner.refresh().on_rebootstrap(now);
+        return turn_to_bootstrap(inner, turns);
     }
     // a broker that knows no broker, itself included, has just started: it cannot be asked yet
     if answer.error_code != ErrorCode::NONE || answer.brokers.is_empty() {
         tracing::debug!(error = %answer.error_code, "the broker has no metadata");
-        inner.refresh().on_failure(now);
-        return;
+        let turns = inner.refresh().on_failure(now);
+        return turn_to_bootstrap(inner, turns);
     }
     let before = Arc::clone(&inner.metadata.borrow());
     if let (Some(before), Some(after)) = (&before.cluster_id, &answer.cluster_id)

@@ -71,7 +71,13 @@ impl Cluster {
         let config = &env.config;
         let backoff = Backoff::new(config.retry_backoff, config.retry_backoff_max, seeds.u64(..));
         let entries = config.bootstrap.len();
-        let refresh = Refresh::new(entries, config.metadata_max_age, backoff, seeds.u64(..));
+        let refresh = Refresh::new(
+            entries,
+            config.metadata_max_age,
+            config.patience(),
+            backoff,
+            seeds.u64(..),
+        );
         let inner = Arc::new(Inner {
             pool: Pool::new(Arc::clone(&env), seeds.u64(..)),
             refresh: Mutex::new(refresh),

@@ -77,6 +77,15 @@ impl Pool {
         }
     }
 
+    /// Lets the connections of the bootstrap list close: the next ones go where its names lead then.
+    pub(super) fn release_bootstrap(&self) {
+        for ((target, _), connection) in &self.connections().open {
+            if matches!(target, Target::Bootstrap(_)) {
+                connection.release();
+            }
+        }
+    }
+
     /// Lets all connections for `purpose` close once they have answered what was asked.
     pub(super) fn release(&self, purpose: Purpose) {
         self.connections().open.retain(|(_, of), connection| {

@@ -30,6 +30,8 @@ pub(crate) struct Ask {
 pub(crate) struct Refresh {
     bootstrap: usize,
     max_age: Duration,
+    /// For how long brokers may be asked in vain before the bootstrap list is; `None`: for ever.
+    patience: Option<Duration>,
     backoff: Backoff,
     rng: fastrand::Rng,
     /// How many handles want each topic.
@@ -39,6 +41,8 @@ pub(crate) struct Refresh {
     silent: BTreeSet<Target>,
     /// Use the bootstrap list although brokers are known (KIP-899, KIP-1102).
     rebootstrap: bool,
+    /// Since when asking is in vain, or the bootstrap list was last turned to.
+    trying_since: Option<Instant>,
     asked: Option<Target>,
     /// Somebody wants to know, and what is being asked does not cover it.
     wanted: bool,
@@ -53,17 +57,25 @@ pub(crate) struct Refresh {
 
 impl Refresh {
     /// For a list of `bootstrap` entries, at least one.
-    pub(crate) fn new(bootstrap: usize, max_age: Duration, backoff: Backoff, seed: u64) -> Self {
+    pub(crate) fn new(
+        bootstrap: usize,
+        max_age: Duration,
+        patience: Option<Duration>,
+        backoff: Backoff,
+        seed: u64,
+    ) -> Self {
         assert!(bootstrap > 0); // the configuration was checked
         Self {
             bootstrap,
             max_age,
+            patience,
             backoff,
             rng: fastrand::Rng::with_seed(seed),
             interests: BTreeMap::new(),
             nodes: Vec::new(),
             silent: BTreeSet::new(),
             rebootstrap: false,
+            trying_since: None,
             asked: None,
             wanted: false,
             not_before: Instant::ZERO,
@@ -119,6 +131,7 @@ impl Refresh {
         self.answering = true;
         self.silent.clear();
         self.rebootstrap = false;
+        self.trying_since = None;
         self.nodes = nodes;
         self.refreshed_at = Some(now);
         if !unsettled {
@@ -132,31 +145,57 @@ impl Refresh {
         self.wanted |= unsettled;
     }
 
-    /// No answer came. The next in line is asked at once, unless all have failed.
-    pub(crate) fn on_failure(&mut self, now: Instant) {
+    /// No answer came. The next in line is asked at once, unless all have failed. Gives whether the
+    /// bootstrap list is turned to.
+    pub(crate) fn on_failure(&mut self, now: Instant) -> bool {
         if let Some(target) = self.asked.take() {
             self.silent.insert(target);
         }
         self.wanted = true;
         self.answering = false;
-        if self.candidates().is_empty() {
-            // brokers first, then the bootstrap list, then all over again
-            let brokers_failed = !self.rebootstrap && !self.nodes.is_empty();
-            self.rebootstrap = brokers_failed;
-            self.silent.clear();
-            if !brokers_failed {
-                self.not_before = now + self.backoff.next_wait();
-            }
+        let all_failed = self.candidates().is_empty();
+        if !all_failed && !self.is_out_of_patience(now) {
+            return false;
         }
+        // brokers first, then the bootstrap list, then all over again
+        let turn = self.asks_brokers() && self.patience.is_some();
+        self.silent.clear();
+        if turn {
+            self.turn_to_bootstrap(now);
+        } else {
+            self.rebootstrap = false;
+            self.not_before = now + self.backoff.next_wait();
+        }
+        turn
     }
 
-    /// The broker says that the brokers we know are not the cluster's any more (KIP-1102).
-    pub(crate) fn on_rebootstrap(&mut self, now: Instant) {
+    /// A broker says that the brokers we know are not the cluster's any more (KIP-1102). Gives
+    /// whether the bootstrap list is turned to.
+    pub(crate) fn on_rebootstrap(&mut self, now: Instant) -> bool {
+        if !self.asks_brokers() || self.patience.is_none() {
+            return self.on_failure(now); // one of the list may know better
+        }
         self.asked = None;
         self.silent.clear();
-        self.rebootstrap = true;
         self.wanted = true;
         self.not_before = now + self.backoff.next_wait();
+        self.turn_to_bootstrap(now);
+        true
+    }
+
+    const fn turn_to_bootstrap(&mut self, now: Instant) {
+        self.rebootstrap = true;
+        self.trying_since = Some(now); // the brokers get as long again, should the list be in vain
+    }
+
+    /// Whether those who are asked are brokers that the metadata names.
+    fn asks_brokers(&self) -> bool {
+        !self.rebootstrap && !self.nodes.is_empty()
+    }
+
+    fn is_out_of_patience(&self, now: Instant) -> bool {
+        let Some((since, patience)) = self.trying_since.zip(self.patience) else { return false };
+        self.asks_brokers() && now.since(since) >= patience
     }
 
     /// What to ask now, if anything.
@@ -165,6 +204,7 @@ impl Refresh {
             return None;
         }
         let target = self.choose();
+        self.trying_since.get_or_insert(now);
         self.asked = Some(target);
         self.wanted = false;
         self.new_topic = false;
@@ -195,11 +235,7 @@ impl Refresh {
     fn candidates(&self) -> Vec<Target> {
         let nodes = self.nodes.iter().copied().map(Target::Node);
         let bootstrap = (0..self.bootstrap).map(Target::Bootstrap);
-        let all: Vec<_> = if self.rebootstrap || self.nodes.is_empty() {
-            bootstrap.collect()
-        } else {
-            nodes.collect()
-        };
+        let all: Vec<_> = if self.asks_brokers() { nodes.collect() } else { bootstrap.collect() };
         all.into_iter().filter(|target| !self.silent.contains(target)).collect()
     }
 }

@@ -27,6 +27,8 @@ use crate::{Client, ClientBuilder, NewTopic};
 struct World {
     /// Brokers as the metadata names them: id, host.
     brokers: Vec<(i32, &'static str)>,
+    /// Hosts that say that they are not the cluster any more.
+    retired: Vec<&'static str>,
     /// Leaders of partition 0 by topic.
     leaders: BTreeMap<&'static str, (i32, i32)>,
     /// Errors for the next requests to create or delete.
@@ -69,19 +71,29 @@ impl Fake {
             if api == ApiKey::API_VERSIONS {
                 peer.answer_versions(&header).await;
             } else {
-                let bytes = self.answer(&header, &mut body);
+                let bytes = self.answer(host, &header, &mut body);
                 peer.write(&bytes).await;
             }
         }
     }
 
-    fn answer(&self, header: &RequestHeader, body: &mut Reader) -> bytes::Bytes {
+    fn answer(
+        &self,
+        host: &'static str,
+        header: &RequestHeader,
+        body: &mut Reader,
+    ) -> bytes::Bytes {
         let mut world = self.world();
         let version = header.api_version;
         match ApiKey(header.api_key) {
             ApiKey::METADATA => {
                 let request = MetadataRequest::decode(body, version).unwrap();
-                encode(&world.metadata(request), header)
+                let mut answer = world.metadata(request);
+                if world.retired.contains(&host) {
+                    answer = MetadataResponse::default();
+                    answer.error_code = ErrorCode::REBOOTSTRAP_REQUIRED;
+                }
+                encode(&answer, header)
             }
             ApiKey::CREATE_TOPICS => {
                 let error_code = world.errors.pop_front().unwrap_or_default();
@@ -225,6 +237,40 @@ async fn a_broker_that_moved_is_found_at_its_new_address() {
     client.connect().await.unwrap();
     connection.call(MetadataRequest::default(), timeout).await.unwrap();
     assert_eq!(fake.world().asked.last().unwrap().0, "new");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retired_broker_sends_us_to_the_list_and_is_left_although_it_still_answers() {
+    let fake = Fake::new();
+    let _hosts = ["boot", "old", "new"].map(|host| fake.start(host));
+    fake.world().brokers = vec![(1, "old")];
+    fake.world().leaders.insert("t", (1, 0));
+    let client = fake.client("boot:9092");
+    let cluster = client.cluster().clone();
+    let _interest = cluster.register_topic("t");
+    leader_of(&cluster, "t", 1).await;
+    let timeout = Duration::from_secs(1);
+    let produce = cluster.connection(NodeId(1), Purpose::Produce);
+    produce.call(MetadataRequest::default(), timeout).await.unwrap();
+    fake.world().brokers = vec![(1, "new")];
+    fake.world().retired = vec!["old"];
+    fake.world().asked.clear();
+    let mut watch = cluster.watch();
+    cluster.request_refresh();
+    let moved = watch.wait_for(|metadata| &*metadata.nodes[&NodeId(1)].address.host == "new");
+    moved.await.unwrap();
+    produce.call(MetadataRequest::default(), timeout).await.unwrap();
+    let asked = core::mem::take(&mut fake.world().asked);
+    let (versions, metadata) = (ApiKey::API_VERSIONS, ApiKey::METADATA);
+    let expected = [
+        ("old", versions), // for metadata it was not asked before
+        ("old", metadata),
+        ("boot", versions), // another connection than the first: its name may lead elsewhere now
+        ("boot", metadata),
+        ("new", versions),
+        ("new", metadata),
+    ];
+    assert_eq!(asked, expected);
 }
 
 #[tokio::test(start_paused = true)]

@@ -60,6 +60,9 @@ pub(super) struct Queue {
     pub(super) waiting: VecDeque<Outgoing>,
     /// `None` for a node that the metadata does not name.
     pub(super) address: Option<BrokerAddress>,
+    /// The socket leads to an address that is not the broker's any more: it serves what it was
+    /// asked, and another one the rest.
+    pub(super) moved: bool,
     /// Whether the task runs.
     pub(super) running: bool,
     /// Nobody will use the connection any more: it closes once all is answered.
@@ -115,6 +118,7 @@ impl Connection {
         let queue = Queue {
             waiting: VecDeque::new(),
             address,
+            moved: false,
             running: false,
             released: false,
             closed: false,
@@ -171,11 +175,12 @@ impl Connection {
         self.0.queue().backoff.attempts() > 0
     }
 
-    /// Where it leads from its next opening on.
+    /// Where it leads from now on, except for what was sent already.
     pub(crate) fn set_address(&self, address: Option<BrokerAddress>) {
         let mut queue = self.0.queue();
         if queue.address != address {
             queue.address = address;
+            queue.moved = true;
             queue.backoff.reset();
             queue.retry_at = Instant::ZERO;
             drop(queue);

@@ -79,7 +79,12 @@ async fn open(shared: &Shared) -> Result<Opened, CallError> {
     const CLOSED: CallError = CallError::Closed { possibly_sent: false };
     let clock = &shared.env.clock;
     until_retry(shared).await;
-    let Some(address) = shared.queue().address.clone() else {
+    let address = {
+        let mut queue = shared.queue();
+        queue.moved = false;
+        queue.address.clone()
+    };
+    let Some(address) = address else {
         let node = shared.node.ok_or(CLOSED)?;
         return Err(CallError::UnknownNode(node));
     };

@@ -172,7 +172,8 @@ impl Session {
         let inside = usize::try_from(self.wire.pending()).unwrap_or(usize::MAX);
         let in_flight = self.pipeline.len() + self.oneway.len() + inside;
         let mut queue = self.shared.queue();
-        if queue.muted_until.is_some_and(|until| until > now) || in_flight >= IN_FLIGHT_MAX {
+        let muted = queue.muted_until.is_some_and(|until| until > now);
+        if muted || queue.moved || in_flight >= IN_FLIGHT_MAX {
             return None;
         }
         queue.muted_until = None;
@@ -244,8 +245,8 @@ impl Session {
             return Some(End::Closed);
         }
         let idle = now.since(self.used_at) >= self.shared.env.config.connections_idle_max;
-        let unused = queue.waiting.is_empty() && self.is_quiet() && (queue.released || idle);
-        unused.then_some(End::Idle)
+        let unused = queue.waiting.is_empty() && (queue.released || idle);
+        (self.is_quiet() && (unused || queue.moved)).then_some(End::Idle)
     }
 
     /// When [`turn`](Self::turn) has something to do even if nothing happens.

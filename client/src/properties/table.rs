@@ -2,7 +2,7 @@
 
 use super::tls::{self, TlsDraft};
 use super::value::{boolean, bytes, choice, count, fine_millis, kilobytes, millis};
-use crate::config::ClientConfig;
+use crate::config::{ClientConfig, MetadataRecovery};
 use crate::consumer::{ConsumerConfig, Isolation, OffsetReset};
 use crate::producer::{Acks, Partitioner, ProducerBuilder};
 
@@ -90,6 +90,10 @@ pub(super) const SETTINGS: &[Setting] = &[
         .connections_idle_max),
     set!(Client, "receive.message.max.bytes", [], "response_bytes_max", bytes,
         .response_bytes_max),
+    set!(Client, "metadata.recovery.strategy", [], "metadata_recovery", recovery,
+        .metadata_recovery),
+    set!(Client, "metadata.recovery.rebootstrap.trigger.ms", [], "rebootstrap_trigger", millis,
+        .rebootstrap_trigger),
     set!(Client, "allow.auto.create.topics", [], "auto_create_topics", boolean,
         .auto_create_topics),
     // TLS
@@ -208,6 +212,11 @@ fn security_protocol(text: &str) -> Result<bool, String> {
         return Err("must be PLAINTEXT or SSL: SASL is not there yet".to_owned());
     }
     choice(text, &[("PLAINTEXT", false), ("SSL", true)])
+}
+
+fn recovery(text: &str) -> Result<MetadataRecovery, String> {
+    let (again, never) = (MetadataRecovery::Rebootstrap, MetadataRecovery::None);
+    choice(text, &[("rebootstrap", again), ("none", never)])
 }
 
 fn any_host(text: &str) -> Result<bool, String> {

@@ -7,7 +7,12 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 const MAX_AGE: Duration = Duration::from_secs(300);
 
 fn machine(bootstrap: usize, seed: u64) -> Refresh {
-    Refresh::new(bootstrap, MAX_AGE, Backoff::new(BACKOFF, BACKOFF_MAX, seed), seed)
+    impatient(bootstrap, seed, Some(MAX_AGE))
+}
+
+fn impatient(bootstrap: usize, seed: u64, patience: Option<Duration>) -> Refresh {
+    let backoff = Backoff::new(BACKOFF, BACKOFF_MAX, seed);
+    Refresh::new(bootstrap, MAX_AGE, patience, backoff, seed)
 }
 
 fn at(ms: u64) -> Instant {
@@ -136,6 +141,78 @@ fn a_broker_may_send_us_back_to_the_bootstrap_list() {
     assert_eq!(refresh.poll(due), None, "not at once: it may be the one that answers again");
     let due = refresh.next_deadline().unwrap();
     assert_eq!(refresh.poll(due).unwrap().target, Target::Bootstrap(0));
+}
+
+/// A machine that knows brokers 1, 2 and 3, and when it may ask again.
+fn knowing(bootstrap: usize, patience: Option<Duration>) -> (Refresh, Instant) {
+    let mut refresh = impatient(bootstrap, 5, patience);
+    refresh.on_request();
+    refresh.poll(at(0)).unwrap();
+    refresh.on_answer(at(0), nodes(&[1, 2, 3]), false);
+    (refresh, at(5_000))
+}
+
+fn is_node(ask: &Ask) -> bool {
+    matches!(ask.target, Target::Node(_))
+}
+
+#[test]
+fn without_recovery_only_brokers_that_are_known_are_asked() {
+    let (mut refresh, mut now) = knowing(2, None);
+    refresh.on_request();
+    for n in 0..30 {
+        let ask = refresh.poll(now).unwrap();
+        assert!(is_node(&ask), "{ask:?}");
+        let turns = if n % 2 == 0 { refresh.on_failure(now) } else { refresh.on_rebootstrap(now) };
+        assert!(!turns);
+        now = now.max(refresh.next_deadline().unwrap());
+    }
+}
+
+#[test]
+fn brokers_that_keep_us_waiting_are_left_for_the_bootstrap_list_but_not_for_good() {
+    let second = Duration::from_secs(1);
+    let (mut refresh, mut now) = knowing(1, Some(15 * second));
+    refresh.on_request();
+    for round in 0..4 {
+        let mut turned = Vec::new();
+        for _ in 0..2 {
+            assert!(is_node(&refresh.poll(now).unwrap()), "round {round} at {now:?}");
+            now = now + 10 * second;
+            turned.push(refresh.on_failure(now));
+        }
+        assert_eq!(turned, [false, true], "round {round}: the third was not waited for");
+        let ask = refresh.poll(now).expect("at once");
+        assert_eq!(ask.target, Target::Bootstrap(0));
+        assert!(!refresh.on_failure(now), "round {round}");
+        assert_eq!(refresh.poll(now), None, "round {round}: no loop");
+        now = refresh.next_deadline().unwrap();
+        // the brokers get as long as before: it was not their fault this time
+    }
+    assert!(is_node(&refresh.poll(now).unwrap()));
+    refresh.on_answer(now, nodes(&[1, 2, 3]), false);
+    now = now + 1_000 * second;
+    refresh.on_request();
+    assert!(refresh.poll(now).is_some());
+    assert!(!refresh.on_failure(now), "time in which nobody asked does not count");
+    assert!(is_node(&refresh.poll(now).unwrap()));
+}
+
+#[test]
+fn an_entry_of_the_list_that_sends_us_to_the_list_is_passed_over() {
+    let (mut refresh, now) = knowing(3, Some(MAX_AGE));
+    refresh.on_request();
+    refresh.poll(now).unwrap();
+    assert!(refresh.on_rebootstrap(now));
+    let now = refresh.next_deadline().unwrap();
+    let mut asked = BTreeSet::new();
+    for _ in 0..3 {
+        asked.insert(refresh.poll(now).expect("the next one at once").target);
+        assert!(!refresh.on_rebootstrap(now), "we are there already");
+    }
+    let list = (0..3).map(Target::Bootstrap);
+    assert_eq!(asked, list.collect());
+    assert_eq!(refresh.poll(now), None, "then it waits");
 }
 
 #[test]

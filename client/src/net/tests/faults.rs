@@ -170,14 +170,14 @@ async fn a_refused_connection_is_tried_again_after_a_growing_backoff() {
 
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_answers_again_is_soon_tried_again() {
-    let Stage { connection, listener, clock, scope } = Stage::new();
+    let Stage { connection, network, listener, clock, scope } = Stage::new();
     for _ in 0..8 {
         let call = connection.call(request("a"), TIMEOUT);
         drop(listener.accept().await.unwrap()); // before it says a word
         call.await.unwrap_err();
     }
     assert!(connection.is_failing());
-    let stage = Stage { connection, listener, clock, scope };
+    let stage = Stage { connection, network, listener, clock, scope };
     let call = stage.ask("a");
     let mut peer = stage.accept_kafka().await;
     let (header, _) = peer.asked().await;
@@ -210,6 +210,29 @@ async fn a_new_address_is_tried_at_once() {
     connection.set_address(Some(address));
     listener.accept().await.unwrap();
     assert_eq!(clock.now(), Instant::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_moves_answers_what_it_was_asked_and_the_rest_goes_to_where_it_is() {
+    let stage = Stage::new();
+    let sent = stage.ask("sent");
+    let mut old = stage.accept_kafka().await;
+    let (header, name) = old.asked().await;
+    assert_eq!(name, "sent");
+    let listener = stage.network.bind("moved", 1).unwrap();
+    let address = BrokerAddress { host: Str::from_static("moved"), port: 1 };
+    stage.connection.set_address(Some(address));
+    let queued = stage.ask("queued");
+    old.answer(&header, "sent").await;
+    assert_eq!(name_of(sent.await.unwrap()), "sent");
+    assert!(old.is_closed().await);
+    let mut new = Peer::new(listener.accept().await.unwrap());
+    let (header, _) = new.request().await.unwrap();
+    new.answer_versions(&header).await;
+    let (header, name) = new.asked().await;
+    assert_eq!(name, "queued");
+    new.answer(&header, "queued").await;
+    assert_eq!(name_of(queued.await.unwrap()), "queued");
 }
 
 #[tokio::test(start_paused = true)]

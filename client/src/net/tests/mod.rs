@@ -26,11 +26,12 @@ use super::layers::Layers;
 use crate::config::ClientConfig;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
-const METADATA_VERSION: i16 = 12;
+const METADATA_VERSION: i16 = 13;
 
 /// A connection, and the side a broker has.
 struct Stage {
     connection: Connection,
+    network: MemoryNetwork,
     listener: MemoryListener,
     clock: Clock,
     scope: Scope,
@@ -48,11 +49,11 @@ impl Stage {
         config.client_id = Str::from_static("tester");
         config.response_bytes_max = 100_000;
         let (clock, scope) = (Clock::system(), Scope::current().unwrap());
-        let connector = Box::new(network);
+        let connector = Box::new(network.clone());
         let env = Env { config, connector, clock: clock.clone(), scope: scope.clone(), layers };
         let address = BrokerAddress { host: Str::from_static("kafka"), port: 9092 };
         let connection = Connection::new(Arc::new(env), Some(NodeId(1)), Some(address), 7);
-        Self { connection, listener, clock, scope }
+        Self { connection, network, listener, clock, scope }
     }
 
     /// Asks for a topic; its name tells the requests of a test apart.

@@ -85,10 +85,10 @@ async fn the_content_may_depend_on_the_version_both_sides_know() {
     let stage = Stage::new();
     let newest = stage.connection.call_versioned(0..=99, TIMEOUT, |v| request(&format!("v{v}")));
     let capped = stage.connection.call_versioned(4..=9, TIMEOUT, |v| request(&format!("v{v}")));
-    let none = stage.connection.call_versioned(13..=13, TIMEOUT, |_| request("never"));
+    let none = stage.connection.call_versioned(14..=14, TIMEOUT, |_| request("never"));
     let unknown = stage.connection.call(FetchRequest::default(), TIMEOUT);
     let mut peer = stage.accept_kafka().await;
-    for version in ["v12", "v9"] {
+    for version in ["v13", "v9"] {
         let (header, name) = peer.asked().await;
         assert_eq!(name, version);
         peer.answer(&header, &name).await;
@@ -100,7 +100,7 @@ async fn the_content_may_depend_on_the_version_both_sides_know() {
     assert_eq!(
         error.to_string(),
         "broker 1 at kafka:9092 does not know Metadata (3) in any version this client can use \
-         here: it has 0-12, we have 13-13"
+         here: it has 0-13, we have 14-14"
     );
     let error = unknown.await.unwrap_err();
     assert!(matches!(error, CallError::UnsupportedVersion { theirs: None, .. }), "{error}");
