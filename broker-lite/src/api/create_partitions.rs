@@ -6,7 +6,7 @@ use ottla_protocol::messages::create_partitions::{
     CreatePartitionsTopicResult,
 };
 
-use super::{Context, Handler};
+use super::{Context, Handler, once};
 use crate::broker::Broker;
 use crate::controller::ledger::{MorePartitions, Refusal, Reply, Request};
 use crate::net::Close;
@@ -42,7 +42,8 @@ impl Handler for CreatePartitionsRequest {
                 ..Default::default()
             }
         });
-        Ok(Some(CreatePartitionsResponse { results: results.collect(), ..Default::default() }))
+        let results = once(results, |result| result.name.clone());
+        Ok(Some(CreatePartitionsResponse { results, ..Default::default() }))
     }
 }
 

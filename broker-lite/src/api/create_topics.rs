@@ -11,7 +11,7 @@ use ottla_protocol::messages::create_topics::{
     CreateTopicsResponse,
 };
 
-use super::{Context, Handler};
+use super::{Context, Handler, once};
 use crate::broker::Broker;
 use crate::config::{Effect, Source, shown};
 use crate::controller::ledger::{CreateTopics, CreatedTopic, NewTopic, Refusal, Reply, Request};
@@ -46,14 +46,15 @@ impl Handler for CreateTopicsRequest {
             other => vec![Err(other.refusal()); self.topics.len()],
         };
         let mut made = made.into_iter();
-        let topics = self.topics.iter().zip(results).map(|(asked, refused)| {
+        let answers = self.topics.iter().zip(results).map(|(asked, refused)| {
             refused.unwrap_or_else(|| match made.next() {
                 Some(Ok(topic)) => created(broker, asked, topic, self.validate_only),
                 Some(Err(refusal)) => failed(&asked.name, &refusal),
                 None => failed(&asked.name, &fault(ErrorCode::UNKNOWN_SERVER_ERROR)),
             })
         });
-        Ok(Some(CreateTopicsResponse { topics: topics.collect(), ..Default::default() }))
+        let topics = once(answers, |topic| topic.name.clone());
+        Ok(Some(CreateTopicsResponse { topics, ..Default::default() }))
     }
 }
 

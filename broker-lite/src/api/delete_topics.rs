@@ -6,9 +6,9 @@ use ottla_protocol::messages::delete_topics::{
     DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
 };
 
-use super::{Context, Handler};
+use super::{Context, Handler, once};
 use crate::broker::Broker;
-use crate::controller::ledger::{Reply, Request, TopicRef};
+use crate::controller::ledger::{Refusal, Reply, Request, TopicRef};
 use crate::net::Close;
 
 /// From here on there is a code for a broker that deletes nothing.
@@ -31,7 +31,7 @@ impl Handler for DeleteTopicsRequest {
         let names = self.topic_names.into_iter();
         let states = names.map(|name| DeleteTopicState { name: Some(name), ..Default::default() });
         let asked: Vec<DeleteTopicState> = states.chain(self.topics).collect();
-        let refused: Vec<Option<ErrorCode>> =
+        let refused: Vec<Option<Refusal>> =
             asked.iter().map(|state| refused(context, state)).collect();
         let wanted = asked.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
         let wanted = wanted.map(|(state, _)| match &state.name {
@@ -46,17 +46,16 @@ impl Handler for DeleteTopicsRequest {
         let mut deleted = deleted.into_iter();
         let responses = asked.into_iter().zip(refused).map(|(state, refused)| {
             let result = match refused {
-                Some(code) => Err((code, code.meaning().to_owned())),
-                None => match deleted.next() {
-                    Some(result) => result.map_err(|refusal| (refusal.code, refusal.message)),
-                    None => Err((ErrorCode::UNKNOWN_SERVER_ERROR, String::new())),
-                },
+                Some(refusal) => Err(refusal),
+                None => {
+                    deleted.next().unwrap_or_else(|| Err(fault(ErrorCode::UNKNOWN_SERVER_ERROR)))
+                }
             };
             match result {
                 Ok((name, topic_id)) => {
                     DeletableTopicResult { name: Some(name), topic_id, ..Default::default() }
                 }
-                Err((code, message)) => DeletableTopicResult {
+                Err(Refusal { code, message }) => DeletableTopicResult {
                     name: state.name,
                     topic_id: state.topic_id,
                     error_code: code,
@@ -65,25 +64,33 @@ impl Handler for DeleteTopicsRequest {
                 },
             }
         });
-        Ok(Some(DeleteTopicsResponse { responses: responses.collect(), ..Default::default() }))
+        let responses = once(responses, |topic| (topic.name.clone(), topic.topic_id));
+        Ok(Some(DeleteTopicsResponse { responses, ..Default::default() }))
     }
 }
 
-fn refused(context: &Context, state: &DeleteTopicState) -> Option<ErrorCode> {
+fn fault(code: ErrorCode) -> Refusal {
+    Refusal { code, message: code.meaning().to_owned() }
+}
+
+fn refused(context: &Context, state: &DeleteTopicState) -> Option<Refusal> {
     let image = context.broker.controller.image();
     let by_id = image.topic_by_id(state.topic_id).map(|topic| topic.name.clone());
     let name = state.name.clone().or(by_id);
     if let Some(code) = name.and_then(|name| context.verdict.error_for(&name, None)) {
-        return Some(code);
+        return Some(fault(code));
     }
     if !context.broker.config.delete_topics {
-        return Some(if context.version < SAYS_DISABLED {
+        return Some(fault(if context.version < SAYS_DISABLED {
             ErrorCode::INVALID_REQUEST
         } else {
             ErrorCode::TOPIC_DELETION_DISABLED
-        });
+        }));
     }
-    let both = state.name.is_some() && state.topic_id != Uuid::ZERO;
-    let neither = state.name.is_none() && state.topic_id == Uuid::ZERO;
-    (both || neither).then_some(ErrorCode::INVALID_REQUEST)
+    let message = match (&state.name, state.topic_id) {
+        (Some(_), id) if id != Uuid::ZERO => "You may not specify both topic name and topic id.",
+        (None, Uuid::ZERO) => "Neither topic name nor id were specified.",
+        _ => return None,
+    };
+    Some(Refusal { code: ErrorCode::INVALID_REQUEST, message: message.to_owned() })
 }

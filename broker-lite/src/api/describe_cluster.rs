@@ -7,7 +7,7 @@ use ottla_protocol::messages::describe_cluster::{
     ENDPOINT_TYPE_CONTROLLER,
 };
 
-use super::{Context, Handler};
+use super::{CLUSTER_OPERATIONS, Context, Handler};
 use crate::net::Close;
 
 impl Handler for DescribeClusterRequest {
@@ -36,11 +36,15 @@ impl Handler for DescribeClusterRequest {
             is_fenced: broker.fenced,
             ..Default::default()
         });
-        Ok(Some(DescribeClusterResponse {
+        let mut response = DescribeClusterResponse {
             cluster_id: broker.cluster_id.clone(),
             controller_id: Some(broker.node),
             brokers: brokers.collect(),
             ..Default::default()
-        }))
+        };
+        if self.include_cluster_authorized_operations {
+            response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        }
+        Ok(Some(response))
     }
 }

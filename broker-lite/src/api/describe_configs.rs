@@ -6,7 +6,7 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
     DescribeConfigsResponse, DescribeConfigsResult, DescribeConfigsSynonym, RESOURCE_TYPE_BROKER,
-    RESOURCE_TYPE_TOPIC,
+    RESOURCE_TYPE_BROKER_LOGGER, RESOURCE_TYPE_TOPIC,
 };
 use ottla_protocol::topic::check_name;
 
@@ -68,7 +68,9 @@ fn describe(context: &Context, resource: &DescribeConfigsResource, show: Show) -
         RESOURCE_TYPE_BROKER if name.parse() == Ok(broker.node.0) => {
             Ok(broker_settings(broker, show))
         }
-        RESOURCE_TYPE_BROKER => {
+        // Kafka's are those of log4j; there are none here
+        RESOURCE_TYPE_BROKER_LOGGER if name.parse() == Ok(broker.node.0) => Ok(Vec::new()),
+        RESOURCE_TYPE_BROKER | RESOURCE_TYPE_BROKER_LOGGER => {
             let message =
                 format!("Unexpected broker id, expected {}, but received {name}", broker.node);
             Err((ErrorCode::INVALID_REQUEST, message))

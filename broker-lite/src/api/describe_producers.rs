@@ -9,6 +9,7 @@ use ottla_protocol::messages::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, ProducerState,
     TopicRequest, TopicResponse,
 };
+use ottla_protocol::topic::check_name;
 
 use super::{Context, Handler};
 use crate::broker::Broker;
@@ -29,7 +30,8 @@ impl Handler for DescribeProducersRequest {
             let replicas = context.broker.replicas.topic(&topic.name);
             let partitions = topic.partition_indexes.iter().map(|index| {
                 let fault = context.verdict.error_for(&topic.name, Some(index.0));
-                let found = fault.map_or_else(|| describe(replicas.as_ref(), *index), Err);
+                let found =
+                    fault.map_or_else(|| describe(&topic.name, replicas.as_ref(), *index), Err);
                 let error = found.as_ref().err().copied();
                 PartitionResponse {
                     partition_index: *index,
@@ -48,9 +50,13 @@ impl Handler for DescribeProducersRequest {
 }
 
 fn describe(
+    name: &str,
     topic: Option<&Arc<TopicReplicas>>,
     index: PartitionIndex,
 ) -> Result<Vec<ProducerState>, ErrorCode> {
+    if check_name(name).is_err() {
+        return Err(ErrorCode::INVALID_TOPIC_EXCEPTION);
+    }
     let partition = topic.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?.partition(index)?;
     let producers = partition.producers()?;
     let producers = producers.into_iter().map(|producer| ProducerState {

@@ -61,11 +61,12 @@ impl Handler for DescribeQuorumRequest {
 fn quorum(context: &Context) -> QuorumPartition {
     let broker = &context.broker;
     let end = Offset::new(broker.controller.last_offset().saturating_add(1));
+    let now = Timestamp(broker.clock.wall_ms());
     let mut voter = ReplicaState {
         replica_id: broker.node,
         log_end_offset: end,
-        last_fetch_timestamp: None,
-        last_caught_up_timestamp: Some(Timestamp(broker.clock.wall_ms())),
+        last_fetch_timestamp: Some(now),
+        last_caught_up_timestamp: Some(now),
         ..Default::default()
     };
     if context.version >= NAMES_NODES {

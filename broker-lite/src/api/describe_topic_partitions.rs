@@ -11,7 +11,7 @@ use ottla_protocol::messages::describe_topic_partitions::{
 };
 use ottla_protocol::topic::check_name;
 
-use super::{Context, Handler};
+use super::{Context, Handler, TOPIC_OPERATIONS};
 use crate::broker::Broker;
 use crate::controller::image::Topic;
 use crate::controller::names;
@@ -19,10 +19,6 @@ use crate::net::Close;
 
 /// The most partitions on a page (Kafka: `max.request.partition.size.limit`).
 const PARTITIONS_MAX: i32 = 2_000;
-/// Everybody may do everything: read, write, create, delete, alter, describe, and both with
-/// configurations; a bit for each of Kafka's `AclOperation`.
-const EVERY_OPERATION: i32 =
-    1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 
 impl Handler for DescribeTopicPartitionsRequest {
     fn names(&self, _: &Broker, topic: Option<&str>, partition: Option<i32>) -> bool {
@@ -36,7 +32,7 @@ impl Handler for DescribeTopicPartitionsRequest {
     ) -> Result<Option<DescribeTopicPartitionsResponse>, Close> {
         let image = context.broker.controller.image();
         let (from, from_partition) = match &self.cursor {
-            Some(cursor) if cursor.partition_index.0 < 0 => return Ok(Some(refused(&self))),
+            Some(cursor) if !is_within(cursor, &self.topics) => return Ok(Some(refused(&self))),
             Some(cursor) => (cursor.topic_name.clone(), cursor.partition_index.0),
             None => (Str::new(), 0),
         };
@@ -76,6 +72,12 @@ impl Handler for DescribeTopicPartitionsRequest {
     }
 }
 
+/// Whether `cursor` names a place in the topics asked for; an empty list asks for all.
+fn is_within(cursor: &Cursor, topics: &[TopicRequest]) -> bool {
+    let named = topics.is_empty() || topics.iter().any(|topic| topic.name == cursor.topic_name);
+    named && cursor.partition_index.0 >= 0
+}
+
 fn cursor(topic: &Str, partition: i32) -> Cursor {
     let partition_index = PartitionIndex(partition);
     Cursor { topic_name: topic.clone(), partition_index, ..Default::default() }
@@ -107,7 +109,7 @@ fn describe(topic: &Topic, first: usize, most: usize) -> DescribeTopicPartitions
         topic_id: topic.id,
         is_internal: names::is_internal(&topic.name),
         partitions: partitions.collect(),
-        topic_authorized_operations: EVERY_OPERATION,
+        topic_authorized_operations: TOPIC_OPERATIONS,
         ..Default::default()
     }
 }

@@ -26,10 +26,7 @@ impl Handler for ElectLeadersRequest {
         let unclean = match self.election_type {
             ELECTION_PREFERRED => false,
             ELECTION_UNCLEAN => true,
-            _ => {
-                let error_code = ErrorCode::INVALID_REQUEST;
-                return Ok(Some(ElectLeadersResponse { error_code, ..Default::default() }));
-            }
+            _ => return Ok(Some(refused(self))),
         };
         let image = context.broker.controller.image();
         let all = self.topic_partitions.is_none();
@@ -49,16 +46,36 @@ impl Handler for ElectLeadersRequest {
                 ..Default::default()
             });
             let partition_result: Vec<_> = told.collect();
-            if !all || !partition_result.is_empty() {
-                let topic = topic.topic;
-                let result =
-                    ReplicaElectionResult { topic, partition_result, ..Default::default() };
-                results.push(result);
-            }
+            let topic = topic.topic;
+            results.push(ReplicaElectionResult { topic, partition_result, ..Default::default() });
         }
         let replica_election_results = results;
         Ok(Some(ElectLeadersResponse { replica_election_results, ..Default::default() }))
     }
+}
+
+/// The answer to an election of a type that there is not.
+fn refused(request: ElectLeadersRequest) -> ElectLeadersResponse {
+    let code = ErrorCode::INVALID_REQUEST;
+    let message = Str::from(format!("Unknown election type {}", request.election_type));
+    let topics = request.topic_partitions;
+    let error_code =
+        if topics.as_ref().is_some_and(Vec::is_empty) { ErrorCode::NONE } else { code };
+    let results = topics.into_iter().flatten().map(|asked| {
+        let partitions = asked.partitions.into_iter().map(|partition_id| PartitionResult {
+            partition_id,
+            error_code: code,
+            error_message: Some(message.clone()),
+            ..Default::default()
+        });
+        ReplicaElectionResult {
+            topic: asked.topic,
+            partition_result: partitions.collect(),
+            ..Default::default()
+        }
+    });
+    let replica_election_results = results.collect();
+    ElectLeadersResponse { error_code, replica_election_results, ..Default::default() }
 }
 
 fn every_partition(image: &Image) -> Vec<TopicPartitions> {

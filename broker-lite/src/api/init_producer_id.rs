@@ -16,6 +16,9 @@ impl Handler for InitProducerIdRequest {
         let code = match (&self.transactional_id, context.verdict.error()) {
             (_, Some(code)) => code,
             (Some(id), None) if id.is_empty() => ErrorCode::INVALID_REQUEST,
+            _ if self.producer_id.is_some() != self.producer_epoch.is_some() => {
+                ErrorCode::INVALID_REQUEST
+            }
             // there are no transactions yet; a code that makes clients try again would hide it
             (Some(_), None) => ErrorCode::UNSUPPORTED_VERSION,
             // without a transactional id there is nothing to continue: a fresh id, as Kafka does

@@ -11,7 +11,7 @@ use ottla_protocol::messages::list_offsets::{
     TIMESTAMP_EARLIEST_PENDING_UPLOAD, TIMESTAMP_LATEST, TIMESTAMP_LATEST_TIERED, TIMESTAMP_MAX,
 };
 
-use super::{Context, Handler};
+use super::{Context, Handler, once};
 use crate::broker::Broker;
 use crate::net::Close;
 use crate::replica::manager::TopicReplicas;
@@ -52,7 +52,7 @@ impl Handler for ListOffsetsRequest {
             });
             ListOffsetsTopicResponse {
                 name: topic.name.clone(),
-                partitions: partitions.collect(),
+                partitions: once(partitions, |partition| partition.partition_index),
                 ..Default::default()
             }
         });

@@ -10,7 +10,7 @@ use ottla_protocol::messages::metadata::{
 };
 use ottla_protocol::topic::check_name;
 
-use super::{Context, Handler};
+use super::{CLUSTER_OPERATIONS, Context, Handler, TOPIC_OPERATIONS, once};
 use crate::broker::Broker;
 use crate::controller::image::{Image, Topic};
 use crate::controller::ledger::{CreateTopics, NewTopic, Reply, Request};
@@ -44,7 +44,7 @@ impl Handler for MetadataRequest {
             None => true,
             Some(topics) => topics.is_empty() && context.version == EMPTY_IS_ALL,
         };
-        let topics: Vec<MetadataResponseTopic> = if all {
+        let mut topics: Vec<MetadataResponseTopic> = if all {
             image.topics().map(|topic| describe(context, topic)).collect()
         } else {
             let asked = self.topics.unwrap_or_default();
@@ -52,6 +52,7 @@ impl Handler for MetadataRequest {
             if create && broker.config.auto_create_topics {
                 auto_create(broker, &image, &asked).await;
             }
+            let asked = once(asked, |topic| (topic.name.clone(), topic.topic_id));
             asked.into_iter().map(|topic| answer(context, &image, topic)).collect()
         };
         // as Kafka does: who asked before they were made hears of topics on its next attempt
@@ -62,13 +63,22 @@ impl Handler for MetadataRequest {
             rack: broker.rack.clone(),
             ..Default::default()
         });
-        Ok(Some(MetadataResponse {
+        if self.include_topic_authorized_operations {
+            for topic in topics.iter_mut().filter(|topic| topic.error_code == ErrorCode::NONE) {
+                topic.topic_authorized_operations = TOPIC_OPERATIONS;
+            }
+        }
+        let mut response = MetadataResponse {
             brokers: brokers.collect(),
             cluster_id: Some(broker.cluster_id.clone()),
             controller_id: Some(broker.node),
             topics,
             ..Default::default()
-        }))
+        };
+        if self.include_cluster_authorized_operations {
+            response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+        }
+        Ok(Some(response))
     }
 }
 
@@ -105,7 +115,9 @@ fn answer(context: &Context, image: &Image, asked: MetadataRequestTopic) -> Meta
     let by_id = asked.name.is_none() || asked.topic_id != Uuid::ZERO;
     let found = match &asked.name {
         _ if by_id && context.version < BY_ID => {
-            return failed(asked, ErrorCode::INVALID_REQUEST); // KIP-516: not yet
+            // KIP-516: not yet, and a topic without a name cannot be told either
+            let name = Some(asked.name.clone().unwrap_or_default());
+            return failed(MetadataRequestTopic { name, ..asked }, ErrorCode::INVALID_REQUEST);
         }
         _ if by_id => image.topic_by_id(asked.topic_id),
         Some(name) => image.topic(name),
@@ -113,7 +125,10 @@ fn answer(context: &Context, image: &Image, asked: MetadataRequestTopic) -> Meta
     };
     match (found, &asked.name) {
         (Some(topic), _) => describe(context, topic),
-        (None, _) if by_id => failed(asked, ErrorCode::UNKNOWN_TOPIC_ID),
+        (None, _) if by_id => {
+            let asked = MetadataRequestTopic { name: None, ..asked };
+            failed(asked, ErrorCode::UNKNOWN_TOPIC_ID)
+        }
         (None, Some(name)) if check_name(name).is_err() => {
             failed(asked, ErrorCode::INVALID_TOPIC_EXCEPTION)
         }

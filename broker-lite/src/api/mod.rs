@@ -18,6 +18,7 @@ mod fetch;
 mod find_coordinator;
 mod incremental_alter_configs;
 mod init_producer_id;
+mod leaders;
 mod list_config_resources;
 mod list_offsets;
 mod list_partition_reassignments;
@@ -29,6 +30,7 @@ mod update_features;
 
 use core::future::Future;
 use core::ops::RangeInclusive;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -142,6 +144,21 @@ impl Call {
             futures::future::ready(outcome(reply)).boxed()
         }
     }
+}
+
+/// What everybody may do with a topic: read, write, create, delete, alter, describe, and both with
+/// configurations; a bit for each of Kafka's `AclOperation`.
+const TOPIC_OPERATIONS: i32 =
+    1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+
+/// What everybody may do with the cluster: create, alter, describe, act as a broker, both with
+/// configurations, and write idempotently.
+const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+
+/// What was asked for more than once is told once, as Kafka does: the first of those with one key.
+fn once<T, K: Ord>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {
+    let mut told = BTreeSet::new();
+    items.into_iter().filter(|item| told.insert(key(item))).collect()
 }
 
 const fn row<H: Handler>() -> Row

@@ -11,6 +11,7 @@ use ottla_protocol::messages::produce::{
     TopicProduceResponse,
 };
 
+use super::leaders::tell_leaders;
 use super::{Context, Handler};
 use crate::broker::Broker;
 use crate::controller::names;
@@ -196,30 +197,22 @@ fn failed(
 /// Says where to go instead, where somebody else leads.
 fn name_leaders(context: &Context, response: &mut ProduceResponse) {
     let image = context.broker.controller.image();
-    for topic in &mut response.responses {
-        for partition in &mut topic.partition_responses {
-            if partition.error_code != ErrorCode::NOT_LEADER_OR_FOLLOWER {
-                continue;
-            }
-            let known = image.topic_by_id(topic.topic_id).or_else(|| image.topic(&topic.name));
-            let Some(known) = known.and_then(|topic| topic.partition(partition.index)) else {
-                continue;
-            };
-            partition.current_leader = LeaderIdAndEpoch {
-                leader_id: known.leader,
-                leader_epoch: Some(known.leader_epoch),
-                ..Default::default()
-            };
-            let Some(leader) = known.leader.and_then(|id| image.broker(id)) else { continue };
-            if response.node_endpoints.iter().all(|node| node.node_id != leader.id) {
-                response.node_endpoints.push(NodeEndpoint {
-                    node_id: leader.id,
-                    host: leader.host.clone(),
-                    port: leader.port.into(),
-                    rack: leader.rack.clone(),
-                    ..Default::default()
-                });
-            }
-        }
-    }
+    let elsewhere = response.responses.iter_mut().flat_map(|topic| {
+        let known = image.topic_by_id(topic.topic_id).or_else(|| image.topic(&topic.name));
+        let partitions = topic.partition_responses.iter_mut();
+        let partitions = partitions.filter(|p| p.error_code == ErrorCode::NOT_LEADER_OR_FOLLOWER);
+        partitions.map(move |p| (known.map(AsRef::as_ref), p.index, &mut p.current_leader))
+    });
+    let nodes = tell_leaders(&image, elsewhere, |place, leader_id, epoch| {
+        let leader_epoch = Some(epoch);
+        *place = LeaderIdAndEpoch { leader_id, leader_epoch, ..Default::default() };
+    });
+    let nodes = nodes.map(|node| NodeEndpoint {
+        node_id: node.id,
+        host: node.host.clone(),
+        port: node.port.into(),
+        rack: node.rack.clone(),
+        ..Default::default()
+    });
+    response.node_endpoints = nodes.collect();
 }

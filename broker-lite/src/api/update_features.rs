@@ -13,9 +13,6 @@ use crate::controller::image::Image;
 use crate::controller::ledger::Refusal;
 use crate::net::Close;
 
-/// From here on one error stands for the whole request.
-const ALL_OR_NOTHING: i16 = 2;
-
 impl Handler for UpdateFeaturesRequest {
     async fn handle(self, context: &Context) -> Result<Option<UpdateFeaturesResponse>, Close> {
         let mut response = UpdateFeaturesResponse::default();
@@ -37,26 +34,22 @@ impl Handler for UpdateFeaturesRequest {
             response.error_message = Some(refusal.message.into());
             return Ok(Some(response));
         }
-        for update in self.feature_updates {
-            let error = check(&image, &update, context.version).err();
-            if context.version < ALL_OR_NOTHING {
-                response.results.push(UpdatableFeatureResult {
-                    feature: update.feature,
-                    error_code: error.as_ref().map_or(ErrorCode::NONE, |refusal| refusal.code),
-                    error_message: error.map(|refusal| refusal.message.into()),
-                    ..Default::default()
-                });
-            } else if let Some(refusal) = error {
-                response.error_code = refusal.code;
-                let message = format!(
-                    "The update failed for all features since the following feature had an error: \
-                     {}",
-                    refusal.message
-                );
-                response.error_message = Some(message.into());
-                break;
-            }
+        // in every version: all or nothing
+        let checked = self.feature_updates.iter();
+        let checked = checked.map(|update| check(&image, update, context.version));
+        if let Err(refusal) = checked.collect::<Result<(), Refusal>>() {
+            response.error_code = refusal.code;
+            let message = format!(
+                "The update failed for all features since the following feature had an error: {}",
+                refusal.message
+            );
+            response.error_message = Some(message.into());
+            return Ok(Some(response));
         }
+        let done = self.feature_updates.into_iter();
+        let done = done
+            .map(|update| UpdatableFeatureResult { feature: update.feature, ..Default::default() });
+        response.results = done.collect();
         Ok(Some(response))
     }
 }

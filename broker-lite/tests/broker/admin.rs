@@ -127,7 +127,8 @@ async fn nothing_is_to_be_elected_and_nothing_moves() {
     request.election_type = 7;
     assert_eq!(raw.call(&request, 2).await.error_code, ErrorCode::INVALID_REQUEST);
     let all = ElectLeadersRequest::default();
-    assert_eq!(raw.call(&all, 2).await.replica_election_results, []);
+    let elected = raw.call(&all, 2).await.replica_election_results;
+    assert!(elected.iter().all(|topic| topic.partition_result.is_empty()));
     let moving = raw.call(&ListPartitionReassignmentsRequest::default(), 0).await;
     assert_eq!((moving.error_code, moving.topics), (ErrorCode::NONE, Vec::new()));
 }
@@ -242,8 +243,8 @@ async fn features_stay_at_the_level_that_is_written() {
             UpdateFeaturesRequest { feature_updates: vec![update], ..Default::default() };
         assert_eq!(raw.call(&request, 2).await.error_code, code, "{feature} {level} {kind}");
         let response = raw.call(&request, 1).await;
-        let codes = (response.error_code, response.results[0].error_code);
-        assert_eq!(codes, (ErrorCode::NONE, code), "{feature} {level} {kind}");
+        assert_eq!(response.error_code, code, "{feature} {level} {kind}");
+        assert_eq!(response.results.len(), usize::from(code == ErrorCode::NONE));
         request.feature_updates.push(request.feature_updates[0].clone());
         assert_eq!(raw.call(&request, 2).await.error_code, ErrorCode::INVALID_REQUEST);
     }

@@ -3,6 +3,7 @@
 
 mod admin;
 mod alter;
+mod answers;
 mod configs;
 mod faults;
 mod honoured;

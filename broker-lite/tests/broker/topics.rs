@@ -143,7 +143,7 @@ async fn creation_is_refused_by_kafkas_rules() {
         ("exists", topic("taken", 1), ErrorCode::TOPIC_ALREADY_EXISTS),
         ("collides", topic("a_b", 1), ErrorCode::INVALID_TOPIC_EXCEPTION),
         ("name", topic("..", 1), ErrorCode::INVALID_TOPIC_EXCEPTION),
-        ("the controller's", topic("__cluster_metadata", 1), ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+        ("the controller's", topic("__cluster_metadata", 1), ErrorCode::INVALID_REQUEST),
         ("no partitions", topic("c", 0), ErrorCode::INVALID_PARTITIONS),
         ("far too many", topic("c", i32::MAX), ErrorCode::POLICY_VIOLATION),
         (

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{NodeId, Offset};
+use ottla_protocol::ids::NodeId;
 use ottla_protocol::messages::fetch::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
     FetchableTopicResponse, PartitionData,
@@ -222,7 +222,8 @@ fn respond(read: Read, bytes: &Bytes) -> PartitionData {
     };
     match read {
         Read::Failed(code) => {
-            PartitionData { error_code: code, high_watermark: None::<Offset>, ..empty }
+            let aborted_transactions = Some(Vec::new());
+            PartitionData { error_code: code, aborted_transactions, ..empty }
         }
         Read::Diverging(diverging_epoch, offsets) => {
             PartitionData { diverging_epoch, ..with(&offsets) }

@@ -61,6 +61,10 @@ fn check_resource(image: &Image, resource: &ResourceChange) -> Result<Role, Refu
             refusal(ErrorCode::INVALID_REQUEST, "Default topic resources are not allowed.")
         }
         TOPIC_RESOURCE => {
+            if name.is_empty() {
+                let message = "Default topic resources are not allowed.";
+                return refusal(ErrorCode::INVALID_REQUEST, message);
+            }
             if let Err(error) = check_name(name) {
                 return refusal(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string());
             }
@@ -136,7 +140,8 @@ fn edited(
 ) -> Result<String, Refusal> {
     check(role, name, None)?;
     let Some(known) = Known::find(role, name).filter(Known::is_list) else {
-        let message = format!("Can't {operation:?} to key {name} because its type is not LIST.");
+        let operation = if operation == Operation::Append { "APPEND" } else { "SUBTRACT" };
+        let message = format!("Can't {operation} to key {name} because its type is not LIST.");
         return refusal(ErrorCode::INVALID_CONFIG, message);
     };
     let current = before.get(name).map(String::as_str).or(known.default).unwrap_or_default();

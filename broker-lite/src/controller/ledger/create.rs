@@ -81,10 +81,8 @@ impl Plan<'_> {
 
     fn check_name(&self, name: &Str) -> Result<(), Refusal> {
         if name == names::METADATA_TOPIC {
-            return refusal(
-                ErrorCode::TOPIC_AUTHORIZATION_FAILED,
-                "The topic is the controller's.",
-            );
+            let message = format!("Creation of internal topic {name} is prohibited.");
+            return refusal(ErrorCode::INVALID_REQUEST, message);
         }
         if let Err(error) = check_name(name) {
             return refusal(ErrorCode::INVALID_TOPIC_EXCEPTION, error.to_string());
@@ -141,10 +139,13 @@ impl Plan<'_> {
                            set to -1.";
             return refusal(ErrorCode::INVALID_REQUEST, message);
         }
-        let by_index: BTreeMap<_, _> = topic.assignments.iter().map(|(i, r)| (i.0, r)).collect();
-        if by_index.len() != topic.assignments.len() {
-            let message = "Found multiple manual partition assignments for one partition.";
-            return refusal(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
+        let mut by_index = BTreeMap::new();
+        for (index, replicas) in &topic.assignments {
+            if by_index.insert(index.0, replicas).is_some() {
+                let message =
+                    format!("Found multiple manual partition assignments for partition {index}");
+                return refusal(ErrorCode::INVALID_REPLICA_ASSIGNMENT, message);
+            }
         }
         if !by_index.keys().copied().eq((0..).take(by_index.len())) {
             let message = "partitions should be a consecutive 0-based integer sequence";

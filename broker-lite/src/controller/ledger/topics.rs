@@ -19,8 +19,19 @@ pub(super) fn delete(image: &Image, topics: &[TopicRef]) -> (Vec<Event>, Reply) 
     for topic in topics.iter().filter_map(find) {
         *seen.entry(topic.id).or_default() += 1;
     }
+    let mut named: BTreeMap<&TopicRef, usize> = BTreeMap::new();
+    for topic in topics {
+        *named.entry(topic).or_default() += 1;
+    }
     let mut events = Vec::new();
     let results = topics.iter().map(|asked| match (find(asked), asked) {
+        _ if named.get(asked).is_some_and(|n| *n > 1) => {
+            let what = match asked {
+                TopicRef::Name(_) => "name",
+                TopicRef::Id(_) => "id",
+            };
+            refusal(ErrorCode::INVALID_REQUEST, format!("Duplicate topic {what}."))
+        }
         (Some(topic), _) if seen.get(&topic.id).is_some_and(|n| *n > 1) => {
             refusal(ErrorCode::INVALID_REQUEST, "Duplicate topic.")
         }
