@@ -192,6 +192,9 @@ pub enum DecodeReason {
     /// This version of the message is not declared.
     #[error("version is not known")]
     UnknownVersion,
+    /// This API is not declared.
+    #[error("API key {0} is not known")]
+    UnknownApi(i16),
     /// This metadata record type is not declared.
     #[error("record type {0} is not known")]
     UnknownRecord(u32),

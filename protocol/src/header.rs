@@ -4,20 +4,23 @@
 //! has 1 or 0 likewise. Only ApiVersions always answers with header version 0, because the client
 //! does not know yet what the broker speaks. The client id never has a compact length.
 
+use core::ops::RangeInclusive;
+
 use bytes::Bytes;
 
 use crate::Str;
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason, EncodeError};
 use crate::ids::CorrelationId;
-use crate::schema::{Message, Request, taken, written};
-use crate::wire::{EncodedFrame, FrameWriter, Reader, UnknownTags, Version, Wire, read_tags};
-
-const REQUEST: &str = "RequestHeader";
-const RESPONSE: &str = "ResponseHeader";
+use crate::schema::{
+    Field, Message, Request, Struct, Type, Versions, messages, not_in_version, taken, written,
+};
+use crate::wire::{
+    EncodedFrame, FrameWriter, Reader, TagWriter, UnknownTags, Version, Wire, read_tags,
+};
 
 /// What a request starts with. Nothing is judged yet: key and version may be unknown.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct RequestHeader {
     /// Which API; see [`ApiKey`].
     pub api_key: i16,
@@ -27,6 +30,67 @@ pub struct RequestHeader {
     pub correlation_id: CorrelationId,
     /// What the client calls itself (Kafka: `client.id`).
     pub client_id: Option<Str>,
+    /// Tagged fields that this version of Ottla does not know; they are written back.
+    pub unknown_tags: UnknownTags,
+}
+
+impl Message for RequestHeader {
+    const NAME: &'static str = "RequestHeader";
+    const VERSIONS: RangeInclusive<i16> = 1..=2;
+    const FLEXIBLE_FROM: Option<i16> = Some(2);
+}
+
+/// Declared by hand: the client id has no compact length, which the DSL cannot say.
+impl Struct for RequestHeader {
+    const FIELDS: &'static [Field] = &[
+        field("request_api_key", i16::TYPE, None),
+        field("request_api_version", i16::TYPE, None),
+        field("correlation_id", CorrelationId::TYPE, None),
+        field("client_id", Type::PlainString, Some(Versions::from(1))),
+    ];
+}
+
+const fn field(name: &'static str, kind: Type, nullable: Option<Versions>) -> Field {
+    let versions = Versions::from(0);
+    Field { name, kind, versions, nullable, tag: None, default: None, ignorable: false }
+}
+
+const PLAIN: Version = Version { number: 1, flexible: false };
+
+impl Wire for RequestHeader {
+    const TYPE: Type = Type::Struct { name: Self::NAME, fields: Self::FIELDS };
+
+    fn size_min(version: Version) -> usize {
+        10 + usize::from(version.flexible)
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        let (key, client_id) = (ApiKey(self.api_key), self.client_id.as_deref());
+        write_request_header(out, key, self.api_version, self.correlation_id, client_id)?;
+        if version.flexible {
+            TagWriter::new(out, &self.unknown_tags).finish(out)
+        } else if self.unknown_tags.is_empty() {
+            Ok(())
+        } else {
+            Err(not_in_version("unknown_tags"))
+        }
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        let mut header = read_request_header(reader)?;
+        if version.flexible {
+            header.unknown_tags = read_tags(reader, |_, _| Ok(false))?;
+        }
+        Ok(header)
+    }
+}
+
+messages! {
+    /// What a response starts with. `ResponseHeader.json`.
+    struct ResponseHeader(0..=1, flexible 1..) {
+        /// That of the request.
+        correlation_id: CorrelationId = 0..;
+    }
 }
 
 /// Reads the header of a request; `reader` then stands at its body.
@@ -38,28 +102,27 @@ pub struct RequestHeader {
 ///
 /// If the bytes are not a request header.
 pub fn decode_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
-    let header = read_request_header(reader);
-    header.map_err(|error| error.in_message(REQUEST, -1))
+    let header = read_any_request_header(reader);
+    header.map_err(|error| error.in_message(RequestHeader::NAME, -1))
 }
 
-fn read_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
-    let plain = Version { number: 1, flexible: false };
-    let api_key = taken(i16::read(reader, plain), "request_api_key")?;
-    let api_version = taken(i16::read(reader, plain), "request_api_version")?;
-    let correlation_id = taken(CorrelationId::read(reader, plain), "correlation_id")?;
-    let client_id = taken(Option::read(reader, plain), "client_id")?;
-    if ApiKey(api_key).is_flexible(api_version) {
-        skip_tags(reader)?;
+fn read_any_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
+    let mut header = read_request_header(reader)?;
+    if ApiKey(header.api_key).is_flexible(header.api_version) {
+        header.unknown_tags = read_tags(reader, |_, _| Ok(false))?;
     }
-    Ok(RequestHeader { api_key, api_version, correlation_id, client_id })
+    Ok(header)
 }
 
-fn skip_tags(reader: &mut Reader) -> Result<(), DecodeError> {
-    read_tags(reader, |_, reader| {
-        drop(reader.take_rest());
-        Ok(true)
+/// All of it but the tagged fields.
+fn read_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
+    Ok(RequestHeader {
+        api_key: taken(i16::read(reader, PLAIN), "request_api_key")?,
+        api_version: taken(i16::read(reader, PLAIN), "request_api_version")?,
+        correlation_id: taken(CorrelationId::read(reader, PLAIN), "correlation_id")?,
+        client_id: taken(Option::read(reader, PLAIN), "client_id")?,
+        unknown_tags: UnknownTags::NONE,
     })
-    .map(|_: UnknownTags| ())
 }
 
 /// A whole request frame: length prefix, header, body.
@@ -73,11 +136,12 @@ pub fn encode_request<R: Request>(
     correlation_id: CorrelationId,
     client_id: Option<&str>,
 ) -> Result<EncodedFrame, EncodeError> {
+    let flexible = is_flexible::<R>(version);
     let mut out = FrameWriter::new();
     out.begin_frame();
-    let flexible = is_flexible::<R>(version);
     let header = write_request_header(&mut out, R::KEY, version, correlation_id, client_id);
-    header.map_err(|error| error.in_message(REQUEST, if flexible { 2 } else { 1 }))?;
+    let header_version = if flexible { 2 } else { 1 };
+    header.map_err(|error| error.in_message(RequestHeader::NAME, header_version))?;
     if flexible {
         out.put_uvarint(0); // no tagged fields
     }
@@ -92,11 +156,10 @@ fn write_request_header(
     correlation_id: CorrelationId,
     client_id: Option<&str>,
 ) -> Result<(), EncodeError> {
-    let plain = Version { number: 1, flexible: false };
-    key.0.write(out, plain)?;
-    version.write(out, plain)?;
-    correlation_id.write(out, plain)?;
-    written(out.put_length(plain, false, client_id.map(str::len)), "client_id")?;
+    key.0.write(out, PLAIN)?;
+    version.write(out, PLAIN)?;
+    correlation_id.write(out, PLAIN)?;
+    written(out.put_length(PLAIN, false, client_id.map(str::len)), "client_id")?;
     out.put_slice(client_id.unwrap_or_default().as_bytes());
     Ok(())
 }
@@ -115,7 +178,7 @@ pub fn encode_response<M: Message>(
     let mut out = FrameWriter::new();
     out.begin_frame();
     out.put_slice(&correlation_id.0.to_be_bytes());
-    if has_response_tags::<M>(key, version) {
+    if response_header_version(key, is_flexible::<M>(version)) > 0 {
         out.put_uvarint(0); // no tagged fields
     }
     response.encode(version, &mut out)?;
@@ -132,22 +195,12 @@ pub fn decode_response<R: Request>(
     version: i16,
 ) -> Result<(CorrelationId, R::Response), DecodeError> {
     let mut reader = Reader::new(frame);
-    let tags = has_response_tags::<R::Response>(R::KEY, version);
-    let header = read_response_header(&mut reader, tags);
-    let correlation_id = header.map_err(|error| error.in_message(RESPONSE, i16::from(tags)))?;
+    let header_version = response_header_version(R::KEY, is_flexible::<R::Response>(version));
+    let header = ResponseHeader::decode(&mut reader, header_version)?;
     let response = R::Response::decode(&mut reader, version)?;
     let end = reader.finish();
     end.map_err(|error| error.in_message(R::Response::NAME, version))?;
-    Ok((correlation_id, response))
-}
-
-fn read_response_header(reader: &mut Reader, tags: bool) -> Result<CorrelationId, DecodeError> {
-    let plain = Version { number: 0, flexible: false };
-    let correlation_id = taken(CorrelationId::read(reader, plain), "correlation_id")?;
-    if tags {
-        skip_tags(reader)?;
-    }
-    Ok(correlation_id)
+    Ok((header.correlation_id, response))
 }
 
 /// Which request a response answers; `frame` is what follows the length prefix.
@@ -160,7 +213,7 @@ pub fn response_correlation_id(frame: &[u8]) -> Result<CorrelationId, DecodeErro
         Some(bytes) => Ok(CorrelationId(i32::from_be_bytes(*bytes))),
         None => Err(DecodeError::new(DecodeReason::Truncated { missing: 4 - frame.len() })
             .in_field("correlation_id")
-            .in_message(RESPONSE, -1)),
+            .in_message(ResponseHeader::NAME, -1)),
     }
 }
 
@@ -168,8 +221,9 @@ fn is_flexible<M: Message>(version: i16) -> bool {
     M::FLEXIBLE_FROM.is_some_and(|from| version >= from)
 }
 
-fn has_response_tags<M: Message>(key: ApiKey, version: i16) -> bool {
-    key != ApiKey::API_VERSIONS && is_flexible::<M>(version)
+/// Which version of [`ResponseHeader`] stands in front of a response.
+pub(crate) fn response_header_version(key: ApiKey, flexible: bool) -> i16 {
+    i16::from(flexible && key != ApiKey::API_VERSIONS)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! - [`messages`], [`metadata_records`]: what is said, as plain structs; [`schema`] shows how they
 //!   are declared.
+//! - [`any`]: messages by key and version alone; [`json`]: bytes shown as JSON.
 //! - [`header`]: whole requests and responses; [`frame`]: cutting a stream into them; [`version`]:
 //!   which version to speak.
 //! - [`wire`]: reading and writing, with bounds ([`limits`]) and errors that say where ([`error`]).
@@ -40,7 +41,9 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
+pub mod any;
 pub mod api_key;
+mod catalog;
 pub mod error;
 pub mod error_code;
 pub mod frame;
@@ -48,6 +51,7 @@ pub mod header;
 pub mod ids;
 #[cfg(feature = "serde")]
 mod ids_serde;
+pub mod json;
 pub mod limits;
 pub mod messages;
 pub mod metadata_records;
@@ -57,13 +61,14 @@ pub mod topic;
 pub mod version;
 pub mod wire;
 
+pub use any::{AnyRequest, AnyResponse};
 pub use api_key::ApiKey;
 pub use bytestring::ByteString as Str;
 pub use error::{DecodeError, EncodeError};
 pub use error_code::ErrorCode;
 pub use header::{
-    RequestHeader, decode_request_header, decode_response, encode_request, encode_response,
-    response_correlation_id,
+    RequestHeader, ResponseHeader, decode_request_header, decode_response, encode_request,
+    encode_response, response_correlation_id,
 };
 pub use schema::{Message, Request};
 pub use wire::{EncodedFrame, FrameWriter, Reader};

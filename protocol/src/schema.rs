@@ -26,6 +26,8 @@
 //!   without it, unless it is `ignorable`.
 //! - Tagged fields stand in the order of their tags (checked at compile time).
 
+mod reflection;
+
 use core::fmt::Debug;
 use core::ops::RangeInclusive;
 
@@ -34,78 +36,7 @@ use bytes::Bytes;
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason, EncodeError, EncodeReason};
 use crate::wire::{FrameWriter, Reader, Version, Wire};
-
-/// The versions that carry a field, or allow null in it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Versions {
-    /// The first.
-    pub min: i16,
-    /// The last; `i16::MAX` if there is no last.
-    pub max: i16,
-}
-
-impl Versions {
-    /// From `min` on.
-    #[must_use]
-    pub const fn from(min: i16) -> Self {
-        Self { min, max: i16::MAX }
-    }
-
-    /// The same, ending with `max`.
-    #[must_use]
-    pub const fn to(self, max: i16) -> Self {
-        Self { min: self.min, max }
-    }
-
-    /// Whether `version` is one of them.
-    #[must_use]
-    #[inline]
-    pub const fn contains(self, version: i16) -> bool {
-        self.min <= version && version <= self.max
-    }
-}
-
-/// Kafka's type of a field.
-#[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "named as in Kafka's schemas")]
-pub enum Type {
-    Bool,
-    Int8,
-    Int16,
-    Int32,
-    Int64,
-    Uint16,
-    Uint32,
-    Float64,
-    Uuid,
-    String,
-    /// Bytes, or records: on the wire they are the same.
-    Bytes,
-    Array(&'static Self),
-    Struct {
-        name: &'static str,
-        fields: &'static [Field],
-    },
-}
-
-/// A field as its struct declares it.
-#[derive(Clone, Copy, Debug)]
-pub struct Field {
-    /// Kafka's name in `snake_case`.
-    pub name: &'static str,
-    /// Its type.
-    pub kind: Type,
-    /// The versions that carry it.
-    pub versions: Versions,
-    /// The versions in which it may be null.
-    pub nullable: Option<Versions>,
-    /// Its tag, if it is a tagged field.
-    pub tag: Option<u32>,
-    /// Its default as a Rust expression; `None` if it is the type's.
-    pub default: Option<&'static str>,
-    /// Whether it is silently left out of versions that cannot carry it.
-    pub ignorable: bool,
-}
+pub use reflection::{Field, Schema, Type, Versions};
 
 /// A struct that `messages!` declared.
 pub trait Struct: Wire + Default + Clone + Debug + PartialEq {
@@ -181,9 +112,7 @@ pub trait Request: Message {
 }
 
 fn known_version<M: Message>(number: i16) -> Option<Version> {
-    M::VERSIONS
-        .contains(&number)
-        .then(|| Version { number, flexible: M::FLEXIBLE_FROM.is_some_and(|from| number >= from) })
+    const { Schema::of::<M>() }.version(number)
 }
 
 /// Adds the name of the field to an error.

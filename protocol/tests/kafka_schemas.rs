@@ -68,38 +68,6 @@ const GROUPS_TO_COME: &[&str] = &[
     "WriteTxnMarkersResponse",
 ];
 
-/// What stands in the table and is not declared yet: clusters, security, control records.
-#[rustfmt::skip]
-const CLUSTERS_TO_COME: &[&str] = &[
-    "AbortTransactionRecord", "AbortedTxn", "AccessControlEntryRecord", "AddRaftVoterRequest",
-    "AddRaftVoterResponse", "AllocateProducerIdsRequest", "AllocateProducerIdsResponse",
-    "AlterClientQuotasRequest", "AlterClientQuotasResponse", "AlterPartitionReassignmentsRequest",
-    "AlterPartitionReassignmentsResponse", "AlterPartitionRequest", "AlterPartitionResponse",
-    "AlterReplicaLogDirsRequest", "AlterReplicaLogDirsResponse", "AlterUserScramCredentialsRequest",
-    "AlterUserScramCredentialsResponse", "AssignReplicasToDirsRequest",
-    "AssignReplicasToDirsResponse", "BeginQuorumEpochRequest", "BeginQuorumEpochResponse",
-    "BeginTransactionRecord", "BrokerHeartbeatRequest", "BrokerHeartbeatResponse",
-    "BrokerRegistrationRequest", "BrokerRegistrationResponse", "ClearElrRecord",
-    "ClientQuotaRecord", "ControlRecordTypeSchema", "ControllerRegistrationRequest",
-    "ControllerRegistrationResponse", "CreateAclsRequest", "CreateAclsResponse",
-    "CreateDelegationTokenRequest", "CreateDelegationTokenResponse", "DefaultPrincipalData",
-    "DelegationTokenRecord", "DeleteAclsRequest", "DeleteAclsResponse", "DescribeAclsRequest",
-    "DescribeAclsResponse", "DescribeDelegationTokenRequest", "DescribeDelegationTokenResponse",
-    "DescribeUserScramCredentialsRequest", "DescribeUserScramCredentialsResponse",
-    "EndQuorumEpochRequest", "EndQuorumEpochResponse", "EndTransactionRecord", "EndTxnMarker",
-    "EnvelopeRequest", "EnvelopeResponse", "ExpireDelegationTokenRequest",
-    "ExpireDelegationTokenResponse", "FetchSnapshotRequest", "FetchSnapshotResponse",
-    "GetTelemetrySubscriptionsRequest", "GetTelemetrySubscriptionsResponse", "PushTelemetryRequest",
-    "PushTelemetryResponse", "RegisterControllerRecord", "RemoveAccessControlEntryRecord",
-    "RemoveDelegationTokenRecord", "RemoveRaftVoterRequest", "RemoveRaftVoterResponse",
-    "RemoveUserScramCredentialRecord", "RenewDelegationTokenRequest",
-    "RenewDelegationTokenResponse", "RequestHeader", "ResponseHeader", "UnregisterBrokerRecord",
-    "UnregisterBrokerRequest", "UnregisterBrokerResponse", "UnregisterControllerRecord",
-    "UnregisterControllerRequest", "UnregisterControllerResponse", "UpdateRaftVoterRequest",
-    "UpdateRaftVoterResponse", "UserScramCredentialRecord", "VoteRequest", "VoteResponse",
-    "ZkMigrationStateRecord",
-];
-
 /// By name of the message: its line and those of its fields.
 fn kafka() -> BTreeMap<&'static str, Vec<&'static str>> {
     let mut messages = BTreeMap::new();
@@ -165,6 +133,7 @@ fn kind(of: &Type) -> String {
     match of {
         Type::Array(item) => format!("[]{}", kind(item)),
         Type::Struct { .. } => "struct".to_owned(),
+        Type::PlainString => "string".to_owned(),
         simple => format!("{simple:?}").to_lowercase(),
     }
 }
@@ -228,11 +197,11 @@ fn every_message_of_kafka_is_declared() {
     for_every_message!(name, &mut declared);
     let missing: BTreeSet<_> =
         kafka().into_keys().filter(|name| !declared.contains(name)).collect();
-    let to_come: BTreeSet<_> = GROUPS_TO_COME.iter().chain(CLUSTERS_TO_COME).copied().collect();
+    let to_come: BTreeSet<_> = GROUPS_TO_COME.iter().copied().collect();
     assert_eq!(missing, to_come);
 }
 
-/// `for_every_message` is a list by hand: nothing that is declared may be missing in it.
+/// `with_every_message` is a list by hand: nothing that is declared may be missing in it.
 #[test]
 fn the_list_of_messages_has_all_that_are_declared() {
     fn name<M: Message>(names: &mut Vec<String>) {
@@ -240,7 +209,7 @@ fn the_list_of_messages_has_all_that_are_declared() {
     }
     let mut listed = Vec::new();
     for_every_message!(name, &mut listed);
-    let mut declared = Vec::new();
+    let mut declared = vec!["RequestHeader".to_owned(), "ResponseHeader".to_owned()];
     for folder in ["messages", "metadata_records"] {
         let folder = format!("{}/src/{folder}", env!("CARGO_MANIFEST_DIR"));
         for entry in std::fs::read_dir(folder).unwrap() {

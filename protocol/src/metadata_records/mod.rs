@@ -34,14 +34,19 @@ pub use transactions::{AbortTransactionRecord, BeginTransactionRecord, EndTransa
 use bytes::Bytes;
 
 use crate::error::{DecodeError, DecodeReason, EncodeError};
-use crate::schema::{Message, taken};
+use crate::schema::{Message, Schema, taken};
 use crate::wire::{FrameWriter, Reader};
 
 const FRAME: &str = "MetadataRecord";
 const FRAME_VERSION: u32 = 1;
 
 macro_rules! metadata_records {
-    ($( $variant:ident($record:ident) = $id:literal; )*) => {
+    (
+        apis $_apis:tt
+        messages $_messages:tt
+        metadata_records { $( $variant:ident($record:ident) = $id:literal; )* }
+        $($_others:tt)*
+    ) => {
         /// Any record of the metadata log.
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
@@ -69,6 +74,13 @@ macro_rules! metadata_records {
                 match self { $( Self::$variant(_) => *<$record as Message>::VERSIONS.end(), )* }
             }
 
+            fn schema(id: u32) -> Option<&'static Schema> {
+                match id {
+                    $( $id => Some(const { &Schema::of::<$record>() }), )*
+                    _ => None,
+                }
+            }
+
             fn encode_body(&self, version: i16, out: &mut FrameWriter) -> Result<(), EncodeError> {
                 match self { $( Self::$variant(record) => record.encode(version, out), )* }
             }
@@ -83,43 +95,14 @@ macro_rules! metadata_records {
                         Self::$variant(<$record as Message>::decode(reader, version)?),
                         <$record as Message>::NAME,
                     )), )*
-                    _ => Err(DecodeError::new(DecodeReason::UnknownRecord(id))
-                        .in_message(FRAME, version)),
+                    _ => Err(unknown_record(id, version)),
                 }
             }
         }
     };
 }
 
-metadata_records! {
-    RegisterBroker(RegisterBrokerRecord) = 0;
-    UnregisterBroker(UnregisterBrokerRecord) = 1;
-    Topic(TopicRecord) = 2;
-    Partition(PartitionRecord) = 3;
-    Config(ConfigRecord) = 4;
-    PartitionChange(PartitionChangeRecord) = 5;
-    FenceBroker(FenceBrokerRecord) = 7;
-    UnfenceBroker(UnfenceBrokerRecord) = 8;
-    RemoveTopic(RemoveTopicRecord) = 9;
-    DelegationToken(DelegationTokenRecord) = 10;
-    UserScramCredential(UserScramCredentialRecord) = 11;
-    FeatureLevel(FeatureLevelRecord) = 12;
-    ClientQuota(ClientQuotaRecord) = 14;
-    ProducerIds(ProducerIdsRecord) = 15;
-    BrokerRegistrationChange(BrokerRegistrationChangeRecord) = 17;
-    AccessControlEntry(AccessControlEntryRecord) = 18;
-    RemoveAccessControlEntry(RemoveAccessControlEntryRecord) = 19;
-    NoOp(NoOpRecord) = 20;
-    ZkMigrationState(ZkMigrationStateRecord) = 21;
-    RemoveUserScramCredential(RemoveUserScramCredentialRecord) = 22;
-    BeginTransaction(BeginTransactionRecord) = 23;
-    EndTransaction(EndTransactionRecord) = 24;
-    AbortTransaction(AbortTransactionRecord) = 25;
-    RemoveDelegationToken(RemoveDelegationTokenRecord) = 26;
-    RegisterController(RegisterControllerRecord) = 27;
-    ClearElr(ClearElrRecord) = 28;
-    UnregisterController(UnregisterControllerRecord) = 29;
-}
+crate::with_every_message!(metadata_records);
 
 impl MetadataRecord {
     /// The record as the value of a record of the log, at `version` of its type.
@@ -148,6 +131,18 @@ impl MetadataRecord {
         reader.finish().map_err(|error| error.in_message(name, version))?;
         Ok(record)
     }
+}
+
+#[cold]
+fn unknown_record(id: u32, version: i16) -> DecodeError {
+    DecodeError::new(DecodeReason::UnknownRecord(id)).in_message(FRAME, version)
+}
+
+/// What the value of a record of the log consists of, behind what is taken: type and version.
+pub(crate) fn read_schema(reader: &mut Reader) -> Result<(&'static Schema, i16), DecodeError> {
+    let (id, version) = read_frame(reader).map_err(|error| error.in_message(FRAME, -1))?;
+    let schema = MetadataRecord::schema(id).ok_or_else(|| unknown_record(id, version))?;
+    Ok((schema, version))
 }
 
 fn read_frame(reader: &mut Reader) -> Result<(u32, i16), DecodeError> {

@@ -59,10 +59,12 @@ impl Writer {
             Type::Int32 | Type::Uint32 => 4,
             Type::Int64 | Type::Float64 => 8,
             Type::Uuid => 16,
-            Type::String | Type::Bytes => {
-                let wide = matches!(kind, Type::Bytes);
+            Type::String | Type::PlainString | Type::Bytes => {
+                let (wide, flexible) = (matches!(kind, Type::Bytes), self.flexible);
+                self.flexible &= !matches!(kind, Type::PlainString);
                 let length = 1 + self.number() % 4;
                 self.length(wide, (!null).then_some(length.into()));
+                self.flexible = flexible;
                 let text = &b"abcd"[..if null { 0 } else { length.into() }];
                 return self.out.extend_from_slice(text);
             }
@@ -128,105 +130,26 @@ pub(crate) fn filled<M: Message>(version: i16, fill: Fill) -> Bytes {
 
 /// Calls a function with every message there is.
 macro_rules! for_every_message {
-    ($function:ident $(, $argument:expr)*) => {{
-        use ottla_protocol::messages::*;
-        use ottla_protocol::metadata_records::*;
-        for_every_message!(@ $function ($($argument),*):
-            aborted_txn::AbortedTxn,
-            add_raft_voter::AddRaftVoterRequest, add_raft_voter::AddRaftVoterResponse,
-            allocate_producer_ids::AllocateProducerIdsRequest,
-            allocate_producer_ids::AllocateProducerIdsResponse,
-            alter_client_quotas::AlterClientQuotasRequest,
-            alter_client_quotas::AlterClientQuotasResponse,
-            alter_configs::AlterConfigsRequest, alter_configs::AlterConfigsResponse,
-            alter_partition::AlterPartitionRequest, alter_partition::AlterPartitionResponse,
-            alter_partition_reassignments::AlterPartitionReassignmentsRequest,
-            alter_partition_reassignments::AlterPartitionReassignmentsResponse,
-            alter_replica_log_dirs::AlterReplicaLogDirsRequest,
-            alter_replica_log_dirs::AlterReplicaLogDirsResponse,
-            alter_user_scram_credentials::AlterUserScramCredentialsRequest,
-            alter_user_scram_credentials::AlterUserScramCredentialsResponse,
-            api_versions::ApiVersionsRequest, api_versions::ApiVersionsResponse,
-            assign_replicas_to_dirs::AssignReplicasToDirsRequest,
-            assign_replicas_to_dirs::AssignReplicasToDirsResponse,
-            begin_quorum_epoch::BeginQuorumEpochRequest,
-            begin_quorum_epoch::BeginQuorumEpochResponse,
-            broker_heartbeat::BrokerHeartbeatRequest, broker_heartbeat::BrokerHeartbeatResponse,
-            broker_registration::BrokerRegistrationRequest,
-            broker_registration::BrokerRegistrationResponse,
-            control_records::ControlRecordTypeSchema, control_records::EndTxnMarker,
-            controller_registration::ControllerRegistrationRequest,
-            controller_registration::ControllerRegistrationResponse,
-            create_acls::CreateAclsRequest, create_acls::CreateAclsResponse,
-            create_delegation_token::CreateDelegationTokenRequest,
-            create_delegation_token::CreateDelegationTokenResponse,
-            create_partitions::CreatePartitionsRequest, create_partitions::CreatePartitionsResponse,
-            create_topics::CreateTopicsRequest, create_topics::CreateTopicsResponse,
-            delete_acls::DeleteAclsRequest, delete_acls::DeleteAclsResponse,
-            delete_records::DeleteRecordsRequest, delete_records::DeleteRecordsResponse,
-            delete_topics::DeleteTopicsRequest, delete_topics::DeleteTopicsResponse,
-            describe_acls::DescribeAclsRequest, describe_acls::DescribeAclsResponse,
-            describe_client_quotas::DescribeClientQuotasRequest,
-            describe_client_quotas::DescribeClientQuotasResponse,
-            describe_cluster::DescribeClusterRequest, describe_cluster::DescribeClusterResponse,
-            describe_configs::DescribeConfigsRequest, describe_configs::DescribeConfigsResponse,
-            describe_delegation_token::DescribeDelegationTokenRequest,
-            describe_delegation_token::DescribeDelegationTokenResponse,
-            describe_log_dirs::DescribeLogDirsRequest, describe_log_dirs::DescribeLogDirsResponse,
-            describe_producers::DescribeProducersRequest,
-            describe_producers::DescribeProducersResponse,
-            describe_quorum::DescribeQuorumRequest, describe_quorum::DescribeQuorumResponse,
-            describe_topic_partitions::DescribeTopicPartitionsRequest,
-            describe_topic_partitions::DescribeTopicPartitionsResponse,
-            describe_user_scram_credentials::DescribeUserScramCredentialsRequest,
-            describe_user_scram_credentials::DescribeUserScramCredentialsResponse,
-            elect_leaders::ElectLeadersRequest, elect_leaders::ElectLeadersResponse,
-            end_quorum_epoch::EndQuorumEpochRequest, end_quorum_epoch::EndQuorumEpochResponse,
-            envelope::EnvelopeRequest, envelope::EnvelopeResponse, envelope::DefaultPrincipalData,
-            expire_delegation_token::ExpireDelegationTokenRequest,
-            expire_delegation_token::ExpireDelegationTokenResponse,
-            fetch::FetchRequest, fetch::FetchResponse,
-            fetch_snapshot::FetchSnapshotRequest, fetch_snapshot::FetchSnapshotResponse,
-            find_coordinator::FindCoordinatorRequest, find_coordinator::FindCoordinatorResponse,
-            get_telemetry_subscriptions::GetTelemetrySubscriptionsRequest,
-            get_telemetry_subscriptions::GetTelemetrySubscriptionsResponse,
-            incremental_alter_configs::IncrementalAlterConfigsRequest,
-            incremental_alter_configs::IncrementalAlterConfigsResponse,
-            init_producer_id::InitProducerIdRequest, init_producer_id::InitProducerIdResponse,
-            leader_change::LeaderChangeMessage,
-            list_config_resources::ListConfigResourcesRequest,
-            list_config_resources::ListConfigResourcesResponse,
-            list_offsets::ListOffsetsRequest, list_offsets::ListOffsetsResponse,
-            list_partition_reassignments::ListPartitionReassignmentsRequest,
-            list_partition_reassignments::ListPartitionReassignmentsResponse,
-            metadata::MetadataRequest, metadata::MetadataResponse,
-            offset_for_leader_epoch::OffsetForLeaderEpochRequest,
-            offset_for_leader_epoch::OffsetForLeaderEpochResponse,
-            produce::ProduceRequest, produce::ProduceResponse,
-            push_telemetry::PushTelemetryRequest, push_telemetry::PushTelemetryResponse,
-            remove_raft_voter::RemoveRaftVoterRequest, remove_raft_voter::RemoveRaftVoterResponse,
-            renew_delegation_token::RenewDelegationTokenRequest,
-            renew_delegation_token::RenewDelegationTokenResponse,
-            snapshot::SnapshotHeaderRecord, snapshot::SnapshotFooterRecord,
-            unregister_broker::UnregisterBrokerRequest, unregister_broker::UnregisterBrokerResponse,
-            unregister_controller::UnregisterControllerRequest,
-            unregister_controller::UnregisterControllerResponse,
-            update_features::UpdateFeaturesRequest, update_features::UpdateFeaturesResponse,
-            update_raft_voter::UpdateRaftVoterRequest, update_raft_voter::UpdateRaftVoterResponse,
-            vote::VoteRequest, vote::VoteResponse,
-            voters::KRaftVersionRecord, voters::VotersRecord,
-            AbortTransactionRecord, AccessControlEntryRecord, BeginTransactionRecord,
-            BrokerRegistrationChangeRecord, ClearElrRecord, ClientQuotaRecord, ConfigRecord,
-            DelegationTokenRecord, EndTransactionRecord, FeatureLevelRecord, FenceBrokerRecord,
-            NoOpRecord, PartitionChangeRecord, PartitionRecord, ProducerIdsRecord,
-            RegisterBrokerRecord, RegisterControllerRecord, RemoveAccessControlEntryRecord,
-            RemoveDelegationTokenRecord, RemoveTopicRecord, RemoveUserScramCredentialRecord,
-            TopicRecord, UnfenceBrokerRecord, UnregisterBrokerRecord, UnregisterControllerRecord,
-            UserScramCredentialRecord, ZkMigrationStateRecord,
-        );
-    }};
-    (@ $function:ident $arguments:tt: $($message:ty,)*) => {
-        $( $function::<$message> $arguments; )*
+    (
+        @list ($function:ident $arguments:tt)
+        apis { $( $_api:ident: $api:ident($request:ident, $response:ident); )* }
+        messages { $( $module:ident::$message:ident; )* }
+        metadata_records { $( $_record:ident($record:ident) = $_id:literal; )* }
+    ) => {
+        for_every_message!(@ $function $arguments header::RequestHeader);
+        for_every_message!(@ $function $arguments header::ResponseHeader);
+        $(
+            for_every_message!(@ $function $arguments messages::$api::$request);
+            for_every_message!(@ $function $arguments messages::$api::$response);
+        )*
+        $( for_every_message!(@ $function $arguments messages::$module::$message); )*
+        $( for_every_message!(@ $function $arguments metadata_records::$record); )*
+    };
+    (@ $function:ident ($($argument:expr),*) $($message:tt)*) => {
+        $function::<ottla_protocol::$($message)*>($($argument),*);
+    };
+    ($function:ident $(, $argument:expr)*) => {
+        ottla_protocol::with_every_message!(for_every_message @list ($function ($($argument),*)));
     };
 }
 

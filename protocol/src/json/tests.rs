@@ -1,0 +1,142 @@
+use super::*;
+use crate::ids::{CorrelationId, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use crate::messages::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
+use crate::metadata_records::{MetadataRecord, TopicRecord};
+use crate::record::{BatchBuilder, Compression, Compressor, ProducerStamp};
+use crate::{Message, encode_request};
+
+fn written(put: impl FnOnce(&mut Text)) -> String {
+    let mut out = Text::default();
+    put(&mut out);
+    out.finish()
+}
+
+#[test]
+fn any_text_is_a_json_string_that_reads_as_it() {
+    for text in
+        ["", "plain", "a\"b\\c", "tab\t line\n feed\r", "\0\u{1f}\u{7f}", "gr\u{fc}n \u{1f600}"]
+    {
+        let json = written(|out| out.string(text));
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
+        assert!(!json.contains(char::is_control), "{json}");
+    }
+}
+
+#[test]
+fn bytes_are_base64_as_in_rfc_4648() {
+    for (bytes, text) in [
+        ("", "\"\""),
+        ("f", "\"Zg==\""),
+        ("fo", "\"Zm8=\""),
+        ("foo", "\"Zm9v\""),
+        ("foobar", "\"Zm9vYmFy\""),
+    ] {
+        assert_eq!(written(|out| out.base64(bytes.as_bytes())), text);
+    }
+    assert_eq!(written(|out| out.base64(&[0xfb, 0xff, 0xbf])), "\"+/+/\"");
+}
+
+#[test]
+fn numbers_json_does_not_have_are_text() {
+    for (value, text) in [
+        (0.0, "0.0"),
+        (-1.5, "-1.5"),
+        (1e300, "1e300"),
+        (f64::NAN, "\"NaN\""),
+        (f64::INFINITY, "\"Infinity\""),
+        (f64::NEG_INFINITY, "\"-Infinity\""),
+    ] {
+        assert_eq!(written(|out| out.float(value)), text);
+    }
+}
+
+#[test]
+fn names_are_spelt_as_kafka_spells_them() {
+    for (snake, kafka) in [
+        ("name", "name"),
+        ("throttle_time_ms", "throttleTimeMs"),
+        ("last_known_elr", "lastKnownElr"),
+        ("kraft_version_feature", "kRaftVersionFeature"),
+        ("match_", "match"),
+    ] {
+        assert_eq!(text::camel(snake), kafka);
+    }
+    assert_eq!(text::screaming("AlterReplicaLogDirs"), "ALTER_REPLICA_LOG_DIRS");
+}
+
+fn batch() -> Bytes {
+    let mut batch = BatchBuilder::new(bytes::BytesMut::new());
+    for value in ["one", "two"] {
+        batch.append(Timestamp(1000), None, Some(value.as_bytes()), &[]).unwrap();
+    }
+    let stamp = ProducerStamp {
+        id: ProducerId(4),
+        epoch: ProducerEpoch(1),
+        first: Sequence::ZERO.after(7),
+        transactional: true,
+    };
+    let sealed = batch.seal(Compression::None, &mut Compressor::default(), Some(stamp));
+    sealed.unwrap().bytes.freeze()
+}
+
+#[test]
+fn records_are_shown_as_asked() {
+    let batch = batch();
+    let request = |records| ProduceRequest {
+        topic_data: vec![TopicProduceData {
+            name: "t".into(),
+            partition_data: vec![PartitionProduceData {
+                index: PartitionIndex(0),
+                records,
+                ..Default::default()
+            }],
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+    let shown = |printer: Printer, records| {
+        let frame = encode_request(&request(records), 9, CorrelationId(1), None).unwrap();
+        let text = printer.request(frame.into_bytes().slice(4..)).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value["request"]["topicData"][0]["partitionData"][0].clone()
+    };
+    let printer = Printer::default();
+    let size = shown(printer, Some(batch.clone()));
+    assert_eq!(size, serde_json::json!({"index": 0, "recordsSizeInBytes": batch.len()}));
+    assert_eq!(shown(printer, None), serde_json::json!({"index": 0, "records": null}));
+
+    let mut two = batch.to_vec();
+    two.extend_from_slice(&batch);
+    two[batch.len() + 16] = 1; // the format of the second
+    let batches = &shown(printer.records(Records::Batches), Some(two.into()))["records"];
+    assert_eq!(batches[0]["recordsCount"], 2);
+    assert_eq!(batches[0]["producerId"], 4);
+    assert_eq!(batches[0]["baseSequence"], 7);
+    assert_eq!(batches[0]["compression"], "none");
+    assert_eq!(batches[0]["isTransactional"], true);
+    assert_eq!(batches[1]["error"], "record batch at offset 0 has magic 1; only 2 is supported");
+
+    let whole = &shown(printer.records(Records::Base64), Some(batch.clone()))["records"];
+    let expected = written(|out| out.base64(&batch));
+    assert_eq!(whole.to_string(), expected);
+}
+
+#[test]
+fn a_record_of_the_metadata_log_says_its_type() {
+    let topic = TopicRecord { name: "t".into(), ..Default::default() };
+    let value = MetadataRecord::from(topic).encode(0).unwrap();
+    let text = Printer::default().metadata_record(value).unwrap();
+    let expected = r#"{"type":"TOPIC_RECORD","version":0,"data":{"name":"t","topicId":"AAAAAAAAAAAAAAAAAAAAAA"}}"#;
+    assert_eq!(text, expected);
+    let error = Printer::default().metadata_record(Bytes::from_static(b"\x01\x63\0")).unwrap_err();
+    assert_eq!(error.to_string(), "MetadataRecord v0: record type 99 is not known");
+}
+
+#[test]
+fn tagged_fields_that_are_not_declared_are_shown() {
+    let mut topic = TopicRecord { name: "t".into(), ..Default::default() };
+    topic.unknown_tags.push(3, Bytes::from_static(b"foo"));
+    let (schema, bytes) = (Schema::of::<TopicRecord>(), topic.to_bytes(0).unwrap());
+    let text = Printer::default().message(&schema, 0, bytes).unwrap();
+    assert!(text.ends_with(r#","unknownTaggedFields":{"3":"Zm9v"}}"#), "{text}");
+}
