@@ -14,7 +14,7 @@ use crate::cluster::Cluster;
 use crate::config::{ClientConfig, ConfigError, MetadataRecovery};
 use crate::consumer::ConsumerBuilder;
 use crate::error::{BoxError, CallError};
-use crate::net::connection::Env;
+use crate::net::connection::{Env, Unreached};
 use crate::net::layers::{Layers, RawRequest, RawResponse, RequestService};
 #[cfg(feature = "tls")]
 use crate::net::tls::TlsConfig;
@@ -303,7 +303,14 @@ impl ClientBuilder {
             })?),
             None => connector,
         };
-        let env = Env { config, connector, clock, scope, layers: self.layers };
+        let env = Env {
+            config,
+            connector,
+            clock,
+            scope,
+            layers: self.layers,
+            unreached: Unreached::default(),
+        };
         let seed = self.seed.unwrap_or_else(|| fastrand::u64(..));
         Ok(Client { cluster: Cluster::new(env, seed) })
     }

@@ -6,7 +6,7 @@
 use std::alloc::System;
 
 use broker_lite::Cluster;
-use futures::stream;
+use futures::{StreamExt as _, stream};
 use ottla::producer::Compression;
 use ottla::{Client, Consumer, OffsetReset, Producer, Record};
 use ottla_runtime::net::memory::MemoryNetwork;
@@ -66,6 +66,20 @@ impl World {
             }
         }
     }
+
+    async fn recv(&self, records: usize) {
+        for _ in 0..records {
+            let record = self.consumer.recv().await.unwrap();
+            assert_eq!(record.value.map(|value| value.len()), Some(VALUE.len()));
+        }
+    }
+
+    async fn stream(&self, records: usize) {
+        let mut stream = self.consumer.stream().take(records);
+        while let Some(record) = stream.next().await {
+            assert_eq!(record.unwrap().value.map(|value| value.len()), Some(VALUE.len()));
+        }
+    }
 }
 
 fn allocations(region: &Region<'_, System>) -> f64 {
@@ -96,5 +110,10 @@ async fn producing_and_polling_allocate_by_the_batch() {
         assert_few(&format!("enqueue, {codec}"), async |n| world.enqueue(n).await).await;
         assert_few(&format!("send_all, {codec}"), async |n| world.send_all(n).await).await;
         assert_few(&format!("poll, {codec}"), async |n| world.poll(n).await).await;
+        // by send_all there are as many records again for each of the ways to read one by one
+        world.send_all(4 * RECORDS).await;
+        assert_few(&format!("recv, {codec}"), async |n| world.recv(n).await).await;
+        world.send_all(4 * RECORDS).await;
+        assert_few(&format!("stream, {codec}"), async |n| world.stream(n).await).await;
     }
 }

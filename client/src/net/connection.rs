@@ -8,7 +8,7 @@ use core::ops::RangeInclusive;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use core::time::Duration;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -39,6 +39,28 @@ pub(crate) struct Env {
     pub(crate) clock: Clock,
     pub(crate) scope: Scope,
     pub(crate) layers: Layers,
+    pub(crate) unreached: Unreached,
+}
+
+/// Who could not be connected to, so that it is told once, however many connections lead there.
+#[derive(Default)]
+pub(crate) struct Unreached(Mutex<BTreeSet<String>>);
+
+impl Unreached {
+    /// Nobody answered. Gives whether that is news.
+    pub(super) fn add(&self, peer: &str) -> bool {
+        self.peers().insert(peer.to_owned())
+    }
+
+    /// It was reached.
+    pub(super) fn remove(&self, peer: &str) {
+        self.peers().remove(peer);
+    }
+
+    fn peers(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // nothing panics while holding it
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A connection to one broker for one purpose. Opened on first use and again after a loss.
@@ -337,6 +359,8 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let answer = flatten(ready!(Pin::new(&mut self.reply).poll(cx)))?;
+        // bytes behind the response are refused, where Java's client and librdkafka ignore them: a
+        // broker that sends more than the version has means other fields by those before, too
         let (_, response) = decode_response::<R>(answer.frame, answer.version)
             .map_err(|source| CallError::Decode { api: R::KEY, source })?;
         // the one response that ends with it

@@ -33,6 +33,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
     loop {
         let end = match open(&shared).await {
             Ok(opened) => {
+                shared.env.unreached.remove(&shared.peer());
                 let session = Session::new(Arc::clone(&shared), opened);
                 session.serve().await
             }
@@ -54,15 +55,15 @@ fn finish(shared: &Shared, end: End) -> bool {
         queue.running = !queue.waiting.is_empty();
         return !queue.running;
     }
-    let first = queue.backoff.attempts() == 0;
     let wait = queue.backoff.next_wait();
     queue.retry_at = now + wait;
     queue.muted_until = None; // a new connection starts without it
     queue.running = false;
     let waiting = core::mem::take(&mut queue.waiting);
     drop(queue);
-    match (first && matches!(end, End::NotOpened(_)), shared.node) {
-        // once, until one is opened
+    let news = matches!(end, End::NotOpened(_)) && shared.env.unreached.add(&peer);
+    match (news, shared.node) {
+        // once for each peer, until a connection to it is opened
         (true, Some(_)) => tracing::warn!(%end, "no connection; trying again"),
         // apart, because the list has others and who builds a client often asks it at once
         (true, None) => {

@@ -85,7 +85,7 @@ pub struct ProducerBuilder {
     pub(crate) idempotence: Option<bool>,
     pub(crate) linger: Duration,
     pub(crate) gather_bytes: Option<usize>,
-    pub(crate) batch_bytes_max: usize,
+    pub(crate) batch_bytes_max: Option<usize>,
     pub(crate) max_request_size: usize,
     pub(crate) buffer_memory: usize,
     pub(crate) max_block: Duration,
@@ -107,7 +107,7 @@ impl ProducerBuilder {
             idempotence: None,
             linger: Duration::ZERO,
             gather_bytes: None,
-            batch_bytes_max: 256 * 1024,
+            batch_bytes_max: None,
             max_request_size: 1024 * 1024,
             buffer_memory: 32 * 1024 * 1024,
             max_block: Duration::from_secs(60),
@@ -154,9 +154,10 @@ impl ProducerBuilder {
     }
 
     /// How large a batch may grow while earlier ones are in flight, before compression; a record
-    /// that is larger travels alone. Default: 256 KiB. Kafka: `batch.size`, 16 KiB.
+    /// that is larger travels alone. At most [`max_request_size`](Self::max_request_size);
+    /// default: 256 KiB, or that if it is less. Kafka: `batch.size`, 16 KiB.
     pub fn batch_bytes_max(mut self, bytes: usize) -> Self {
-        self.batch_bytes_max = bytes;
+        self.batch_bytes_max = Some(bytes);
         self
     }
 
@@ -234,17 +235,22 @@ impl ProducerBuilder {
         Ok(start(self.cluster, config))
     }
 
+    pub(crate) fn batch_bytes_max_or_default(&self) -> usize {
+        self.batch_bytes_max.unwrap_or_else(|| BATCH_BYTES_MAX.min(self.max_request_size))
+    }
+
     fn gather_bytes_or_default(&self) -> usize {
-        self.gather_bytes.unwrap_or_else(|| GATHER_BYTES.min(self.batch_bytes_max))
+        self.gather_bytes.unwrap_or_else(|| GATHER_BYTES.min(self.batch_bytes_max_or_default()))
     }
 
     /// Checks each setting by itself.
     fn check_each(&self) -> Result<(), ConfigError> {
         let gather_bytes = self.gather_bytes_or_default();
+        let batch_bytes_max = self.batch_bytes_max_or_default();
         let sizes = [
             ("max_request_size", "max.request.size", self.max_request_size, 1, REQUEST_SIZE_MAX),
-            ("batch_bytes_max", "batch.size", self.batch_bytes_max, 1, self.max_request_size),
-            ("gather_bytes", "batch.size", gather_bytes, 1, self.batch_bytes_max),
+            ("batch_bytes_max", "batch.size", batch_bytes_max, 1, self.max_request_size),
+            ("gather_bytes", "batch.size", gather_bytes, 1, batch_bytes_max),
             ("buffer_memory", "buffer.memory", self.buffer_memory, 1024, usize::MAX >> 3),
             ("max_in_flight", IN_FLIGHT_PROPERTY, self.max_in_flight, 1, 1000),
         ];
@@ -314,7 +320,7 @@ impl ProducerBuilder {
             max_block: self.max_block,
             request_timeout: self.request_timeout,
             bounds: Bounds {
-                batch_bytes_max: self.batch_bytes_max,
+                batch_bytes_max: self.batch_bytes_max_or_default(),
                 gather_bytes,
                 request_bytes_max: self.max_request_size,
             },
@@ -332,6 +338,9 @@ impl ProducerBuilder {
         })
     }
 }
+
+/// Default of `batch_bytes_max`.
+const BATCH_BYTES_MAX: usize = 256 * 1024;
 
 /// Default of `gather_bytes`.
 const GATHER_BYTES: usize = 16 * 1024;
@@ -382,6 +391,10 @@ mod tests {
         assert!(builder().max_block(zero).checked().is_ok(), "not to wait is fine");
         let small = builder().batch_bytes_max(8 * 1024).checked().unwrap();
         assert_eq!(small.bounds.gather_bytes, 8 * 1024, "no more than a batch may have");
+        let small = builder().max_request_size(9 * 1024).checked().unwrap();
+        assert_eq!((small.bounds.batch_bytes_max, small.bounds.gather_bytes), (9_216, 9_216));
+        let error = builder().max_request_size(9).batch_bytes_max(10).checked().unwrap_err();
+        assert!(error.to_string().starts_with("batch_bytes_max"), "what was asked for: {error}");
         let error = builder().batch_bytes_max(0).checked().unwrap_err().to_string();
         assert!(error.starts_with("batch_bytes_max"), "{error}");
     }

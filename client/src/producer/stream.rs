@@ -180,6 +180,10 @@ impl ProducerSink {
         while self.deliveries.len() > left
             && let Some(delivery) = self.deliveries.front_mut()
         {
+            if delivery.is_batch_acknowledged() {
+                self.deliveries.pop_front(); // nobody wants to know where it is in the log
+                continue;
+            }
             let Poll::Ready(outcome) = delivery.poll_unpin(cx) else {
                 let shared = &self.producer.handle.shared;
                 self.hurry.get_or_insert_with(|| Hurry::new(Arc::clone(shared)));
@@ -209,9 +213,14 @@ impl Sink<Record<'static>> for ProducerSink {
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         ready!(self.poll_waiting(cx))?;
-        while let Some(outcome) = self.deliveries.front().and_then(Delivery::outcome) {
+        while let Some(oldest) = self.deliveries.front() {
+            let acknowledged = oldest.is_batch_acknowledged();
+            let outcome = if acknowledged { None } else { oldest.outcome() };
+            if !acknowledged && outcome.is_none() {
+                break;
+            }
             self.deliveries.pop_front();
-            outcome?;
+            outcome.transpose()?;
         }
         self.poll_deliveries(DELIVERIES_MAX - 1, cx)
     }

@@ -132,8 +132,9 @@ impl ProducerBuilder {
             Apply::Client(_) | Apply::Tls(_) | Apply::Consumer(_) | Apply::Only(_) => Ok(()),
         })?;
         // Java's and librdkafka's batches end at the request's size without a word
-        self.batch_bytes_max = self.batch_bytes_max.min(self.max_request_size);
-        self.gather_bytes = self.gather_bytes.map(|bytes| bytes.min(self.batch_bytes_max));
+        self.batch_bytes_max = self.batch_bytes_max.map(|bytes| bytes.min(self.max_request_size));
+        let batch_bytes_max = self.batch_bytes_max_or_default();
+        self.gather_bytes = self.gather_bytes.map(|bytes| bytes.min(batch_bytes_max));
         self.given.entries.extend(properties.entries.iter().cloned());
         Ok(self)
     }

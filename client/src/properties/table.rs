@@ -141,8 +141,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         &[],
         "batch_bytes_max",
         Apply::Producer(|to, text| {
-            to.batch_bytes_max = bytes(text)?.max(1); // zero is Java's word for no batching
-            to.gather_bytes = Some(to.batch_bytes_max);
+            to.batch_bytes_max = Some(bytes(text)?.max(1)); // zero is Java's word for no batching
+            to.gather_bytes = to.batch_bytes_max;
             Ok(())
         }),
     ),

@@ -200,7 +200,7 @@ async fn a_new_address_is_tried_at_once() {
     let config = ClientConfig::with_bootstrap("a:1").checked().unwrap();
     let (clock, scope) = (Clock::system(), Scope::current().unwrap());
     let layers = Layers::default();
-    let env = Env { config, connector: Box::new(network), clock: clock.clone(), scope, layers };
+    let env = env(config, Box::new(network), clock.clone(), scope, layers);
     let connection = Connection::new(Arc::new(env), Some(NodeId(3)), None, 7);
     let error = connection.call(request("a"), TIMEOUT).await.unwrap_err();
     assert!(matches!(error, CallError::UnknownNode(NodeId(3))), "{error}");
@@ -233,6 +233,15 @@ async fn a_broker_that_moves_answers_what_it_was_asked_and_the_rest_goes_to_wher
     assert_eq!(name, "queued");
     new.answer(&header, "queued").await;
     assert_eq!(name_of(queued.await.unwrap()), "queued");
+}
+
+#[test]
+fn a_broker_that_cannot_be_reached_is_news_once_until_it_was_reached() {
+    let unreached = Unreached::default();
+    assert!(unreached.add("broker 1 at a:1") && unreached.add("broker 2 at b:1"));
+    assert!(!unreached.add("broker 1 at a:1"), "whichever connection found out");
+    unreached.remove("broker 1 at a:1");
+    assert!(unreached.add("broker 1 at a:1") && !unreached.add("broker 2 at b:1"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ use ottla_runtime::{Clock, Instant, Scope};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::address::BrokerAddress;
-use super::connection::{Call, Connection, Env};
+use super::connection::{Call, Connection, Env, Unreached};
 use super::layers::Layers;
 use crate::config::ClientConfig;
 
@@ -50,7 +50,7 @@ impl Stage {
         config.response_bytes_max = 100_000;
         let (clock, scope) = (Clock::system(), Scope::current().unwrap());
         let connector = Box::new(network.clone());
-        let env = Env { config, connector, clock: clock.clone(), scope: scope.clone(), layers };
+        let env = env(config, connector, clock.clone(), scope.clone(), layers);
         let address = BrokerAddress { host: Str::from_static("kafka"), port: 9092 };
         let connection = Connection::new(Arc::new(env), Some(NodeId(1)), Some(address), 7);
         Self { connection, network, listener, clock, scope }
@@ -88,6 +88,16 @@ impl Stage {
     fn at(&self, ms: u64) -> bool {
         self.clock.now() == Instant::from_millis(ms)
     }
+}
+
+fn env(
+    config: ClientConfig,
+    connector: Box<MemoryNetwork>,
+    clock: Clock,
+    scope: Scope,
+    layers: Layers,
+) -> Env {
+    Env { config, connector, clock, scope, layers, unreached: Unreached::default() }
 }
 
 fn request(name: &str) -> MetadataRequest {
