@@ -21,7 +21,7 @@ use crate::controller::log::MetadataLog;
 use crate::controller::records::METADATA_VERSION;
 use crate::error::StartError;
 use crate::fault::Faults;
-use crate::log::disk::{Disk, LockError};
+use crate::log::disk::{Disk, LockError, Volume};
 use crate::log::manager::{LogManager, MetaProperties, OpenDirError, PartitionDir};
 use crate::net::{Stopping, listener};
 use crate::replica::manager::Replicas;
@@ -117,6 +117,14 @@ impl Broker {
     /// Its fetch sessions; not to be held across an await.
     pub(crate) fn sessions(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The volume its data lies on, if that is known.
+    pub(crate) fn volume(&self) -> Option<Volume> {
+        self.logs.disk().volume().unwrap_or_else(|error| {
+            tracing::warn!(%error, dir = self.data_dir(), "cannot say how large the volume is");
+            None
+        })
     }
 
     /// Where its data lies.

@@ -10,11 +10,18 @@ use ottla_protocol::messages::describe_log_dirs::{
 };
 
 use super::{Context, Handler};
+use crate::log::disk::Volume;
 use crate::net::Close;
+
+/// From here on the reply says how large the volume is (KIP-827).
+const NAMES_VOLUME: i16 = 4;
+/// What Kafka says for a size that is not known.
+const UNKNOWN: i64 = -1;
 
 impl Handler for DescribeLogDirsRequest {
     async fn handle(self, context: &Context) -> Result<Option<DescribeLogDirsResponse>, Close> {
         let broker = &context.broker;
+        let volume = (context.version >= NAMES_VOLUME).then(|| broker.volume()).flatten();
         let error_code = context.verdict.error().unwrap_or(ErrorCode::NONE);
         let asked = |topic: &str, index| match &self.topics {
             None => true,
@@ -40,10 +47,15 @@ impl Handler for DescribeLogDirsRequest {
             partitions,
             ..Default::default()
         });
+        let bytes = |of: fn(&Volume) -> u64| {
+            volume.as_ref().map_or(UNKNOWN, |volume| i64::try_from(of(volume)).unwrap_or(i64::MAX))
+        };
         let result = DescribeLogDirsResult {
             error_code,
             log_dir: broker.data_dir().into(),
             topics: topics.collect(),
+            total_bytes: bytes(|volume| volume.total_bytes),
+            usable_bytes: bytes(|volume| volume.usable_bytes),
             ..Default::default()
         };
         let results = vec![result];

@@ -81,6 +81,13 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// [`LockError::InUse`] if another holds it.
     fn lock(&self, path: &str) -> Result<LockGuard, LockError>;
 
+    /// The volume it lies on; `None` if it lies on none.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    fn volume(&self) -> io::Result<Option<Volume>>;
+
     /// What a person calls this disk: the path of its root, or `memory`.
     fn name(&self) -> String;
 }
@@ -144,6 +151,15 @@ pub struct Entry {
     pub name: String,
     /// Whether it is a directory.
     pub directory: bool,
+}
+
+/// A volume, shared with whoever else has files there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Volume {
+    /// Its size.
+    pub total_bytes: u64,
+    /// How much more this process may write there.
+    pub usable_bytes: u64,
 }
 
 /// Holds a lock of [`Disk::lock`] until it is dropped.

@@ -35,6 +35,12 @@ async fn directories_say_how_much_lies_in_them() {
         assert_eq!((response.error_code, response.results.len()), (ErrorCode::NONE, 1));
         let result = response.results.remove(0);
         assert_eq!(&*result.log_dir, dir.path().to_str().unwrap());
+        let volume = (result.total_bytes, result.usable_bytes);
+        if version < 4 {
+            assert_eq!(volume, (-1, -1));
+        } else {
+            assert!(volume.0 > 0 && (0..=volume.0).contains(&volume.1), "{volume:?}");
+        }
         let sizes: Vec<_> = result
             .topics
             .iter()

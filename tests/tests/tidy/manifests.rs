@@ -17,8 +17,8 @@ pub(crate) const ALLOWED: &[(&str, &str)] = &[
     ),
     (
         "broker-lite",
-        "bytes clap crc32c fastrand futures ottla ottla-protocol ottla-runtime serde_json thiserror tokio \
-         tracing tracing-subscriber dev:futures dev:proptest dev:stats_alloc dev:tempfile dev:tokio",
+        "bytes clap crc32c fastrand futures ottla ottla-protocol ottla-runtime rustix serde_json thiserror \
+         tokio tracing tracing-subscriber dev:futures dev:proptest dev:stats_alloc dev:tempfile dev:tokio",
     ),
     ("examples", "broker-lite futures indicatif ottla tempfile tokio"),
     (

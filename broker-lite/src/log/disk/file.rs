@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{self, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Disk, Entry, File, LockError, LockGuard, SyncDone};
+use super::{Disk, Entry, File, LockError, LockGuard, SyncDone, Volume};
 
 /// Threads that sync files side by side; more only queue up in front of one device.
 const SYNC_THREADS_MAX: usize = 4;
@@ -100,6 +100,13 @@ impl Disk for FileDisk {
         file.set_len(0).map_err(failed)?;
         write!(file, "{}", std::process::id()).map_err(failed)?;
         Ok(LockGuard::new(Box::new(file))) // closing the file lets go of the lock
+    }
+
+    fn volume(&self) -> io::Result<Option<Volume>> {
+        let found = rustix::fs::statvfs(&self.root)?;
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        let (total_bytes, usable_bytes) = (bytes(found.f_blocks), bytes(found.f_bavail));
+        Ok(Some(Volume { total_bytes, usable_bytes }))
     }
 
     fn name(&self) -> String {

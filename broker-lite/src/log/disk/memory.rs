@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use super::{Disk, Entry, File, LockError, LockGuard, SyncDone};
+use super::{Disk, Entry, File, LockError, LockGuard, SyncDone, Volume};
 
 /// Size of a chunk that is full. First touch of fresh memory costs several times the copy, so
 /// chunks of removed files are used again.
@@ -146,6 +146,10 @@ impl Disk for MemoryDisk {
         let held = Arc::new(());
         tree.locks.insert(path.to_owned(), Arc::downgrade(&held));
         Ok(LockGuard::new(Box::new(held)))
+    }
+
+    fn volume(&self) -> io::Result<Option<Volume>> {
+        Ok(None)
     }
 
     fn name(&self) -> String {

@@ -86,6 +86,9 @@ impl Disk for UnrulyDisk {
     fn lock(&self, path: &str) -> Result<LockGuard, LockError> {
         self.disk.lock(path)
     }
+    fn volume(&self) -> io::Result<Option<Volume>> {
+        self.disk.volume()
+    }
     fn name(&self) -> String {
         self.disk.name()
     }

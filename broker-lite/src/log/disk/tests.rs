@@ -30,6 +30,16 @@ fn bytes_appended_in_parts_are_read_back_from_any_position() {
 }
 
 #[test]
+fn a_directory_lies_on_a_volume_and_memory_on_none() {
+    assert_eq!(MemoryDisk::new().volume().unwrap(), None);
+    let dir = tempfile::tempdir().unwrap();
+    let volume = FileDisk::new(dir.path()).volume().unwrap().unwrap();
+    assert!(volume.total_bytes > 0 && volume.usable_bytes <= volume.total_bytes, "{volume:?}");
+    let absent = FileDisk::new(dir.path().join("absent")).volume();
+    assert_eq!(absent.unwrap_err().kind(), io::ErrorKind::NotFound);
+}
+
+#[test]
 fn a_file_continues_where_it_was_cut() {
     on_both(|disk| {
         let file = disk.open("f", true).unwrap();
