@@ -8,12 +8,20 @@
 use broker_lite::Cluster;
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::ErrorCode;
-use ottla_protocol::ids::{PartitionIndex, Timestamp};
+use ottla_protocol::Request;
+use ottla_protocol::ids::{PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use ottla_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
+use ottla_protocol::messages::describe_configs::{
+    DescribeConfigsRequest, DescribeConfigsResource, RESOURCE_TYPE_BROKER,
+};
+use ottla_protocol::messages::describe_log_dirs::{DescribableLogDirTopic, DescribeLogDirsRequest};
+use ottla_protocol::messages::describe_producers::{DescribeProducersRequest, TopicRequest};
+use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic};
 use ottla_protocol::messages::produce::{
     PartitionProduceData, PartitionProduceResponse, ProduceRequest, TopicProduceData,
 };
-use ottla_protocol::record::{BatchBuilder, Compression, Compressor, restamp};
+use ottla_protocol::record::{BatchBuilder, Compression, Compressor, ProducerStamp, restamp};
 use ottla_tests::raw::{RawClient, in_time};
 use peak_alloc::PeakAlloc;
 use tokio::sync::mpsc::{Receiver, Sender, channel, error::TrySendError};
@@ -376,4 +384,109 @@ async fn snappy_that_lies_about_its_length_is_refused_before_memory_is_taken() {
         let refused = bounded(&what, LITTLE, async || produce(&mut client, lie).await).await;
         assert_eq!(refused, ErrorCode::INVALID_RECORD, "{what}");
     }
+}
+
+/// How many bytes a broker may need, or keep, for each that it is sent.
+const PROPORTION: usize = 16;
+
+/// Sends `request` so many times and reads the replies: neither the work nor what the broker keeps
+/// afterwards is out of proportion to the request, or to `kept`.
+async fn assert_in_proportion<R: Request>(
+    bench: &Bench,
+    what: &str,
+    (request, version): (&R, i16),
+    (times, kept): (usize, usize),
+) {
+    let mut client = bench.connect().await;
+    let frame = client.frame(request, version);
+    let before = MEMORY.current_usage();
+    // a reply is there as a message, as bytes, and in the client
+    bounded(what, (PROPORTION * frame.len()).max(2 * LITTLE) + times * kept, async || {
+        for _ in 0..times {
+            client.send(&frame).await;
+            client.reply().await.expect("a reply");
+        }
+    })
+    .await;
+    client.end().await;
+    client.closed().await;
+    let held = MEMORY.current_usage().saturating_sub(before);
+    println!("{what}: {times} times {} bytes, {held} held", frame.len());
+    assert!(held < LITTLE + times * kept, "{what}: {held} bytes are kept");
+}
+
+fn fetch_all(topic: &str, partitions: i32) -> FetchRequest {
+    let partition = |index| FetchPartition {
+        partition: PartitionIndex(index),
+        partition_max_bytes: 1,
+        ..Default::default()
+    };
+    let topic = FetchTopic {
+        topic: topic.into(),
+        partitions: (0..partitions).map(partition).collect(),
+        ..Default::default()
+    };
+    FetchRequest { session_epoch: 0, topics: vec![topic], ..Default::default() }
+}
+
+#[tokio::test]
+async fn what_is_said_again_and_again_costs_no_more_than_its_bytes() {
+    let bench = Bench::new().await;
+    let mut client = bench.connect().await;
+    for id in 0..300 {
+        let stamp = ProducerStamp {
+            id: ProducerId(id),
+            epoch: ProducerEpoch(0),
+            first: Sequence::new(0).unwrap(),
+            transactional: false,
+        };
+        let mut batch = batch(&[b"one"], Compression::None);
+        restamp(&mut batch, Some(stamp));
+        assert_eq!(produce(&mut client, batch.freeze()).await, ErrorCode::NONE);
+    }
+    let name = |len| "n".repeat(len);
+    let impossible = fetch_all(&name(30_000), 5_000);
+    assert_in_proportion(&bench, "Fetch, long name", (&impossible, 12), (1, 0)).await;
+    let possible = fetch_all(&name(249), 5_000);
+    let kept = 5_000 * 500; // bytes for each partition
+    assert_in_proportion(&bench, "Fetch, partitions", (&possible, 12), (1, kept)).await;
+    let mut tagged = fetch_all("t", 1);
+    let tag = &mut tagged.topics[0].partitions[0].unknown_tags;
+    tag.push(1_000, vec![0; MIB].into());
+    assert_in_proportion(&bench, "Fetch, tag", (&tagged, 12), (16, 10_000)).await;
+    let resource = DescribeConfigsResource {
+        resource_type: RESOURCE_TYPE_BROKER,
+        resource_name: "1".into(),
+        ..Default::default()
+    };
+    let resources = vec![resource; 1_000];
+    let configs = DescribeConfigsRequest { resources, ..Default::default() };
+    assert_in_proportion(&bench, "DescribeConfigs, broker", (&configs, 4), (1, 0)).await;
+    let partition_indexes = vec![PartitionIndex(0); 5_000];
+    let topic = TopicRequest { name: "t".into(), partition_indexes, ..Default::default() };
+    let producers = DescribeProducersRequest { topics: vec![topic], ..Default::default() };
+    assert_in_proportion(&bench, "DescribeProducers, index", (&producers, 0), (1, 0)).await;
+    let topics =
+        MetadataRequest { topics: Some(vec![wide(&mut client).await; 1_000]), ..topics_request() };
+    assert_in_proportion(&bench, "Metadata, topic", (&topics, 12), (1, 0)).await;
+    let partitions = vec![PartitionIndex(0); 5_000];
+    let topic = DescribableLogDirTopic { topic: "t".into(), partitions, ..Default::default() };
+    let dirs = DescribeLogDirsRequest { topics: Some(vec![topic; 10]), ..Default::default() };
+    assert_in_proportion(&bench, "DescribeLogDirs, index", (&dirs, 2), (1, 0)).await;
+    client.end().await;
+    client.closed().await;
+}
+
+/// Makes a topic of many partitions.
+async fn wide(client: &mut RawClient) -> MetadataRequestTopic {
+    let topic = CreatableTopic {
+        name: "wide".into(),
+        num_partitions: 300,
+        replication_factor: 1,
+        ..Default::default()
+    };
+    let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
+    let made = client.call(&request, 7).await;
+    assert_eq!(made.topics[0].error_code, ErrorCode::NONE);
+    MetadataRequestTopic { name: Some("wide".into()), ..Default::default() }
 }

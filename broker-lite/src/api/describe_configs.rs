@@ -1,6 +1,9 @@
 //! DescribeConfigs: the settings of topics and of this broker. All of Kafka's are shown; those that
 //! can be altered are not read-only, and the documentation says which are acted on.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::messages::describe_configs::{
@@ -32,7 +35,7 @@ impl Handler for DescribeConfigsRequest {
     async fn handle(self, context: &Context) -> Result<Option<DescribeConfigsResponse>, Close> {
         let documentation = self.include_documentation;
         let show = Show { synonyms: self.include_synonyms, documentation };
-        let results = self.resources.iter().map(|resource| {
+        let results = merged(&self.resources).into_iter().map(|(resource, keys)| {
             let described = match context.verdict.error_for(&resource.resource_name, None) {
                 Some(code) => Err((code, code.meaning().to_owned())),
                 None => describe(context, resource, show),
@@ -41,7 +44,7 @@ impl Handler for DescribeConfigsRequest {
                 Ok(configs) => (None, configs),
                 Err(error) => (Some(error), Vec::new()),
             };
-            if let Some(keys) = resource.configuration_keys.as_ref().filter(|k| !k.is_empty()) {
+            if let Some(keys) = keys {
                 configs.retain(|config| keys.contains(&config.name));
             }
             DescribeConfigsResult {
@@ -58,6 +61,32 @@ impl Handler for DescribeConfigsRequest {
     }
 }
 
+/// The settings that are asked for; `None`: all.
+type Keys<'a> = Option<BTreeSet<&'a Str>>;
+
+/// Each resource once, with all that is asked of it. Kafka repeats the whole of it as often as it
+/// is named, megabytes for a request of a kilobyte.
+fn merged(resources: &[DescribeConfigsResource]) -> Vec<(&DescribeConfigsResource, Keys<'_>)> {
+    let mut at = BTreeMap::new();
+    let mut each: Vec<(&DescribeConfigsResource, Keys<'_>)> = Vec::new();
+    for resource in resources {
+        let keys = resource.configuration_keys.as_ref().filter(|keys| !keys.is_empty());
+        let keys: Keys<'_> = keys.map(|keys| keys.iter().collect());
+        match at.entry((resource.resource_type, &resource.resource_name)) {
+            Entry::Vacant(place) => {
+                place.insert(each.len());
+                each.push((resource, keys));
+            }
+            Entry::Occupied(place) => {
+                if let Some((_, before)) = each.get_mut(*place.get()) {
+                    *before = before.take().zip(keys).map(|(before, keys)| &before | &keys);
+                }
+            }
+        }
+    }
+    each
+}
+
 fn describe(context: &Context, resource: &DescribeConfigsResource, show: Show) -> Described {
     let broker = &context.broker;
     let name = &resource.resource_name;
@@ -65,11 +94,11 @@ fn describe(context: &Context, resource: &DescribeConfigsResource, show: Show) -
         RESOURCE_TYPE_TOPIC => topic(broker, name, show),
         // an empty name asks for what was altered for all brokers
         RESOURCE_TYPE_BROKER if name.is_empty() => Ok(cluster_settings(broker, show)),
-        RESOURCE_TYPE_BROKER if name.parse() == Ok(broker.node.0) => {
+        RESOURCE_TYPE_BROKER if **name == *broker.node.to_string() => {
             Ok(broker_settings(broker, show))
         }
         // Kafka's are those of log4j; there are none here
-        RESOURCE_TYPE_BROKER_LOGGER if name.parse() == Ok(broker.node.0) => Ok(Vec::new()),
+        RESOURCE_TYPE_BROKER_LOGGER if **name == *broker.node.to_string() => Ok(Vec::new()),
         RESOURCE_TYPE_BROKER | RESOURCE_TYPE_BROKER_LOGGER => {
             let message =
                 format!("Unexpected broker id, expected {}, but received {name}", broker.node);

@@ -1,9 +1,10 @@
 //! DescribeLogDirs: how much each partition takes up. This broker has one directory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
+use ottla_protocol::ids::PartitionIndex;
 use ottla_protocol::messages::describe_log_dirs::{
     DescribeLogDirsPartition, DescribeLogDirsRequest, DescribeLogDirsResponse,
     DescribeLogDirsResult, DescribeLogDirsTopic,
@@ -23,11 +24,19 @@ impl Handler for DescribeLogDirsRequest {
         let broker = &context.broker;
         let volume = (context.version >= NAMES_VOLUME).then(|| broker.volume()).flatten();
         let error_code = context.verdict.error().unwrap_or(ErrorCode::NONE);
-        let asked = |topic: &str, index| match &self.topics {
-            None => true,
-            Some(topics) => {
-                topics.iter().any(|asked| asked.topic == topic && asked.partitions.contains(&index))
+        // put in order first: both there and here may be many thousands
+        let wanted = self.topics.as_ref().map(|topics| {
+            let mut wanted: BTreeMap<&str, BTreeSet<PartitionIndex>> = BTreeMap::new();
+            for topic in topics {
+                wanted.entry(&topic.topic).or_default().extend(&topic.partitions);
             }
+            wanted
+        });
+        let asked = |topic: &str, index| {
+            let of = |wanted: &BTreeMap<_, BTreeSet<_>>| {
+                wanted.get(topic).is_some_and(|wanted| wanted.contains(&index))
+            };
+            wanted.as_ref().is_none_or(of)
         };
         let mut topics: BTreeMap<Str, Vec<DescribeLogDirsPartition>> = BTreeMap::new();
         for partition in broker.replicas.partitions() {

@@ -1,5 +1,6 @@
 //! DescribeProducers: who wrote to a partition, as far as the ledger of producers remembers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ottla_protocol::Str;
@@ -26,9 +27,13 @@ impl Handler for DescribeProducersRequest {
     }
 
     async fn handle(self, context: &Context) -> Result<Option<DescribeProducersResponse>, Close> {
+        // who names a partition twice is told once: all its producers are many bytes
+        let mut told = BTreeSet::new();
         let topics = self.topics.into_iter().map(|topic| {
             let replicas = context.broker.replicas.topic(&topic.name);
-            let partitions = topic.partition_indexes.iter().map(|index| {
+            let mut asked = topic.partition_indexes;
+            asked.retain(|index| told.insert((topic.name.clone(), *index)));
+            let partitions = asked.iter().map(|index| {
                 let fault = context.verdict.error_for(&topic.name, Some(index.0));
                 let found =
                     fault.map_or_else(|| describe(&topic.name, replicas.as_ref(), *index), Err);

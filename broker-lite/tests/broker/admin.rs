@@ -58,6 +58,12 @@ async fn directories_say_how_much_lies_in_them() {
     }]);
     let result = raw.call(&request, 4).await.results.remove(0);
     assert_eq!((result.topics.len(), result.topics[0].partitions.len()), (1, 1));
+    // what is asked for in pieces is answered in one
+    let topics = request.topics.as_mut().unwrap();
+    topics.push(topics[0].clone());
+    topics[1].partitions = vec![PartitionIndex(1)];
+    let result = raw.call(&request, 4).await.results.remove(0);
+    assert_eq!((result.topics.len(), result.topics[0].partitions.len()), (1, 2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,13 +157,14 @@ async fn producers_are_those_that_wrote() {
     let request = DescribeProducersRequest {
         topics: vec![TopicRequest {
             name: "t".into(),
-            partition_indexes: vec![PartitionIndex(0), PartitionIndex(1)],
+            partition_indexes: [0, 1, 0].map(PartitionIndex).to_vec(),
             ..Default::default()
         }],
         ..Default::default()
     };
     let partitions = raw.call(&request, 0).await.topics.remove(0).partitions;
     assert_eq!(partitions[1].error_code, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
+    assert_eq!(partitions.len(), 2, "one of them was named twice");
     assert_eq!(partitions[0].active_producers.len(), 1);
     let producer = &partitions[0].active_producers[0];
     assert_eq!((producer.producer_id.0, producer.producer_epoch), (7, 3));

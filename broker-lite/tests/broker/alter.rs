@@ -147,6 +147,8 @@ async fn what_cannot_be_set_says_why_and_changes_nothing() {
         (TOPIC, "t", vec![("segment.ms", 9, Some("7"))], request, "operation type 9"),
         (BROKER, "7", vec![("log.roll.ms", set, Some("7"))], request, "no broker"),
         (BROKER, "x", vec![("log.roll.ms", set, Some("7"))], request, "no broker"),
+        (BROKER, "01", vec![("log.roll.ms", set, Some("7"))], request, "no broker"),
+        (BROKER, "+1", vec![("log.roll.ms", set, Some("7"))], request, "no broker"),
         (BROKER, "1", vec![("log.roll.ms", set, Some("0"))], request, "from 1 to"),
         (BROKER, "1", vec![("log.retention.hours", set, Some("3"))], request, "dynamically"),
         (BROKER, "1", vec![("num.io.threads", set, Some("3"))], request, "not supported"),

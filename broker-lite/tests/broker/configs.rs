@@ -78,10 +78,29 @@ async fn what_is_not_there_cannot_be_described() {
         (RESOURCE_TYPE_TOPIC, "t", ErrorCode::UNKNOWN_TOPIC_OR_PARTITION),
         (RESOURCE_TYPE_TOPIC, "a b", ErrorCode::INVALID_TOPIC_EXCEPTION),
         (RESOURCE_TYPE_BROKER, "7", ErrorCode::INVALID_REQUEST),
+        (RESOURCE_TYPE_BROKER, "01", ErrorCode::INVALID_REQUEST),
         (RESOURCE_TYPE_GROUP, "g", ErrorCode::INVALID_REQUEST),
     ] {
         let result = described(&mut raw, &describe(kind, name, &[])).await;
         assert_eq!(result.error_code, code, "{kind} {name}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_named_twice_is_described_once_with_all_that_is_asked() {
+    let cluster = cluster().topic("t", 1).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    let keys: [&[&str]; 3] = [&["segment.ms"], &["retention.ms", "segment.ms"], &[]];
+    for (asked, found) in [(&keys[..2], 2), (&keys[..], 37)] {
+        let mut request = DescribeConfigsRequest::default();
+        for keys in asked {
+            for (kind, name) in [(RESOURCE_TYPE_TOPIC, "t"), (RESOURCE_TYPE_TOPIC, "u")] {
+                request.resources.append(&mut describe(kind, name, keys).resources);
+            }
+        }
+        let results = raw.call(&request, 4).await.results;
+        let names: Vec<_> = results.iter().map(|result| &*result.resource_name).collect();
+        assert_eq!((names, results[0].configs.len()), (vec!["t", "u"], found));
     }
 }
 

@@ -6,17 +6,26 @@ use std::collections::BTreeMap;
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{Offset, PartitionIndex, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 use ottla_protocol::messages::fetch::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
 };
+use ottla_protocol::topic::check_name;
 use ottla_runtime::Instant;
 
 /// After so long without a request any other client may have the slot (Kafka:
 /// `FetchSession.EVICTION_MS`).
 const IDLE: Duration = Duration::from_secs(120);
-/// How many partitions all sessions have at most: about 200 MB. Kafka has no such bound.
-const PARTITIONS_MAX: usize = 1_000_000;
+/// What all sessions hold at most, about half a million partitions. Kafka has no such bound.
+const BYTES_MAX: usize = 200 << 20;
+/// What a session costs, and what a partition of it costs besides the name of its topic, which its
+/// partitions share: what is kept, twice, since nodes of the maps may be half empty.
+const SESSION_BYTES: usize = 2 * (size_of::<(i32, Session)>() + NODES_BYTES);
+const PARTITION_BYTES: usize = 2 * size_of::<(Key, u64, u64, Cached)>();
+/// The first node of each of the two maps has room for so many entries from the start.
+const NODES_BYTES: usize = 11 * size_of::<(Key, u64, u64, Cached)>();
+/// What a name costs besides its bytes.
+const NAME_BYTES: usize = 64;
 
 /// `session_epoch` of a request that starts a session, and of one without.
 const FIRST: i32 = 0;
@@ -28,7 +37,9 @@ pub(crate) struct Sessions {
     slots: usize,
     random: fastrand::Rng,
     by_id: BTreeMap<i32, Session>,
-    partitions: usize,
+    /// What they hold, and may hold, in bytes.
+    bytes: usize,
+    bytes_max: usize,
 }
 
 /// What is to be done with the reply of a request that has begun.
@@ -56,12 +67,23 @@ struct Session {
     /// In the order in which they are read; who had records goes to the end.
     order: BTreeMap<u64, Cached>,
     next_place: u64,
+    /// What it holds, about.
+    bytes: usize,
+}
+
+/// What is read of a [`FetchPartition`]: the whole would keep the frame it came in.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    current_leader_epoch: Option<LeaderEpoch>,
+    fetch_offset: i64,
+    last_fetched_epoch: Option<LeaderEpoch>,
+    partition_max_bytes: i32,
 }
 
 #[derive(Debug)]
 struct Cached {
     key: Key,
-    request: FetchPartition,
+    wanted: Wanted,
     /// What the client knows; `None` after an error.
     high_watermark: Option<Offset>,
     log_start: Option<Offset>,
@@ -71,7 +93,7 @@ impl Sessions {
     /// With room for so many sessions (Kafka: `max.incremental.fetch.session.cache.slots`).
     pub(crate) fn new(slots: usize, seed: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
-        Self { slots, random, by_id: BTreeMap::new(), partitions: 0 }
+        Self { slots, random, by_id: BTreeMap::new(), bytes: 0, bytes_max: BYTES_MAX }
     }
 
     /// Takes a request in; afterwards its topics are all that is to be read. `by_id`: topics have
@@ -100,19 +122,21 @@ impl Sessions {
         if session.by_id != by_id {
             return Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR);
         }
-        let before = session.places.len();
+        self.bytes -= session.bytes;
         session.update(request);
-        let after = session.places.len();
-        self.partitions = self.partitions - before + after;
-        if after == 0 {
+        self.bytes += session.bytes;
+        if session.places.is_empty() {
             self.remove(id);
             return Ok(Ticket::Sessionless);
         }
         session.used = now;
         session.epoch = next_epoch(session.epoch);
-        request.topics = session.topics();
+        // what is not kept is answered this once
+        let mut topics = session.topics();
+        topics.extend(request.topics.drain(..).filter(|topic| !session.keeps(topic)));
+        request.topics = topics;
         let epoch = session.epoch;
-        if self.partitions > PARTITIONS_MAX {
+        if self.bytes > self.bytes_max {
             self.remove(id);
             return Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
         }
@@ -171,15 +195,16 @@ impl Sessions {
             places: BTreeMap::new(),
             order: BTreeMap::new(),
             next_place: 0,
+            bytes: SESSION_BYTES,
         };
         for (topic, answer) in asked.iter().zip(&response.responses) {
+            let name = session.keeps(topic).then(|| session.name(&topic.topic));
             for (request, data) in topic.partitions.iter().zip(&answer.partitions) {
-                session.add(topic, request).answered(data);
+                let Some(name) = &name else { break };
+                session.add((name, topic.topic_id), request).answered(data);
             }
         }
-        let size = session.places.len();
-        let room = self.by_id.len() < self.slots || self.evict(size, now);
-        if size == 0 || !room || self.partitions + size > PARTITIONS_MAX {
+        if session.places.is_empty() || !self.make_room(&session, now) {
             return 0;
         }
         let id = loop {
@@ -188,66 +213,117 @@ impl Sessions {
                 break id;
             }
         };
-        self.partitions += size;
+        self.bytes += session.bytes;
         self.by_id.insert(id, session);
         id
     }
 
-    /// Makes room for a session of this size: an idle session goes, or else an old one that is
-    /// smaller, since a large session saves more.
-    fn evict(&mut self, size: usize, now: Instant) -> bool {
+    /// Whether there is room for `new`, once another session has gone if need be.
+    fn make_room(&mut self, new: &Session, now: Instant) -> bool {
+        let fits = |bytes: usize| bytes + new.bytes <= self.bytes_max;
+        if self.by_id.len() < self.slots && fits(self.bytes) {
+            return true;
+        }
+        let Some(id) = self.dispensable(new.places.len(), now) else { return false };
+        let gone = self.by_id.get(&id).map_or(0, |session| session.bytes);
+        let room = fits(self.bytes - gone);
+        if room {
+            self.remove(id);
+        }
+        room
+    }
+
+    /// Which session may go for one of this size: an idle one, or else an old one that is smaller,
+    /// since a large session saves more.
+    fn dispensable(&self, size: usize, now: Instant) -> Option<i32> {
         let past = |then: Instant| now - then > IDLE;
         let idle = self.by_id.iter().min_by_key(|(_, session)| session.used);
         let idle = idle.filter(|(_, session)| past(session.used)).map(|(id, _)| *id);
         let old = self.by_id.iter().filter(|(_, session)| past(session.created));
         let smallest = old.min_by_key(|(_, session)| session.places.len());
         let smaller = smallest.filter(|(_, session)| session.places.len() < size);
-        let Some(id) = idle.or_else(|| smaller.map(|(id, _)| *id)) else { return false };
-        self.remove(id);
-        true
+        idle.or_else(|| smaller.map(|(id, _)| *id))
     }
 
     fn remove(&mut self, id: i32) {
         if let Some(session) = self.by_id.remove(&id) {
-            self.partitions -= session.places.len();
+            self.bytes -= session.bytes;
         }
     }
 }
 
 impl Session {
+    /// Whether it remembers a topic. No topic can have a name that is refused, of megabytes for
+    /// example.
+    fn keeps(&self, topic: &FetchTopic) -> bool {
+        self.by_id || check_name(&topic.topic).is_ok()
+    }
+
+    /// The name as this session holds it: all partitions of a topic share one.
+    fn name(&self, name: &Str) -> Str {
+        if self.by_id {
+            return Str::new();
+        }
+        // the request's own would keep the whole request in memory
+        self.held(name).unwrap_or_else(|| Str::from(&**name))
+    }
+
+    fn held(&self, name: &Str) -> Option<Str> {
+        let first = (name.clone(), Uuid::ZERO, PartitionIndex(i32::MIN));
+        let (key, _) = self.places.range(first..).next()?;
+        (key.0 == *name).then(|| key.0.clone())
+    }
+
     fn key(&self, (name, id): (&Str, Uuid), index: PartitionIndex) -> Key {
-        // a name from a request would keep the whole request in memory
-        if self.by_id { (Str::new(), id, index) } else { (Str::from(&**name), Uuid::ZERO, index) }
+        let id = if self.by_id { id } else { Uuid::ZERO };
+        (name.clone(), id, index)
+    }
+
+    /// What the name of a topic costs that has no partition in the session.
+    fn name_bytes(&self, name: &Str) -> usize {
+        let held = self.by_id || self.held(name).is_some();
+        if held { 0 } else { NAME_BYTES + name.len() }
     }
 
     /// What a request names is new or read otherwise from now on, or it is forgotten.
     fn update(&mut self, request: &FetchRequest) {
         for topic in &request.topics {
-            for partition in &topic.partitions {
-                self.add(topic, partition);
+            if self.keeps(topic) {
+                let name = self.name(&topic.topic);
+                for partition in &topic.partitions {
+                    self.add((&name, topic.topic_id), partition);
+                }
             }
         }
         for topic in &request.forgotten_topics_data {
+            let name = self.name(&topic.topic);
             for index in &topic.partitions {
-                let key = self.key((&topic.topic, topic.topic_id), *index);
-                if let Some(place) = self.places.remove(&key) {
-                    self.order.remove(&place);
-                }
+                self.forget(&self.key((&name, topic.topic_id), *index));
             }
         }
     }
 
-    fn add(&mut self, topic: &FetchTopic, request: &FetchPartition) -> &mut Cached {
-        let key = self.key((&topic.topic, topic.topic_id), request.partition);
-        let place = *self.places.entry(key.clone()).or_insert_with(|| {
+    fn add(&mut self, (name, id): (&Str, Uuid), request: &FetchPartition) -> &mut Cached {
+        let key = self.key((name, id), request.partition);
+        let held = self.places.get(&key).copied();
+        let place = held.unwrap_or_else(|| {
+            self.bytes += PARTITION_BYTES + self.name_bytes(name);
             self.next_place += 1;
+            self.places.insert(key.clone(), self.next_place);
             self.next_place
         });
-        let new =
-            || Cached { key, request: request.clone(), high_watermark: None, log_start: None };
+        let wanted = Wanted::of(request);
+        let new = || Cached { key, wanted, high_watermark: None, log_start: None };
         let cached = self.order.entry(place).or_insert_with(new);
-        cached.request = request.clone();
+        cached.wanted = wanted;
         cached
+    }
+
+    fn forget(&mut self, key: &Key) {
+        if let Some(place) = self.places.remove(key) {
+            self.order.remove(&place);
+            self.bytes -= PARTITION_BYTES + self.name_bytes(&key.0);
+        }
     }
 
     /// All that is to be read, in order.
@@ -257,12 +333,12 @@ impl Session {
             let (topic, topic_id, _) = &cached.key;
             match topics.last_mut() {
                 Some(last) if last.topic == *topic && last.topic_id == *topic_id => {
-                    last.partitions.push(cached.request.clone());
+                    last.partitions.push(cached.request());
                 }
                 _ => topics.push(FetchTopic {
                     topic: topic.clone(),
                     topic_id: *topic_id,
-                    partitions: vec![cached.request.clone()],
+                    partitions: vec![cached.request()],
                     ..Default::default()
                 }),
             }
@@ -295,7 +371,29 @@ impl Session {
     }
 }
 
+impl Wanted {
+    const fn of(request: &FetchPartition) -> Self {
+        Self {
+            current_leader_epoch: request.current_leader_epoch,
+            fetch_offset: request.fetch_offset,
+            last_fetched_epoch: request.last_fetched_epoch,
+            partition_max_bytes: request.partition_max_bytes,
+        }
+    }
+}
+
 impl Cached {
+    fn request(&self) -> FetchPartition {
+        FetchPartition {
+            partition: self.key.2,
+            current_leader_epoch: self.wanted.current_leader_epoch,
+            fetch_offset: self.wanted.fetch_offset,
+            last_fetched_epoch: self.wanted.last_fetched_epoch,
+            partition_max_bytes: self.wanted.partition_max_bytes,
+            ..Default::default()
+        }
+    }
+
     /// Notes what the client is told; whether it is worth telling.
     fn answered(&mut self, data: &PartitionData) -> bool {
         let failed = data.error_code != ErrorCode::NONE;

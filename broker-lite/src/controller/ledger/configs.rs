@@ -75,8 +75,9 @@ fn check_resource(image: &Image, resource: &ResourceChange) -> Result<Role, Refu
             Ok(Role::Topic)
         }
         BROKER_RESOURCE => {
-            let id = name.parse().map(NodeId);
-            if name.is_empty() || id.is_ok_and(|id| image.broker(id).is_some()) {
+            // settings are looked up by the name, for which "01" is another than "1"
+            let id = name.parse().map(NodeId).ok().filter(|id| id.to_string() == **name);
+            if name.is_empty() || id.is_some_and(|id| image.broker(id).is_some()) {
                 return Ok(Role::Broker);
             }
             let message = format!("'{name}' is no broker; an empty name stands for all brokers.");

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use ottla_protocol::messages::fetch::{FetchableTopicResponse, ForgottenTopic};
 use ottla_runtime::Clock;
@@ -69,8 +71,8 @@ impl Run {
         let ticket = self.sessions.begin(&mut request, false, self.now)?;
         let mut response = answer(&request.topics, world);
         self.sessions.finish(ticket, &request.topics, &mut response, self.now);
-        let held: usize = self.sessions.by_id.values().map(|s| s.places.len()).sum();
-        assert_eq!(self.sessions.partitions, held);
+        let held: usize = self.sessions.by_id.values().map(held_bytes).sum();
+        assert_eq!(self.sessions.bytes, held);
         assert!(self.sessions.by_id.len() <= self.sessions.slots);
         for session in self.sessions.by_id.values() {
             assert!(session.places.iter().all(|(key, at)| session.order[at].key == *key));
@@ -83,6 +85,15 @@ impl Run {
         let request = request(0, FIRST, vec![topic("a", partitions)]);
         self.call(request, &World::new()).unwrap().session_id
     }
+}
+
+/// What a session says it holds must be what it holds.
+fn held_bytes(session: &Session) -> usize {
+    let names: BTreeSet<&Str> = session.places.keys().map(|(name, ..)| name).collect();
+    let names = names.iter().map(|name| NAME_BYTES + name.len());
+    let bytes = SESSION_BYTES + session.places.len() * PARTITION_BYTES + names.sum::<usize>();
+    assert_eq!(session.bytes, bytes);
+    bytes
 }
 
 fn named(response: &FetchResponse) -> Vec<(String, i32)> {
@@ -162,6 +173,67 @@ fn slots_go_to_who_needs_them_most() {
     assert_eq!(none.open(&[(0, 0)]), 0);
     let empty = Run::new(1).call(request(0, FIRST, Vec::new()), &World::new()).unwrap();
     assert_eq!(empty.session_id, 0);
+}
+
+#[test]
+fn nobody_goes_for_a_session_that_is_not_made() {
+    let mut run = Run::new(1);
+    let id = run.open(&[(0, 0)]);
+    run.sessions.bytes_max = 2 * run.sessions.bytes;
+    run.now = run.now + IDLE + Duration::from_secs(1);
+    assert_eq!(run.open(&[]), 0, "it has nothing to keep");
+    let many: Vec<(i32, i64)> = (0..100).map(|i| (i, 0)).collect();
+    assert_eq!(run.open(&many), 0, "it is too large");
+    let still = run.call(request(id, 1, Vec::new()), &World::new()).unwrap();
+    assert_eq!(still.session_id, id);
+}
+
+#[test]
+fn sessions_hold_no_more_than_they_may() {
+    let mut run = Run::new(10);
+    let first = run.open(&[(0, 0)]);
+    run.sessions.bytes_max = run.sessions.bytes;
+    assert_eq!(run.open(&[(0, 0)]), 0, "the other is in use");
+    run.now = run.now + IDLE + Duration::from_secs(1);
+    let second = run.open(&[(0, 0)]);
+    assert_ne!(second, 0, "the other was idle");
+    let gone = run.call(request(first, 1, Vec::new()), &World::new());
+    assert_eq!(gone, Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND));
+    let more = request(second, 1, vec![topic("b", &[(0, 0)])]);
+    let gone = run.call(more, &World::new());
+    assert_eq!(gone, Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND), "it grew too large");
+    assert_eq!(run.sessions.bytes, 0);
+}
+
+#[test]
+fn partitions_of_a_topic_share_one_copy_of_its_name() {
+    let mut run = Run::new(1);
+    let id = run.open(&[(0, 0), (1, 0)]);
+    run.call(request(id, 1, vec![topic("a", &[(2, 0)])]), &World::new()).unwrap();
+    let session = &run.sessions.by_id[&id];
+    let keys = session.places.keys().chain(session.order.values().map(|cached| &cached.key));
+    let places: BTreeSet<_> = keys.map(|(name, ..)| name.as_ptr()).collect();
+    assert_eq!(places.len(), 1);
+    let mut rest = request(id, 2, Vec::new());
+    rest.forgotten_topics_data = [0, 1].map(|i| forget(&("a".to_owned(), i))).to_vec();
+    run.call(rest, &World::new()).unwrap();
+}
+
+#[test]
+fn names_that_no_topic_can_have_are_answered_and_not_kept() {
+    let mut run = Run::new(1);
+    let long = "x".repeat(250);
+    let only = request(0, FIRST, vec![topic(&long, &[(0, 0)])]);
+    assert_eq!(run.call(only, &World::new()).unwrap().session_id, 0);
+    let both = vec![topic(&long, &[(0, 0)]), topic("a", &[(0, 0)])];
+    let first = run.call(request(0, FIRST, both.clone()), &World::new()).unwrap();
+    let (a, x) = (("a".to_owned(), 0), (long.clone(), 0));
+    assert_eq!(named(&first), [x.clone(), a.clone()]);
+    let id = first.session_id;
+    let second = run.call(request(id, 1, Vec::new()), &World::new()).unwrap();
+    assert_eq!(named(&second), std::slice::from_ref(&a));
+    let third = run.call(request(id, 2, both), &World::new()).unwrap();
+    assert_eq!(named(&third), [a, x]);
 }
 
 #[test]
