@@ -143,10 +143,14 @@ fn broker_settings(broker: &Broker, show: Show) -> Vec<DescribeConfigsResourceRe
         let level = |(value, source): (&str, Source)| Synonym { name, value: value.into(), source };
         let default = definition.default.map(|value| (value, Source::Default));
         let levels: Vec<Synonym> = config.given(name).chain(default).map(level).collect();
-        let effect = if is_acted_on(name) { Effect::ActedOn } else { Effect::Stored };
-        Some(show.setting(&known, &levels, (!is_dynamic(name), effect)))
+        Some(show.setting(&known, &levels, (!is_dynamic(name), effect(name))))
     });
     settings.collect()
+}
+
+/// What a setting of brokers does.
+fn effect(name: &str) -> Effect {
+    if is_acted_on(name) { Effect::ActedOn } else { Effect::Stored }
 }
 
 /// What the broker's builder says instead of a setting.
@@ -167,7 +171,7 @@ fn cluster_settings(broker: &Broker, show: Show) -> Vec<DescribeConfigsResourceR
         let known = Known::find(Role::Broker, name)?;
         let source = Source::DynamicDefault;
         let level = Synonym { name: known.name, value: value.clone(), source };
-        Some(show.setting(&known, &[level], (false, Effect::ActedOn)))
+        Some(show.setting(&known, &[level], (false, effect(known.name))))
     });
     settings.collect()
 }

@@ -63,8 +63,8 @@ pub(crate) struct LogManager {
     _lock: LockGuard,
 }
 
-/// What the checkpoints say.
-#[derive(Debug, Default)]
+/// What the checkpoints say; changed only once they do.
+#[derive(Clone, Debug, Default)]
 struct Written {
     recovery_points: PartitionOffsets,
     log_starts: PartitionOffsets,
@@ -231,7 +231,8 @@ impl LogManager {
         partitions: impl IntoIterator<Item = &'a Partition>,
     ) -> io::Result<()> {
         let mut written = self.written();
-        let mut next = Written::default();
+        // who made the list may not have seen the newest partitions, whose starts are written already
+        let mut next = Written { log_starts: written.log_starts.clone(), ..Written::default() };
         let mut high_watermarks = PartitionOffsets::new();
         // a partition given up is forgotten or will be, once the lock is free: never written back
         for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
@@ -242,6 +243,8 @@ impl LogManager {
             });
             if start > Offset::ZERO {
                 next.log_starts.insert(key.clone(), start);
+            } else {
+                next.log_starts.remove(&key);
             }
             next.recovery_points.insert(key.clone(), synced);
             high_watermarks.insert(key, high_watermark);
@@ -266,26 +269,34 @@ impl LogManager {
         partitions: impl IntoIterator<Item = &'a Partition>,
     ) -> io::Result<()> {
         let mut written = self.written();
+        let mut starts = written.log_starts.clone();
         for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
             let start = partition.offsets().log_start;
             if start > Offset::ZERO {
                 let key = (partition.topic().to_owned(), partition.index());
-                written.log_starts.insert(key, start);
+                starts.insert(key, start);
             }
         }
-        checkpoints::write_offsets(&*self.disk, LOG_STARTS, &written.log_starts)
+        checkpoints::write_offsets(&*self.disk, LOG_STARTS, &starts)?;
+        written.log_starts = starts;
+        Ok(())
     }
 
     /// Topics of the same names may come: they start at 0 and are nowhere on the device.
     fn forget<'a>(&self, gone: impl Iterator<Item = (&'a str, PartitionIndex)>) -> io::Result<()> {
         let mut written = self.written();
+        let mut next = written.clone();
         let mut known = false;
         for (topic, index) in gone {
             let key = (topic.to_owned(), index);
-            known |= written.recovery_points.remove(&key).is_some();
-            known |= written.log_starts.remove(&key).is_some();
+            known |= next.recovery_points.remove(&key).is_some();
+            known |= next.log_starts.remove(&key).is_some();
         }
-        if known { written.write(&*self.disk) } else { Ok(()) }
+        if known {
+            next.write(&*self.disk)?;
+            *written = next;
+        }
+        Ok(())
     }
 
     /// Ends all partitions in order and leaves the marker of a clean stop, unless one could not be

@@ -210,7 +210,7 @@ impl Log {
         let first = self.segments.partition_point(|segment| segment.base() <= at);
         for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
             let from = segment.position_of(&*disk, at)?;
-            segment.headers(from, &mut |batch| producers.apply(batch, now_ms))?;
+            segment.headers_from(from, &mut |batch| producers.apply(batch, now_ms))?;
         }
         self.producers = producers;
         Ok(())

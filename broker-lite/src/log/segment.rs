@@ -35,6 +35,8 @@ pub(crate) struct Segment {
     bytes_since_entry: u32,
     /// The youngest record so far.
     newest: Option<TimeEntry>,
+    /// The largest timestamp of what does not end before an offset, once somebody has looked.
+    newest_since: Option<(Offset, Option<i64>)>,
     /// Largest timestamp of the first batch, once known; rolling by time counts from it.
     first_timestamp: Option<i64>,
     opened_ms: i64,
@@ -90,6 +92,7 @@ impl Segment {
             bytes,
             offsets,
             newest: times.last(),
+            newest_since: None,
             times,
             bytes_since_entry: 0,
             first_timestamp: None,
@@ -156,6 +159,7 @@ impl Segment {
             times: TimeIndex::create(disk, path(dir, base, "timeindex"))?,
             bytes_since_entry: 0,
             newest: None,
+            newest_since: None,
             first_timestamp: None,
             opened_ms: now_ms,
             recent: VecDeque::new(),
@@ -177,9 +181,27 @@ impl Segment {
         &self.file
     }
 
-    /// The youngest record so far: its timestamp, and the last offset of its batch.
-    pub(crate) fn newest(&self) -> Option<(i64, Offset)> {
-        self.newest.map(|entry| (entry.timestamp, self.base.after(entry.last_delta)))
+    /// The largest timestamp of the batches that do not end before `start`.
+    pub(crate) fn newest_since(
+        &mut self,
+        disk: &dyn Disk,
+        start: Offset,
+    ) -> io::Result<Option<i64>> {
+        let newest = self.newest.map(|entry| (entry.timestamp, self.base.after(entry.last_delta)));
+        if newest.is_none_or(|(_, last)| last >= start) {
+            return Ok(newest.map(|(timestamp, _)| timestamp));
+        }
+        if let Some((_, newest)) = self.newest_since.filter(|(known, _)| *known == start) {
+            return Ok(newest);
+        }
+        // once for each start: what is appended later is counted as it comes
+        let mut newest = None;
+        if let Some((from, _)) = self.find(disk, start)? {
+            let scan = self.scan_from(from, SCAN_WINDOW_BYTES);
+            self.headers(scan, &mut |batch| newest = newest.max(Some(batch.max_timestamp)))?;
+        }
+        self.newest_since = Some((start, newest));
+        Ok(newest)
     }
 
     /// Whether `batch` belongs into a new segment.
@@ -239,6 +261,9 @@ impl Segment {
         let last_delta = self.delta(batch.last).ok_or_else(offset_too_far)?;
         if self.newest.map_or(-1, |newest| newest.timestamp) < batch.max_timestamp {
             self.newest = Some(TimeEntry { timestamp: batch.max_timestamp, last_delta });
+        }
+        if let Some((_, newest)) = &mut self.newest_since {
+            *newest = (*newest).max(Some(batch.max_timestamp));
         }
         if position == 0 {
             self.first_timestamp = Some(batch.max_timestamp);
@@ -323,12 +348,19 @@ impl Segment {
         each: &mut dyn FnMut(&BatchView),
     ) -> io::Result<()> {
         let from = self.offsets.nth_last(disk, entries)?.unwrap_or(0);
-        self.headers(from, each)
+        self.headers_from(from, each)
     }
 
     /// The headers of all batches from the position `from`, where one begins.
-    pub(crate) fn headers(&self, from: u32, each: &mut dyn FnMut(&BatchView)) -> io::Result<()> {
-        let mut scan = self.scan_from(from, FIND_WINDOW_BYTES);
+    pub(crate) fn headers_from(
+        &self,
+        from: u32,
+        each: &mut dyn FnMut(&BatchView),
+    ) -> io::Result<()> {
+        self.headers(self.scan_from(from, FIND_WINDOW_BYTES), each)
+    }
+
+    fn headers(&self, mut scan: Scanner, each: &mut dyn FnMut(&BatchView)) -> io::Result<()> {
         loop {
             match scan.step()? {
                 Step::Batch(_, batch) => each(&batch),

@@ -64,25 +64,10 @@ impl Log {
         let disk = Arc::clone(&self.disk);
         let mut newest = None;
         for segment in &mut self.segments {
-            newest = newest.max(match segment.newest() {
-                Some((_, last)) if last < self.start => newest_since(segment, &*disk, self.start)?,
-                found => found.map(|(timestamp, _)| timestamp),
-            });
+            newest = newest.max(segment.newest_since(&*disk, self.start)?);
         }
         Ok(newest)
     }
-}
-
-/// The largest timestamp in a segment whose largest of all lies before `start`.
-fn newest_since(
-    segment: &mut Segment,
-    disk: &dyn super::disk::Disk,
-    start: Offset,
-) -> io::Result<Option<i64>> {
-    let Some((from, _)) = segment.find(disk, start)? else { return Ok(None) };
-    let mut newest = None;
-    segment.headers(from, &mut |batch| newest = newest.max(Some(batch.max_timestamp)))?;
-    Ok(newest)
 }
 
 #[cfg(test)]

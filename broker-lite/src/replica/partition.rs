@@ -353,7 +353,7 @@ impl Partition {
         closed
     }
 
-    fn read_failed(&self, error: &io::Error) -> ErrorCode {
+    fn read_failed(&self, error: &dyn core::fmt::Display) -> ErrorCode {
         tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot read the log");
         ErrorCode::KAFKA_STORAGE_ERROR
     }

@@ -288,15 +288,28 @@ fn rebuild(
     Ok(sealed.bytes.freeze())
 }
 
-/// The first record in `batch` that is as young as `timestamp`; `None` if the batch is damaged.
+/// The first record in `batch`, one of the log, that is as young as `timestamp`.
+///
+/// # Errors
+///
+/// The batch is damaged, or nobody here has its codec: what is in it is not known.
 pub(super) fn first_record_since(
     batch: Bytes,
     (timestamp, from): (i64, Offset),
     codecs: &mut Codecs,
-) -> Option<(Offset, Timestamp)> {
-    let batch = CheckedBatch::check(batch).ok()?;
-    let block = RecordBlock::open(&batch, &mut codecs.decompressor, usize::MAX).ok()?;
-    let mut records = block.records().map_while(Result::ok);
-    let record = records.find(|record| record.timestamp.0 >= timestamp && record.offset >= from)?;
-    Some((record.offset, record.timestamp))
+) -> Result<Option<(Offset, Timestamp)>, AppendError> {
+    let damaged = |error: &dyn core::fmt::Display| AppendError::Corrupt(error.to_string());
+    let batch = CheckedBatch::check(batch).map_err(|error| damaged(&error))?;
+    let block = RecordBlock::open(&batch, &mut codecs.decompressor, usize::MAX);
+    let block = block.map_err(|error| match error {
+        CompressionError::Damaged { .. } => damaged(&error),
+        error => AppendError::Compression(error),
+    })?;
+    for record in block.records() {
+        let record = record.map_err(|error| damaged(&error))?;
+        if record.timestamp.0 >= timestamp && record.offset >= from {
+            return Ok(Some((record.offset, record.timestamp)));
+        }
+    }
+    Ok(None)
 }

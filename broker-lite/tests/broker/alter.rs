@@ -171,6 +171,22 @@ async fn what_cannot_be_set_says_why_and_changes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_all_brokers_are_set_to_says_what_it_does_as_each_of_them_does() {
+    let cluster = cluster().start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    for (name, said) in [("log.retention.ms", "stores it"), ("log.roll.ms", "acts on it")] {
+        set(&mut raw, BROKER, "", (name, "7000")).await;
+        for broker in ["", "1"] {
+            let mut request = describe(BROKER, broker, &[name]);
+            request.include_documentation = true;
+            let config = described(&mut raw, &request).await.configs.remove(0);
+            let said_of_it = config.documentation.unwrap();
+            assert!(said_of_it.contains(said), "{broker:?} of {name}: {said_of_it}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_setting_of_kafka_is_shown_and_says_what_it_does() {
     let cluster = cluster().topic("t", 1).start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;

@@ -22,6 +22,7 @@ struct Orders {
 /// How often what was done.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Operations {
+    pub(crate) reads: usize,
     pub(crate) appends: usize,
     pub(crate) file_syncs: usize,
     pub(crate) dir_syncs: usize,
@@ -96,6 +97,7 @@ impl Disk for UnrulyDisk {
 
 impl File for UnrulyFile {
     fn read_at(&self, position: u64, out: &mut [u8]) -> io::Result<usize> {
+        self.1.lock().unwrap().done.reads += 1;
         self.0.read_at(position, out)
     }
     fn append(&self, parts: &[&[u8]]) -> io::Result<()> {

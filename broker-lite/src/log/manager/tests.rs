@@ -1,7 +1,8 @@
 use super::super::disk::testing::UnrulyDisk;
 use super::super::disk::{FileDisk, MemoryDisk};
-use super::super::testing::offset;
+use super::super::testing::{Spec, offset};
 use super::*;
+use crate::replica::prepare::{PreparedBatch, ProduceRules};
 use ottla_protocol::ids::LeaderEpoch;
 
 fn identity() -> MetaProperties {
@@ -23,6 +24,24 @@ fn open(manager: &LogManager, topic: &str) -> Arc<Partition> {
     let (partition, _) = manager.open_partition(place, LogConfig::default(), 0).unwrap();
     partition.make_leader(LeaderEpoch(0), 1, 1).unwrap();
     Arc::new(partition)
+}
+
+/// A partition of three records, of which the first two are deleted.
+fn trimmed(manager: &LogManager, topic: &str) -> Arc<Partition> {
+    let partition = open(manager, topic);
+    let batch = Spec { records: 3, ..Spec::default() }.bytes();
+    let rules = ProduceRules { version: 12, all_in_sync: true, now_ms: 0 };
+    partition.append(&PreparedBatch::internal(batch.into()).unwrap(), &rules).unwrap();
+    partition.delete_records(2).unwrap();
+    partition
+}
+
+fn starts(disk: &dyn Disk) -> PartitionOffsets {
+    checkpoints::read_offsets(disk, LOG_STARTS).unwrap()
+}
+
+fn start_of(topic: &str) -> PartitionOffsets {
+    PartitionOffsets::from([((topic.to_owned(), PartitionIndex(0)), offset(2))])
 }
 
 #[test]
@@ -150,6 +169,38 @@ fn a_topic_made_again_inherits_nothing_from_the_checkpoints() {
     drop(second);
     let third = manager(&disk); // after a crash
     assert_eq!(open(&third, "t").offsets().log_start, offset(0));
+}
+
+#[test]
+fn what_could_not_be_written_is_written_the_next_time() {
+    let disk = UnrulyDisk::default();
+    let first = LogManager::open(Arc::new(disk.clone()), identity).unwrap();
+    let partition = trimmed(&first, "t");
+    disk.fail_writes(true);
+    first.checkpoint_starts([&*partition]).unwrap_err();
+    disk.fail_writes(false);
+    first.checkpoint([&*partition]).unwrap();
+    assert_eq!(starts(&disk), start_of("t"));
+    let strays = first.partitions().unwrap();
+    disk.fail_writes(true);
+    first.delete_dirs(&strays).unwrap_err();
+    disk.fail_writes(false);
+    first.delete_dirs(&strays).unwrap();
+    assert_eq!(starts(&disk), PartitionOffsets::new());
+}
+
+#[test]
+fn checkpoints_keep_the_start_of_a_topic_made_meanwhile() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    let listed = [open(&first, "a")];
+    let new = trimmed(&first, "t");
+    first.checkpoint_starts([&*new]).unwrap();
+    first.checkpoint(listed.iter().map(|partition| &**partition)).unwrap();
+    assert_eq!(starts(&disk), start_of("t"));
+    first.delete(&[(new, ID)]).unwrap();
+    first.checkpoint(listed.iter().map(|partition| &**partition)).unwrap();
+    assert_eq!(starts(&disk), PartitionOffsets::new());
 }
 
 #[test]

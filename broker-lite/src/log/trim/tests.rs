@@ -1,5 +1,6 @@
 use super::super::batch::BatchBytes;
 use super::super::config::LogConfig;
+use super::super::disk::testing::UnrulyDisk;
 use super::super::disk::{Disk, MemoryDisk};
 use super::super::epochs::Epochs;
 use super::super::recovery::OpenArgs;
@@ -84,6 +85,30 @@ fn a_trimmed_log_answers_as_one_that_never_had_more() {
             }
             check(&mut log, &batches, &mut rng);
         }
+    }
+}
+
+#[test]
+fn the_newest_record_behind_the_start_is_looked_for_once() {
+    let disk = UnrulyDisk::default();
+    let config = Arc::new(LogConfig::default());
+    let mut log = Log::open(Arc::new(disk.clone()), DIR, config, &OpenArgs::default()).unwrap().0;
+    for timestamp in 0..1_000 {
+        append(&mut log, Spec { timestamp: 2_000 - timestamp, ..Spec::default() });
+    }
+    for (start, newest) in [(10, 1_990), (500, 1_500)] {
+        log.trim(offset(start)).unwrap();
+        assert_eq!(log.newest().unwrap(), Some(newest));
+        let reads = disk.operations().reads;
+        assert_eq!(log.newest().unwrap(), Some(newest));
+        append(&mut log, Spec { timestamp: newest + 1, ..Spec::default() });
+        assert_eq!(log.newest().unwrap(), Some(newest + 1));
+        append(&mut log, Spec { timestamp: 7, ..Spec::default() });
+        assert_eq!(log.newest().unwrap(), Some(newest + 1));
+        assert_eq!(disk.operations().reads, reads);
+        let end = log.end();
+        log.truncate_to(offset(1_000), 0).unwrap();
+        assert!(log.end() < end && log.newest().unwrap() == Some(newest), "cut off again");
     }
 }
 

@@ -6,6 +6,7 @@ use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequen
 use ottla_protocol::messages::delete_records::OFFSET_HIGH_WATERMARK;
 
 use super::{Partition, PartitionOffsets, read_plan};
+use crate::replica::append_error::AppendError;
 use crate::replica::prepare::{Codecs, first_record_since};
 
 /// Which offset is asked for.
@@ -53,7 +54,8 @@ impl Partition {
     ///
     /// # Errors
     ///
-    /// `NOT_LEADER_OR_FOLLOWER`, `KAFKA_STORAGE_ERROR`.
+    /// `NOT_LEADER_OR_FOLLOWER`; `KAFKA_STORAGE_ERROR`, where a batch that may hold the record is
+    /// damaged, too; `UNSUPPORTED_COMPRESSION_TYPE`, where its codec is not compiled in.
     pub(crate) fn list_offset(
         &self,
         query: OffsetQuery,
@@ -94,9 +96,13 @@ impl Partition {
             };
             let mut bytes = BytesMut::new();
             read_plan(&plan, &mut bytes).map_err(|e| self.read_failed(&e))?;
-            if let Some((offset, time)) =
-                first_record_since(bytes.freeze(), (timestamp, from), codecs)
-            {
+            let found = first_record_since(bytes.freeze(), (timestamp, from), codecs);
+            let found = found.map_err(|error| match error {
+                // as where its header is damaged
+                AppendError::Corrupt(_) => self.read_failed(&error),
+                error => error.code(),
+            })?;
+            if let Some((offset, time)) = found {
                 return Ok(Some(FoundOffset {
                     offset: Some(offset),
                     timestamp: Some(time),

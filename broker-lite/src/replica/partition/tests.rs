@@ -392,6 +392,33 @@ fn offsets_are_found_by_time() {
 }
 
 #[test]
+fn a_batch_that_cannot_be_read_is_not_passed_over_by_a_look_for_a_time() {
+    for codec in [Compression::None, Compression::Gzip] {
+        let disk = MemoryDisk::new();
+        let partition = open_on(Arc::new(disk.clone()), LogConfig::default());
+        let [first, second] = [NOW, NOW + 10]
+            .map(|time| Sent { times: vec![time], codec, ..Sent::default() }.bytes());
+        let end = u64::try_from(first.len()).unwrap();
+        for batch in [first, second.clone()] {
+            produce(&partition, batch).unwrap();
+        }
+        let find = |time| {
+            let query = OffsetQuery::AtOrAfter(Timestamp(NOW + time));
+            partition.list_offset(query, &mut Codecs::default()).map(|found| found.offset)
+        };
+        assert_eq!(find(0), Ok(Some(Offset::ZERO)));
+        let file = disk.open("t-0/00000000000000000000.log", false).unwrap();
+        let mut bytes = vec![0; usize::try_from(file.len().unwrap()).unwrap()];
+        assert_eq!(file.read_at(0, &mut bytes).unwrap(), bytes.len());
+        bytes[usize::try_from(end).unwrap() - 1] ^= 1;
+        file.truncate(0).unwrap();
+        file.append(&[&bytes]).unwrap();
+        assert_eq!(find(0), Err(ErrorCode::KAFKA_STORAGE_ERROR), "{codec}");
+        assert_eq!(find(1), Ok(Offset::new(1)), "{codec}: the one behind it is whole");
+    }
+}
+
+#[test]
 fn epochs_fence_and_end() {
     let partition = open(|_| ());
     produce(&partition, Sent::default().bytes()).unwrap();
