@@ -2,6 +2,7 @@
 
 use super::table::{Apply, SETTINGS};
 use super::tls::TlsDraft;
+use super::value::boolean;
 use super::{Defaults, Entry, Properties, PropertiesError};
 use crate::client::{Client, ClientBuilder};
 use crate::config::{ClientConfig, ConfigError};
@@ -131,6 +132,12 @@ impl ProducerBuilder {
             Apply::Producer(effect) => effect(&mut self, value),
             Apply::Client(_) | Apply::Tls(_) | Apply::Consumer(_) | Apply::Only(_) => Ok(()),
         })?;
+        let ignores_keys = properties.last("partitioner.ignore.keys");
+        if ignores_keys.is_some_and(|entry| boolean(entry.value.trim()) == Ok(true))
+            && matches!(self.partitioner, Partitioner::Murmur2)
+        {
+            self.partitioner = Partitioner::Sticky; // as in Java, other partitioners heed keys
+        }
         // Java's and librdkafka's batches end at the request's size without a word
         self.batch_bytes_max = self.batch_bytes_max.map(|bytes| bytes.min(self.max_request_size));
         let batch_bytes_max = self.batch_bytes_max_or_default();

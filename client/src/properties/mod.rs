@@ -70,7 +70,8 @@ impl Properties {
     }
 
     /// Reads the text of a `.properties` file: comments, continued lines and escapes as in Java's.
-    /// librdkafka's files of `key=value` lines are such files too. `file` names it in errors.
+    /// librdkafka's files of `key=value` lines are such files too, if each backslash in them is
+    /// doubled: librdkafka has no escapes. `file` names it in errors.
     ///
     /// # Errors
     ///
@@ -95,10 +96,14 @@ impl Properties {
         self
     }
 
+    /// The entry that counts for a property without aliases.
+    fn last(&self, property: &str) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.key == property)
+    }
+
     /// Whose defaults count: what the program said, or the property `ottla.defaults`.
     fn profile(&self) -> Result<Defaults, PropertiesError> {
-        let given = self.entries.iter().rev().find(|entry| entry.key == PROFILE);
-        match (self.defaults, given) {
+        match (self.defaults, self.last(PROFILE)) {
             (Some(defaults), _) => Ok(defaults),
             (None, None) => Ok(Defaults::Kafka),
             (None, Some(entry)) => {

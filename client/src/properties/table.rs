@@ -1,7 +1,7 @@
 //! The one table of the properties that this client has: names, builder's method, effect.
 
 use super::tls::{self, TlsDraft};
-use super::value::{boolean, bytes, choice, count, fine_millis, kilobytes, millis};
+use super::value::{boolean, bytes, choice, count, fine_millis, idle, kilobytes, millis};
 use crate::config::{ClientConfig, MetadataRecovery};
 use crate::consumer::{ConsumerConfig, Isolation, OffsetReset};
 use crate::producer::{Acks, Partitioner, ProducerBuilder};
@@ -70,7 +70,18 @@ macro_rules! set {
 pub(super) const SETTINGS: &[Setting] = &[
     // client
     row("bootstrap.servers", &["metadata.broker.list"], "builder", Apply::Client(|_, _| Ok(()))),
-    set!(Client, "client.id", [], "client_id", text, .client_id),
+    row(
+        "client.id",
+        &[],
+        "client_id",
+        Apply::Client(|to, text| {
+            if !text.is_empty() {
+                // Java's default: a name of the client's own
+                to.client_id = text.into();
+            }
+            Ok(())
+        }),
+    ),
     set!(Client, "request.timeout.ms", ["socket.timeout.ms"], "request_timeout", millis,
         .request_timeout),
     set!(Client, "default.api.timeout.ms", [], "api_timeout", millis,
@@ -86,7 +97,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         .retry_backoff_max),
     set!(Client, "metadata.max.age.ms", ["topic.metadata.refresh.interval.ms"],
         "metadata_max_age", millis, .metadata_max_age),
-    set!(Client, "connections.max.idle.ms", [], "connections_idle_max", millis,
+    set!(Client, "connections.max.idle.ms", [], "connections_idle_max", idle,
         .connections_idle_max),
     set!(Client, "receive.message.max.bytes", [], "response_bytes_max", bytes,
         .response_bytes_max),
@@ -166,12 +177,8 @@ pub(super) const SETTINGS: &[Setting] = &[
         "partitioner.ignore.keys",
         &[],
         "partitioner",
-        Apply::Producer(|to, text| {
-            if boolean(text)? {
-                to.partitioner = Partitioner::Sticky;
-            }
-            Ok(())
-        }),
+        // what it does depends on the partitioner that counts in the end: see the handle
+        Apply::Producer(|_, text| boolean(text).map(drop)),
     ),
     // consumer
     set!(Consumer, "fetch.min.bytes", [], "fetch_min_bytes", bytes, .fetch_min_bytes),
@@ -201,11 +208,6 @@ pub(super) const SETTINGS: &[Setting] = &[
     row("ssl.truststore.type", &[], "", Apply::Only(&["PEM"])),
     row("ssl.keystore.type", &[], "", Apply::Only(&["PEM"])),
 ];
-
-#[expect(clippy::unnecessary_wraps, reason = "as all that read a value")]
-fn text(text: &str) -> Result<ottla_protocol::Str, String> {
-    Ok(text.into())
-}
 
 fn security_protocol(text: &str) -> Result<bool, String> {
     if text.to_ascii_uppercase().starts_with("SASL") {

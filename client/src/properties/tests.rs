@@ -3,7 +3,7 @@
 use super::*;
 use crate::client::{Client, ClientBuilder};
 use crate::consumer::{Consumer, Isolation};
-use crate::producer::Producer;
+use crate::producer::{Partitioner, Producer};
 use known::Known;
 
 fn client() -> Client {
@@ -49,31 +49,56 @@ fn the_method_of_every_property_names_it_in_its_docs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_default_of_the_java_client_is_taken_or_known_to_be_refused() {
+async fn every_default_of_others_is_taken_or_known_to_be_refused() {
     let client = client();
     let refused = [
-        "enable.auto.commit",
-        "enable.metrics.push",
-        "ssl.truststore.type",
-        "ssl.keystore.type",
-        "ssl.truststore.certificates",
-        "ssl.keystore.key",
-        "ssl.keystore.certificate.chain",
-        "bootstrap.servers",
+        ("auto.commit.enable", "true"),
+        ("bootstrap.servers", ""),
+        ("bootstrap.servers", "[]"),
+        ("bootstrap.servers", "(required)"),
+        ("enable.auto.commit", "true"),
+        ("enable.auto.offset.store", "true"),
+        ("enable.metrics.push", "true"),
+        ("max.in.flight", "1000000"),
+        ("max.in.flight.requests.per.connection", "1000000"),
+        ("metadata.broker.list", ""),
+        ("ssl.keystore.type", "JKS"),
+        ("ssl.truststore.type", "JKS"),
     ];
     let ours = |known: &Known| SETTINGS.iter().any(|s| s.is_called(known.name));
-    for known in Known::all().filter(|known| known.role != "librdkafka").filter(ours) {
-        if refused.contains(&known.name) {
-            continue;
-        }
+    let mut surprises = Vec::new();
+    for known in Known::all().filter(ours) {
         let value = if known.default == "null" { "" } else { known.default };
-        let properties = Properties::new().set("bootstrap.servers", "a:1").set(known.name, value);
+        let profile = if known.role == "librdkafka" { "librdkafka" } else { "kafka" };
+        let properties = [("bootstrap.servers", "a:1"), ("ottla.defaults", profile)];
+        let properties: Properties = properties.into_iter().chain([(known.name, value)]).collect();
         let built = (|| -> Result<_, PropertiesError> {
-            let _ = ClientBuilder::from_properties(&properties)?;
+            let _ = ClientBuilder::from_properties(&properties)?.build()?;
             Producer::from_properties(&client, &properties)?;
             Consumer::from_properties(&client, &properties)
         })();
-        assert!(built.is_ok(), "{} = {value:?}: {}", known.name, built.unwrap_err());
+        if built.is_err() != refused.contains(&(known.name, value)) {
+            surprises.push((known.role, known.name, value, built.err()));
+        }
+    }
+    assert!(surprises.is_empty(), "{surprises:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_producer_that_ignores_keys_does_so_whatever_the_order() {
+    let client = client();
+    for (text, expected) in [
+        ("partitioner.ignore.keys=true", Partitioner::Sticky),
+        ("partitioner.ignore.keys=true\npartitioner.ignore.keys=false", Partitioner::Murmur2),
+        ("partitioner.ignore.keys=true\npartitioner.class=", Partitioner::Sticky),
+        (
+            "partitioner.ignore.keys=true\npartitioner.class=RoundRobinPartitioner",
+            Partitioner::RoundRobin,
+        ),
+    ] {
+        let properties = Properties::parse("x", text).unwrap();
+        let producer = client.producer().properties(&properties).unwrap();
+        assert_eq!(format!("{:?}", producer.partitioner), format!("{expected:?}"), "{text}");
     }
 }
 

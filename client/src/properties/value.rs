@@ -15,6 +15,11 @@ pub(super) fn millis(text: &str) -> Result<Duration, String> {
     text.parse().map(Duration::from_millis).map_err(rule)
 }
 
+/// librdkafka's 0 and Java's -1 mean never; a year is the longest that this client has.
+pub(super) fn idle(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "-1") { Ok(Duration::from_secs(365 * 86_400)) } else { millis(text) }
+}
+
 /// librdkafka allows fractions here.
 pub(super) fn fine_millis(text: &str) -> Result<Duration, String> {
     let rule = || "must be a number of milliseconds, as in 5 or 0.5".to_owned();
