@@ -32,9 +32,9 @@ const SETTINGS: &[Definition] = &[
     setting("log.roll.hours", Kind::Int(1), Some("168")),
     setting("log.roll.ms", Kind::Long(1), None),
     setting("log.segment.bytes", Kind::Int(SEGMENT_BYTES_MIN), Some("1073741824")),
-    // Kafka's default is no bound
-    setting("max.connections", Kind::IntUpTo(0, CONNECTIONS_MAX), Some("10000")),
-    setting("max.connections.per.ip", Kind::Int(0), Some("2147483647")),
+    // Kafka's default is no bound. With 0 nobody could undo it, and Kafka refuses that, too
+    setting("max.connections", Kind::IntUpTo(1, CONNECTIONS_MAX), Some("10000")),
+    setting("max.connections.per.ip", Kind::Int(1), Some("2147483647")),
     setting("max.incremental.fetch.session.cache.slots", Kind::Int(0), Some("1000")),
     setting("message.max.bytes", Kind::Int(0), Some("1048588")),
     setting("min.insync.replicas", Kind::Int(1), Some("1")),
@@ -304,7 +304,7 @@ mod tests {
             assert_eq!(set_elsewhere, ConfigError::Unsupported(name), "the builder sets it");
         }
         let too_many = config("max.connections", "10001").unwrap_err().to_string();
-        assert!(too_many.contains("a whole number from 0 to 10000"), "{too_many}");
+        assert!(too_many.contains("a whole number from 1 to 10000"), "{too_many}");
         let invalid = config("num.partitions", "0").unwrap_err();
         assert_eq!(
             invalid.to_string(),

@@ -150,6 +150,8 @@ async fn what_cannot_be_set_says_why_and_changes_nothing() {
         (BROKER, "01", vec![("log.roll.ms", set, Some("7"))], request, "no broker"),
         (BROKER, "+1", vec![("log.roll.ms", set, Some("7"))], request, "no broker"),
         (BROKER, "1", vec![("log.roll.ms", set, Some("0"))], request, "from 1 to"),
+        (BROKER, "", vec![("max.connections", set, Some("0"))], request, "from 1 to"),
+        (BROKER, "", vec![("max.connections.per.ip", set, Some("0"))], request, "from 1 to"),
         (BROKER, "1", vec![("log.retention.hours", set, Some("3"))], request, "dynamically"),
         (BROKER, "1", vec![("num.io.threads", set, Some("3"))], request, "not supported"),
         (BROKER, "1", vec![("log.rol.ms", set, Some("3"))], request, "mean log.roll.ms?"),

@@ -173,13 +173,15 @@ async fn a_producer_says_its_id_and_its_epoch_or_neither() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_partition_that_cannot_be_fetched_has_no_aborted_transactions() {
+async fn a_partition_that_is_not_here_has_no_aborted_transactions() {
     let cluster = cluster().topic("t", 1).start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;
-    for (offset, code, aborted) in
-        [(0, ErrorCode::NONE, None), (9, ErrorCode::OFFSET_OUT_OF_RANGE, Some(vec![]))]
-    {
-        let data = fetched(&mut raw, &fetch("t", 0, offset, 0), 12).await;
+    for (partition, offset, code, aborted) in [
+        (0, 0, ErrorCode::NONE, None),
+        (0, 9, ErrorCode::OFFSET_OUT_OF_RANGE, None),
+        (7, 0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, Some(vec![])),
+    ] {
+        let data = fetched(&mut raw, &fetch("t", partition, offset, 0), 12).await;
         assert_eq!((data.error_code, data.aborted_transactions), (code, aborted));
     }
 }

@@ -174,7 +174,9 @@ impl Plan {
             let partitions = partitions.map(|(asked, read)| {
                 let mut data = respond(read, bytes);
                 data.partition_index = asked.request.partition;
-                if self.committed_only && data.error_code == ErrorCode::NONE {
+                let committed = self.committed_only && data.error_code == ErrorCode::NONE;
+                // none rather than null for a partition that is not here, as Kafka does
+                if committed || asked.replica.is_err() {
                     data.aborted_transactions = Some(Vec::new());
                 }
                 data
@@ -221,10 +223,7 @@ fn respond(read: Read, bytes: &Bytes) -> PartitionData {
         ..empty.clone()
     };
     match read {
-        Read::Failed(code) => {
-            let aborted_transactions = Some(Vec::new());
-            PartitionData { error_code: code, aborted_transactions, ..empty }
-        }
+        Read::Failed(code) => PartitionData { error_code: code, ..empty },
         Read::Diverging(diverging_epoch, offsets) => {
             PartitionData { diverging_epoch, ..with(&offsets) }
         }
