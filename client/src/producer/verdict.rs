@@ -20,8 +20,10 @@ pub(crate) fn judge(response: &PartitionProduceResponse) -> Answer {
         | ErrorCode::UNKNOWN_PRODUCER_ID
         | ErrorCode::INVALID_PRODUCER_EPOCH => Answer::OutOfOrder(code),
         ErrorCode::MESSAGE_TOO_LARGE => Answer::TooLarge,
-        // appended by the leader, or perhaps: its replicas, its disk or its code failed
-        ErrorCode::REQUEST_TIMED_OUT
+        // appended by the leader, or perhaps: its replicas, its disk or its code failed; or it led
+        // when it appended, and no longer when it looked whether its replicas have it (acks=all)
+        ErrorCode::NOT_LEADER_OR_FOLLOWER
+        | ErrorCode::REQUEST_TIMED_OUT
         | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
         | ErrorCode::KAFKA_STORAGE_ERROR
         | ErrorCode::UNKNOWN_SERVER_ERROR => Answer::Unknown(Obstacle::Broker(code)),
@@ -50,10 +52,11 @@ mod tests {
         for (code, meaning) in [
             (ErrorCode::NONE, "Written"),
             (ErrorCode::DUPLICATE_SEQUENCE_NUMBER, "Written"),
-            (ErrorCode::NOT_LEADER_OR_FOLLOWER, "NotWritten"),
+            (ErrorCode::LEADER_NOT_AVAILABLE, "NotWritten"),
             (ErrorCode::UNKNOWN_TOPIC_OR_PARTITION, "NotWritten"),
             (ErrorCode::NOT_ENOUGH_REPLICAS, "NotWritten"),
             (ErrorCode::CORRUPT_MESSAGE, "NotWritten"),
+            (ErrorCode::NOT_LEADER_OR_FOLLOWER, "Unknown"),
             (ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND, "Unknown"),
             (ErrorCode::REQUEST_TIMED_OUT, "Unknown"),
             (ErrorCode::UNKNOWN_SERVER_ERROR, "Unknown"),

@@ -10,4 +10,5 @@ mod consume;
 mod produce;
 mod refusals;
 mod times;
+mod versions;
 mod world;
