@@ -1,12 +1,14 @@
 //! Values that are JSON.
 
-use std::sync::Arc;
-
-use ottla_protocol::ids::Offset;
 use serde::{Deserialize, Serialize};
 
-use crate::consumer::{ConsumerRecord, RecordView, TopicPartition};
+use crate::consumer::{ConsumerRecord, RecordView};
 use crate::producer::Record;
+use crate::serializer::{DeserializeError, Deserializer, Serializer};
+
+/// JSON, by way of serde. Kafka's null is read as JSON's `null`: `Option<T>` takes it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Json;
 
 /// Why a value could not be written as JSON: its `Serialize` failed, or a map has keys that are no
 /// strings. The source says which.
@@ -14,44 +16,29 @@ use crate::producer::Record;
 #[error("the value cannot be written as JSON")]
 pub struct ToJsonError(#[source] serde_json::Error);
 
-/// Why the value of a record is not the JSON asked for. The source says where in it.
-///
-/// It concerns this record only: the consumer goes on, and the record's bytes are still there.
+/// Why bytes are not the JSON asked for, and where in them.
 #[derive(Debug, thiserror::Error)]
-#[error("the value of {topic_partition} at offset {offset} {}", self.what())]
-pub struct FromJsonError {
-    topic_partition: TopicPartition,
-    offset: Offset,
-    is_null: bool,
-    source: serde_json::Error,
+#[error(transparent)]
+pub struct FromJsonError(serde_json::Error);
+
+impl<T: Serialize + ?Sized> Serializer<T> for Json {
+    type Error = ToJsonError;
+
+    fn serialize(&self, value: &T, out: &mut Vec<u8>) -> Result<(), ToJsonError> {
+        serde_json::to_writer(out, value).map_err(ToJsonError)
+    }
 }
 
-impl FromJsonError {
-    /// Where the record was read from.
-    #[must_use]
-    pub const fn topic_partition(&self) -> &TopicPartition {
-        &self.topic_partition
-    }
+impl<'a, T: Deserialize<'a>> Deserializer<'a, T> for Json {
+    type Error = FromJsonError;
 
-    /// The record's position in the partition.
-    #[must_use]
-    pub const fn offset(&self) -> Offset {
-        self.offset
-    }
-
-    /// Whether the record has no value (Kafka: null): in a compacted topic it deletes its key.
-    #[must_use]
-    pub const fn is_null(&self) -> bool {
-        self.is_null
-    }
-
-    const fn what(&self) -> &'static str {
-        if self.is_null { "is null, which the type has no place for" } else { "cannot be decoded" }
+    fn deserialize(&self, bytes: Option<&'a [u8]>) -> Result<T, FromJsonError> {
+        serde_json::from_slice(bytes.unwrap_or(b"null")).map_err(FromJsonError)
     }
 }
 
 impl Record<'_> {
-    /// The value, written as JSON.
+    /// The value, written as [`Json`].
     ///
     /// ```
     /// use ottla::Record;
@@ -66,48 +53,30 @@ impl Record<'_> {
     ///
     /// The value cannot be written as JSON; see [`ToJsonError`].
     pub fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self, ToJsonError> {
-        Ok(self.value(serde_json::to_vec(value).map_err(ToJsonError)?))
+        self.value_with(&Json, value)
     }
 }
 
 impl ConsumerRecord {
-    /// The value, read as JSON; what it borrows lies in the record. Kafka's null is read as JSON's
-    /// `null`: `Option<T>` takes it.
+    /// The value, read as [`Json`]; what it borrows lies in the record.
     ///
     /// # Errors
     ///
-    /// The value is not the JSON of a `T`; see [`FromJsonError`].
-    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, FromJsonError> {
-        let name = || self.topic_partition();
-        read(self.value.as_deref(), self.offset, name)
+    /// The value is not the JSON of a `T`; the source says where in it.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, DeserializeError> {
+        self.value_as(&Json)
     }
 }
 
 impl<'a> RecordView<'a> {
-    /// The value, read as JSON; what it borrows lies in the fetched records. Kafka's null is read
-    /// as JSON's `null`: `Option<T>` takes it.
+    /// The value, read as [`Json`]; what it borrows lies in the fetched records.
     ///
     /// # Errors
     ///
-    /// The value is not the JSON of a `T`; see [`FromJsonError`].
-    pub fn json<T: Deserialize<'a>>(&self) -> Result<T, FromJsonError> {
-        let name =
-            || TopicPartition { topic: Arc::from(self.topic()), partition: self.partition() };
-        read(self.value(), self.offset(), name)
+    /// The value is not the JSON of a `T`; the source says where in it.
+    pub fn json<T: Deserialize<'a>>(&self) -> Result<T, DeserializeError> {
+        self.value_as(&Json)
     }
-}
-
-fn read<'a, T: Deserialize<'a>>(
-    value: Option<&'a [u8]>,
-    offset: Offset,
-    topic_partition: impl Fn() -> TopicPartition,
-) -> Result<T, FromJsonError> {
-    serde_json::from_slice(value.unwrap_or(b"null")).map_err(|source| FromJsonError {
-        topic_partition: topic_partition(),
-        offset,
-        is_null: value.is_none(),
-        source,
-    })
 }
 
 #[cfg(test)]
@@ -117,10 +86,10 @@ mod tests {
 
     use bytes::Bytes;
     use ottla_protocol::Str;
-    use ottla_protocol::ids::{PartitionIndex, Timestamp};
+    use ottla_protocol::ids::{Offset, PartitionIndex, Timestamp};
 
     use super::*;
-    use crate::consumer::TimestampType;
+    use crate::consumer::{TimestampType, TopicPartition};
     use crate::producer::RecordMetadata;
 
     #[derive(Debug, Deserialize, PartialEq, Serialize)]

@@ -5,7 +5,7 @@
 //! All are on by default, and none changes what another does.
 //!
 //! - `tls`: encrypted connections and client certificates, by rustls with ring; `TlsConfig`.
-//! - `serde`: JSON values by `Record::json` and `ConsumerRecord::json`; ids, `TopicPartition` and
+//! - `serde`: JSON values by `Json`, `Record::json` and `ConsumerRecord::json`; ids, `TopicPartition` and
 //!   `RecordMetadata` that serde can store.
 //! - `gzip`, `snappy`, `lz4`, `zstd`: codecs. A producer built for one that is off is refused with
 //!   the name of the feature.
@@ -22,6 +22,7 @@ mod json;
 mod net;
 pub mod producer;
 mod properties;
+mod serializer;
 
 pub use admin::{
     Admin, AdminError, AlterConfigs, ConfigResource, DeleteRecords, NewPartitions, NewTopic,
@@ -29,14 +30,15 @@ pub use admin::{
 pub use client::{Client, ClientBuilder};
 pub use config::{ConfigError, MetadataRecovery};
 pub use consumer::{
-    AssignError, Assignment, BatchFault, Consumer, ConsumerBuilder, ConsumerRecord, Isolation,
-    LagError, NotAssigned, OffsetAndTimestamp, OffsetReset, OffsetsError, PartitionRecords,
-    PollError, PositionError, RecordStream, RecordView, Records, RecordsIntoIter, RecordsIter,
-    SeekError, Start, TimestampType, TopicPartition, Watermarks,
+    AssignError, Assignment, BatchFault, Consumer, ConsumerBuilder, ConsumerRecord, DecodeError,
+    Decoded, DecodedStream, Isolation, LagError, NotAssigned, OffsetAndTimestamp, OffsetReset,
+    OffsetsError, PartitionRecords, PollError, PositionError, RecordStream, RecordView, Records,
+    RecordsIntoIter, RecordsIter, SeekError, Start, TimestampType, TopicPartition, Undecodable,
+    Watermarks,
 };
 pub use error::{BoxError, CallError};
 #[cfg(feature = "serde")]
-pub use json::{FromJsonError, ToJsonError};
+pub use json::{FromJsonError, Json, ToJsonError};
 pub use net::connect_error::{ConnectCause, ConnectError};
 pub use net::layers::{RawRequest, RawResponse, RequestService};
 #[cfg(feature = "tls")]
@@ -53,3 +55,4 @@ pub use properties::{Defaults, Origin, Properties, PropertiesError};
 /// The library behind [`TlsConfig`], in the version that [`TlsConfig::from_rustls`] takes.
 #[cfg(feature = "tls")]
 pub use rustls;
+pub use serializer::{DeserializeError, Deserializer, RecordPart, Serializer, Utf8, Utf8Error};

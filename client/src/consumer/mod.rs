@@ -2,6 +2,7 @@
 
 mod config;
 mod decode;
+mod decoded;
 mod driver;
 mod error;
 mod inbox;
@@ -24,6 +25,7 @@ use ottla_protocol::topic::check_name;
 
 pub use config::{ConsumerBuilder, Isolation, OffsetReset};
 pub use decode::BatchFault;
+pub use decoded::{DecodeError, Decoded, DecodedStream, Undecodable};
 pub use error::{AssignError, NotAssigned, OffsetsError, PollError, PositionError};
 pub use offsets::{LagError, OffsetAndTimestamp, SeekError, Watermarks};
 pub use record::{
