@@ -2,18 +2,16 @@
 
 use core::error::Error;
 use core::time::Duration;
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
-use ottla::ids::{Offset, PartitionIndex};
-use ottla::{
-    Assignment, Client, Consumer, OffsetReset, PositionError, RecordView, Start, TopicPartition,
-};
+use clap::Args;
+use ottla::ids::Offset;
+use ottla::{Assignment, Consumer, OffsetReset, PositionError, RecordView, Start, TopicPartition};
 
-use super::Bootstrap;
+use super::connect::Connect;
 use super::exit::Failure;
+use super::output::{Format, Output};
+use super::position::{self, Bounds, Offsets, Position};
 use super::record_json::Received;
 
 /// How long to wait for records before looking whether the end was reached without any.
@@ -25,11 +23,30 @@ pub(super) struct Consume {
     /// The topic to read.
     topic: String,
     #[command(flatten)]
-    bootstrap: Bootstrap,
-    /// Where to begin in each partition; `end` waits for records to come, as if `--follow`. A
-    /// partition that does not reach back or forth to OFFSET begins at the nearest it has.
-    #[arg(long, value_name = "beginning|end|OFFSET", default_value = "beginning", value_parser = from)]
-    from: From,
+    connect: Connect,
+    /// Where to begin in each partition; `end` waits for records to come, as if `--follow`.
+    ///
+    /// An offset that a partition does not have means the nearest it has. `-10` means ten before the
+    /// end. A time means the first record that is not older: `2026-01-31T12:00:00Z`, or `@MILLIS`
+    /// since 1970, or so long ago: `-90s`, `-5m`, `-1h`, `-2d`.
+    #[arg(
+        long,
+        value_name = position::FORMS,
+        default_value = "beginning",
+        value_parser = Position::parse,
+        allow_hyphen_values = true
+    )]
+    from: Position,
+    /// Where to stop in each partition: before that record. Takes what `--from` takes; a place that
+    /// is not there yet means the end.
+    #[arg(
+        long,
+        value_name = position::FORMS,
+        value_parser = Position::parse,
+        allow_hyphen_values = true,
+        conflicts_with = "follow"
+    )]
+    to: Option<Position>,
     /// Ends after so many records.
     #[arg(short = 'n', long, value_name = "COUNT")]
     count: Option<u64>,
@@ -39,91 +56,53 @@ pub(super) struct Consume {
     /// Reads only this partition; repeatable.
     #[arg(short, long)]
     partition: Vec<i32>,
-    /// What to print: values, or records in JSON that `produce --format json` takes.
-    #[arg(short = 'o', long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    /// With `--format json` it prints records that `produce --format json` takes.
+    #[command(flatten)]
+    output: Output,
     /// Prints the key before the value, with this between them.
     #[arg(short = 'K', long, value_name = "TEXT")]
     key_separator: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum From {
-    Beginning,
-    End,
-    At(Offset),
-}
-
-fn from(text: &str) -> Result<From, String> {
-    match text {
-        "beginning" => Ok(From::Beginning),
-        "end" => Ok(From::End),
-        _ => {
-            let offset = text.parse().ok().and_then(Offset::new).map(From::At);
-            offset.ok_or_else(|| "beginning, end or an offset expected".to_owned())
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Format {
-    Text,
-    Json,
-}
-
 impl Consume {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let client = self.bootstrap.client().await?;
-        let consumer = client.consumer().reset(OffsetReset::Error).build();
+        let client = self.connect.client().await?;
+        let consumer = client.consumer()?.reset(OffsetReset::Error).build();
         let consumer = consumer.map_err(|error| Failure::usage("consumer settings", &error))?;
-        let partitions = self.partitions(&client).await?;
+        let partitions = client.partitions(&self.topic, &self.partition).await?;
         let failed = |error: &dyn Error| Failure::new(format!("reading {}", self.topic), error);
-        let waits = self.follow || self.from == From::End;
-        let ends = match waits && !matches!(self.from, From::At(_)) {
-            true => Ends::new(),
-            false => consumer.end_offsets(&partitions).await.map_err(|error| failed(&error))?,
+        let bounds = Bounds::of(&consumer, &partitions).await.map_err(|error| failed(&error))?;
+        let starts = self.from.offsets(&consumer, &bounds).await;
+        let starts = starts.map_err(|error| failed(&error))?;
+        let ends = match self.to {
+            None => bounds.ends.clone(),
+            Some(to) => {
+                let to = to.offsets(&consumer, &bounds).await.map_err(|error| failed(&error))?;
+                let within = |(p, end): (&TopicPartition, &Offset)| {
+                    (p.clone(), to.get(p).map_or(*end, |to| *end.min(to)))
+                };
+                bounds.ends.iter().map(within).collect()
+            }
         };
-        let beginnings = match self.from {
-            From::At(_) => consumer.beginning_offsets(&partitions).await,
-            From::Beginning | From::End => Ok(BTreeMap::new()),
-        };
-        let beginnings = beginnings.map_err(|error| failed(&error))?;
-        if let From::At(offset) = self.from
-            && ends.values().all(|end| *end < offset)
+        if let Position::At(offset) = self.from
+            && bounds.ends.values().all(|end| *end < offset)
         {
             eprintln!("broker-lite: every partition of {} ends before {offset}", self.topic);
         }
-        let start = |p| match self.from {
-            From::Beginning => Start::Earliest,
-            From::End => Start::Latest,
-            From::At(offset) => Start::At(nearest(offset, beginnings.get(p), ends.get(p))),
+        let start = |p: &TopicPartition| match (self.from, starts.get(p)) {
+            (Position::Beginning, _) | (_, None) => Start::Earliest,
+            (_, Some(offset)) => Start::At(bounds.nearest(p, *offset)),
         };
         let assigned =
             partitions.iter().map(|p| Assignment { partition: p.clone(), start: start(p) });
         consumer.assign(assigned).map_err(|error| failed(&error))?;
-        let ends = if waits { Ends::new() } else { ends };
+        let waits = self.follow || (self.from == Position::End && self.to.is_none());
+        let ends = if waits { Offsets::new() } else { ends };
         self.print(&consumer, &ends, waits).await
     }
 
-    async fn partitions(&self, client: &Client) -> Result<Vec<TopicPartition>, Failure> {
-        let described = client.admin().describe_topic(&self.topic).await;
-        let described = described.map_err(|error| Failure::new("reading a topic", &error))?;
-        let there: Vec<_> = described.partitions.iter().map(|p| p.index).collect();
-        let wanted = match self.partition.is_empty() {
-            true => there.clone(),
-            false => self.partition.iter().map(|p| PartitionIndex(*p)).collect(),
-        };
-        if let Some(missing) = wanted.iter().find(|p| !there.contains(p)) {
-            let (topic, count) = (&self.topic, there.len());
-            return Err(Failure::say(format!("{topic} has {count} partitions, no {missing}")));
-        }
-        let topic: Arc<str> = self.topic.as_str().into();
-        let partition = |partition| TopicPartition { topic: Arc::clone(&topic), partition };
-        Ok(wanted.into_iter().map(partition).collect())
-    }
-
     /// Prints what comes: until all `ends` are reached, or for ever if it `waits`.
-    async fn print(&self, consumer: &Consumer, ends: &Ends, waits: bool) -> Result<(), Failure> {
+    async fn print(&self, consumer: &Consumer, ends: &Offsets, waits: bool) -> Result<(), Failure> {
         let failed = |error: &dyn Error| Failure::new(format!("reading {}", self.topic), error);
         let mut left = self.count.unwrap_or(u64::MAX);
         let mut out = Vec::new();
@@ -148,7 +127,7 @@ impl Consume {
     }
 
     fn write(&self, out: &mut Vec<u8>, record: &RecordView<'_>) {
-        if let Format::Json = self.format {
+        if self.output.format == Format::Json {
             let received = Received {
                 topic: &self.topic,
                 partition: record.partition().0,
@@ -169,34 +148,11 @@ impl Consume {
     }
 }
 
-type Ends = BTreeMap<TopicPartition, Offset>;
-
-/// The offset, or the first or next one of a log that does not have it.
-fn nearest(offset: Offset, beginning: Option<&Offset>, end: Option<&Offset>) -> Offset {
-    let below = end.map_or(offset, |end| offset.min(*end));
-    beginning.map_or(below, |beginning| below.max(*beginning))
-}
-
-async fn reached(consumer: &Consumer, ends: &Ends) -> Result<bool, PositionError> {
+async fn reached(consumer: &Consumer, ends: &Offsets) -> Result<bool, PositionError> {
     for (partition, end) in ends {
         if consumer.position(partition).await? < *end {
             return Ok(false);
         }
     }
     Ok(true)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_start_is_a_word_or_an_offset() {
-        assert_eq!(from("beginning"), Ok(From::Beginning));
-        assert_eq!(from("end"), Ok(From::End));
-        assert_eq!(from("42").ok(), Offset::new(42).map(From::At));
-        for text in ["", "-1", "middle", "1.5"] {
-            assert!(from(text).is_err(), "{text}");
-        }
-    }
 }

@@ -33,6 +33,11 @@ impl Failure {
         Self { code: 2, ..Self::new(what, error) }
     }
 
+    /// The same in words only: exit code 2.
+    pub(super) fn misused(what: impl Into<String>) -> Self {
+        Self { code: 2, ..Self::say(what) }
+    }
+
     /// An error that is only words: exit code 1.
     pub(super) fn say(what: impl Into<String>) -> Self {
         Self { what: what.into(), causes: Vec::new(), code: 1, quiet: false }

@@ -1,8 +1,12 @@
 //! The command line: `serve` runs a broker, every other verb is a client of any Kafka.
 
 mod base64;
+mod config;
+mod connect;
 mod consume;
 mod exit;
+mod output;
+mod position;
 mod produce;
 mod record_json;
 mod serve;
@@ -11,7 +15,7 @@ mod topic;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use self::exit::Failure;
@@ -32,38 +36,16 @@ struct Cli {
 enum Command {
     /// Runs a broker until SIGINT or SIGTERM; prints one line of JSON when it is ready.
     Serve(serve::Serve),
-    /// Lists, creates, describes and deletes topics.
+    /// Lists, creates, describes, extends, trims and deletes topics.
     #[command(subcommand)]
     Topic(topic::Topic),
+    /// Shows and alters the settings of topics and brokers.
+    #[command(subcommand)]
+    Config(config::Config),
     /// Sends lines of standard input to a topic.
     Produce(produce::Produce),
     /// Prints records of a topic.
     Consume(consume::Consume),
-}
-
-/// Which Kafka to talk to.
-#[derive(Args, Clone, Debug)]
-struct Bootstrap {
-    /// Addresses of brokers, separated by commas. Without it: the first set of
-    /// `KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_BROKERS`, `BOOTSTRAP_SERVERS`, else 127.0.0.1:9092.
-    #[arg(short, long, value_name = "HOST:PORT")]
-    bootstrap: Option<String>,
-}
-
-impl Bootstrap {
-    /// A client that has reached a broker, so that a wrong address is said at once.
-    async fn client(&self) -> Result<ottla::Client, Failure> {
-        let names = ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BROKERS", "BOOTSTRAP_SERVERS"];
-        let given = self.bootstrap.clone();
-        let set = || names.iter().find_map(|name| std::env::var(name).ok());
-        let servers = given.or_else(set).unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-        let client = ottla::Client::builder(&servers).client_id("broker-lite").build();
-        let client =
-            client.map_err(|error| Failure::usage(format!("bootstrap {servers:?}"), &error))?;
-        let reached = client.connect().await;
-        reached.map_err(|error| Failure::new(format!("connecting to {servers}"), &error))?;
-        Ok(client)
-    }
 }
 
 /// Runs the command line of this process.
@@ -106,9 +88,29 @@ async fn perform(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(serve) => serve.run().await,
         Command::Topic(topic) => topic.run().await,
+        Command::Config(config) => config.run().await,
         Command::Produce(produce) => produce.run().await,
         Command::Consume(consume) => consume.run().await,
     }
+}
+
+/// What succeeded, and a failure that names all that did not.
+fn parted<T>(
+    what: &str,
+    results: Vec<Result<T, ottla::AdminError>>,
+) -> (Vec<T>, Result<(), Failure>) {
+    let (mut done, mut wrong) = (Vec::new(), Vec::new());
+    for result in results {
+        match result {
+            Ok(value) => done.push(value),
+            Err(error) => wrong.push(error.to_string()),
+        }
+    }
+    let failure = match wrong.len() {
+        0 => Ok(()),
+        _ => Err(Failure::say(format!("{what}: {}", wrong.join("; ")))),
+    };
+    (done, failure)
 }
 
 /// `NAME=VALUE` of a repeatable option.

@@ -8,9 +8,10 @@ use ottla::producer::Compression;
 use ottla::{Acks, Delivery, Header, Producer, Record};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, BufReader};
 
+use super::connect::Connect;
 use super::exit::Failure;
+use super::pair;
 use super::record_json::ToSend;
-use super::{Bootstrap, pair};
 
 /// Deliveries remembered before the oldest is waited for: bounds what a fast input can pile up,
 /// far above what is ever in flight.
@@ -22,7 +23,7 @@ pub(super) struct Produce {
     /// The topic to send to.
     topic: String,
     #[command(flatten)]
-    bootstrap: Bootstrap,
+    connect: Connect,
     /// What a line is: a value, or a record in JSON as `consume --format json` prints it.
     #[arg(short, long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -38,12 +39,12 @@ pub(super) struct Produce {
     /// Sends each JSON line to the partition it names.
     #[arg(long, conflicts_with = "partition")]
     keep_partition: bool,
-    /// How batches are compressed: none, gzip, snappy, lz4, zstd.
-    #[arg(short = 'z', long, default_value = "none")]
-    compression: Compression,
-    /// Which replicas must have a record before it counts: 0, 1, all.
-    #[arg(long, default_value = "all", value_parser = acks)]
-    acks: Acks,
+    /// How batches are compressed: none (the default), gzip, snappy, lz4, zstd.
+    #[arg(short = 'z', long)]
+    compression: Option<Compression>,
+    /// Which replicas must have a record before it counts: 0, 1, all (the default).
+    #[arg(long, value_parser = acks)]
+    acks: Option<Acks>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -63,9 +64,16 @@ fn acks(text: &str) -> Result<Acks, String> {
 
 impl Produce {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let client = self.bootstrap.client().await?;
-        let producer = client.producer().compression(self.compression).acks(self.acks).build();
-        let producer = producer.map_err(|error| Failure::usage("producer settings", &error))?;
+        let client = self.connect.client().await?;
+        let mut producer = client.producer()?;
+        if let Some(compression) = self.compression {
+            producer = producer.compression(compression);
+        }
+        if let Some(acks) = self.acks {
+            producer = producer.acks(acks);
+        }
+        let producer =
+            producer.build().map_err(|error| Failure::usage("producer settings", &error))?;
         let sent = self.send_all(&producer, BufReader::new(tokio::io::stdin())).await;
         let closed = producer.close().await;
         sent?;

@@ -33,7 +33,7 @@ pub(super) struct Serve {
     #[arg(short, long, value_name = "NAME[:PARTITIONS]", value_parser = topic)]
     topic: Vec<(String, i32)>,
     /// A broker setting by Kafka's name, such as `log.segment.bytes=1048576`; repeatable.
-    #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(short, long, visible_alias = "override", value_name = "NAME=VALUE", value_parser = pair)]
     config: Vec<(String, String)>,
 }
 

@@ -189,8 +189,54 @@ pub struct ConfigEntry {
     pub read_only: bool,
     /// Whether it is a default, not set for the resource, the broker or the cluster.
     pub is_default: bool,
+    /// Where the value comes from.
+    pub source: ConfigSource,
     /// Whether its value is secret.
     pub is_sensitive: bool,
+}
+
+/// Where the value of a configuration comes from. Printed in Kafka's words, as in
+/// `DYNAMIC_TOPIC_CONFIG`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigSource {
+    /// Set for the topic.
+    DynamicTopic,
+    /// Set for the broker while it ran.
+    DynamicBroker,
+    /// Set for all brokers while they ran.
+    DynamicDefaultBroker,
+    /// Set when the broker was started.
+    StaticBroker,
+    /// Not set: Kafka's default.
+    Default,
+    /// Set for a logger of the broker.
+    DynamicBrokerLogger,
+    /// Set for a subscription to the metrics of clients.
+    ClientMetrics,
+    /// Set for the group.
+    Group,
+    /// The broker does not say, or says something that we do not know.
+    Unknown,
+}
+
+/// `config_source` on the wire, and Kafka's name of it.
+const CONFIG_SOURCES: [(i8, ConfigSource, &str); 8] = [
+    (1, ConfigSource::DynamicTopic, "DYNAMIC_TOPIC_CONFIG"),
+    (2, ConfigSource::DynamicBroker, "DYNAMIC_BROKER_CONFIG"),
+    (3, ConfigSource::DynamicDefaultBroker, "DYNAMIC_DEFAULT_BROKER_CONFIG"),
+    (4, ConfigSource::StaticBroker, "STATIC_BROKER_CONFIG"),
+    (5, ConfigSource::Default, "DEFAULT_CONFIG"),
+    (6, ConfigSource::DynamicBrokerLogger, "DYNAMIC_BROKER_LOGGER_CONFIG"),
+    (7, ConfigSource::ClientMetrics, "DYNAMIC_CLIENT_METRICS_CONFIG"),
+    (8, ConfigSource::Group, "DYNAMIC_GROUP_CONFIG"),
+];
+
+impl core::fmt::Display for ConfigSource {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let named = CONFIG_SOURCES.iter().find(|(_, source, _)| source == self);
+        f.write_str(named.map_or("UNKNOWN", |(_, _, name)| name))
+    }
 }
 
 impl Admin {
@@ -324,9 +370,6 @@ impl Admin {
     }
 }
 
-/// Where a value comes from that nobody set.
-const CONFIG_SOURCE_DEFAULT: i8 = 5;
-
 fn metadata_request(version: i16, names: Option<Vec<Str>>) -> MetadataRequest {
     let topic = |name| MetadataRequestTopic { name: Some(name), ..Default::default() };
     MetadataRequest {
@@ -363,11 +406,14 @@ fn described(topic: MetadataResponseTopic) -> Option<Reply<TopicDescription>> {
 }
 
 fn entry(config: DescribeConfigsResourceResult) -> ConfigEntry {
+    let source = CONFIG_SOURCES.iter().find(|(wire, ..)| *wire == config.config_source);
+    let source = source.map_or(ConfigSource::Unknown, |(_, source, _)| *source);
     ConfigEntry {
         name: config.name.to_string(),
         value: config.value.map(|value| value.to_string()),
         read_only: config.read_only,
-        is_default: config.config_source == CONFIG_SOURCE_DEFAULT,
+        is_default: source == ConfigSource::Default,
+        source,
         is_sensitive: config.is_sensitive,
     }
 }

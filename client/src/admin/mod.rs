@@ -12,7 +12,7 @@ mod topics;
 pub use configs::AlterConfigs;
 pub use describe::{
     BrokerDescription, ClusterDescription, ConfigEntry, ConfigResource, ConfigResourceType,
-    PartitionDescription, TopicDescription, TopicListing,
+    ConfigSource, PartitionDescription, TopicDescription, TopicListing,
 };
 pub use error::AdminError;
 pub use log_dirs::{LogDir, LogDirReplica};

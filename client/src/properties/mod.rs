@@ -89,6 +89,14 @@ impl Properties {
         self
     }
 
+    /// These and those of `later`, which count where both say something.
+    #[must_use]
+    pub fn and(mut self, later: Self) -> Self {
+        self.entries.extend(later.entries);
+        self.defaults = later.defaults.or(self.defaults);
+        self
+    }
+
     /// Whose defaults count. Default: [`Defaults::Kafka`].
     #[must_use]
     pub const fn defaults(mut self, defaults: Defaults) -> Self {

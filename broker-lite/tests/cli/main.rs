@@ -2,6 +2,11 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a helper that panics fails its test")]
 
+mod connect;
+mod consume;
+mod settings;
+mod topics;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -156,7 +161,7 @@ fn every_codec_and_every_acks_gets_through() {
 fn topics_are_created_listed_described_and_deleted() {
     let broker = Broker::start(&["serve"]);
     broker.ok(&["topic", "create", "b", "--partitions", "2"], b"");
-    broker.ok(&["topic", "create", "a", "--config", "segment.bytes=2097152"], b"");
+    broker.ok(&["topic", "create", "a", "--set", "segment.bytes=2097152"], b"");
     assert_eq!(broker.ok(&["topic", "list"], b""), "a\nb\n");
     let (code, errors) = broker.fails(&["topic", "create", "a"], b"");
     assert!(code == 1 && errors.contains("TOPIC_ALREADY_EXISTS"), "{code}: {errors}");
@@ -292,6 +297,13 @@ fn wrong_usage_has_exit_code_2() {
         &["serve", "--data", "x", "--memory"],
         &["topic", "list", "--bootstrap", "no-port"],
         &["topic", "nonsense"],
+        &["topic", "trim", "t"],
+        &["topic", "trim", "t", "--before", "2026-01-31T12:00:00"],
+        &["topic", "add-partitions", "t"],
+        &["consume", "t", "--from", "-1w"],
+        &["consume", "t", "--to", "9", "--follow"],
+        &["config", "alter", "topic", "t"],
+        &["config", "describe", "broker", "x"],
     ] {
         let output = command(arguments).output().unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);

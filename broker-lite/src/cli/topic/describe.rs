@@ -1,0 +1,134 @@
+//! `topic describe`: where partitions are, what they hold, and whether one holds too much.
+
+use core::error::Error;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use clap::Args;
+use ottla::TopicPartition;
+use ottla::admin::{PartitionDescription, TopicDescription};
+use ottla::ids::{NodeId, PartitionIndex};
+use serde_json::Value;
+
+use crate::cli::connect::{Connect, Connected};
+use crate::cli::exit::Failure;
+use crate::cli::output::{self, Align, Cell, Column, Output};
+use crate::cli::parted;
+use crate::cli::position::Bounds;
+
+/// Options of `topic describe`.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct Describe {
+    /// Their names.
+    #[arg(required = true)]
+    topic: Vec<String>,
+    #[command(flatten)]
+    connect: Connect,
+    #[command(flatten)]
+    output: Output,
+}
+
+const COLUMNS: [Column; 13] = [
+    ("topic", Align::Left),
+    ("partition", Align::Right),
+    ("leader", Align::Right),
+    ("epoch", Align::Right),
+    ("replicas", Align::Left),
+    ("isr", Align::Left),
+    ("offline", Align::Hidden),
+    ("start", Align::Right),
+    ("end", Align::Right),
+    ("records", Align::Right),
+    ("share", Align::Right),
+    ("size_bytes", Align::Hidden),
+    ("size", Align::Right),
+];
+
+/// Bytes that a leader has of a partition.
+type Sizes = BTreeMap<(NodeId, String, PartitionIndex), u64>;
+
+impl Describe {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let client = self.connect.client().await?;
+        let described = client.admin().describe_topics(&self.topic).await;
+        let (topics, failure) = parted("describing a topic", described);
+        let consumer = client.consumer()?.build();
+        let consumer = consumer.map_err(|error| Failure::usage("consumer settings", &error))?;
+        // nobody else can be asked where a partition ends
+        let led: Vec<_> = topics.iter().flat_map(led).collect();
+        let failed = |error: &dyn Error| Failure::new("reading the offsets of a topic", error);
+        let bounds = Bounds::of(&consumer, &led).await.map_err(|error| failed(&error))?;
+        let sizes = sizes(&client, &topics).await;
+        let rows: Vec<_> = topics.iter().flat_map(|topic| rows(topic, &bounds, &sizes)).collect();
+        output::print(self.output.format, &COLUMNS, &rows)?;
+        failure
+    }
+}
+
+fn led(topic: &TopicDescription) -> impl Iterator<Item = TopicPartition> {
+    let name: Arc<str> = topic.name.as_str().into();
+    let led = topic.partitions.iter().filter(|p| p.leader.is_some());
+    led.map(move |p| TopicPartition { topic: Arc::clone(&name), partition: p.index })
+}
+
+/// What the leaders have on their disks. A broker that does not say is no failure: the rest is worth
+/// showing.
+async fn sizes(client: &Connected, topics: &[TopicDescription]) -> Sizes {
+    let partitions = topics.iter().flat_map(|topic| &topic.partitions);
+    let leaders: BTreeSet<NodeId> = partitions.filter_map(|p| p.leader).collect();
+    let dirs = client.admin().describe_log_dirs(leaders.iter().copied()).await;
+    let mut sizes = Sizes::new();
+    for (leader, dirs) in leaders.into_iter().zip(dirs) {
+        let dirs = dirs.unwrap_or_else(|error| {
+            eprintln!("broker-lite: sizes on disk are not known: {error}");
+            Vec::new()
+        });
+        for replica in dirs.into_iter().flat_map(|dir| dir.replicas) {
+            if !replica.is_future {
+                sizes.insert((leader, replica.topic, replica.partition), replica.bytes);
+            }
+        }
+    }
+    sizes
+}
+
+fn rows(topic: &TopicDescription, bounds: &Bounds, sizes: &Sizes) -> Vec<[Cell; 13]> {
+    let name: Arc<str> = topic.name.as_str().into();
+    let known = |p: &PartitionDescription| {
+        let partition = TopicPartition { topic: Arc::clone(&name), partition: p.index };
+        let start = bounds.beginnings.get(&partition)?.get();
+        let end = bounds.ends.get(&partition)?.get();
+        Some((start, end, end.saturating_sub(start)))
+    };
+    let total: i64 = topic.partitions.iter().filter_map(known).map(|(_, _, records)| records).sum();
+    let row = |p: &PartitionDescription| {
+        let nodes = |nodes: &[NodeId]| Cell::new(nodes.iter().map(|n| n.0).collect::<Vec<_>>());
+        let known = known(p);
+        let size = p.leader.and_then(|leader| sizes.get(&(leader, topic.name.clone(), p.index)));
+        [
+            Cell::new(&*topic.name),
+            Cell::new(p.index.0),
+            p.leader.map_or_else(|| Cell::shown(Value::Null, "none"), |node| Cell::new(node.0)),
+            Cell::new(p.leader_epoch.map(|epoch| epoch.0)),
+            nodes(&p.replicas),
+            nodes(&p.isr),
+            nodes(&p.offline),
+            Cell::new(known.map(|(start, ..)| start)),
+            Cell::new(known.map(|(_, end, _)| end)),
+            Cell::new(known.map(|(.., records)| records)),
+            share(known.map(|(.., records)| records), total),
+            Cell::new(size.copied()),
+            Cell::new(size.map(|size| output::bytes(*size))),
+        ]
+    };
+    topic.partitions.iter().map(row).collect()
+}
+
+/// Which part of all records of the topic it is: of 1 for programs, of 100 for people.
+fn share(records: Option<i64>, total: i64) -> Cell {
+    let Some(records) = records.filter(|_| total > 0) else { return Cell::new(Value::Null) };
+    let tenths = i128::from(records) * 1000 + i128::from(total / 2);
+    let tenths = u16::try_from(tenths / i128::from(total)).unwrap_or(u16::MAX);
+    let text = format!("{}.{}%", tenths / 10, tenths % 10);
+    Cell::shown(f64::from(tenths) / 1000.0, text)
+}

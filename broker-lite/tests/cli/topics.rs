@@ -1,0 +1,93 @@
+//! Topics: what they hold, more partitions, fewer records.
+
+use super::Broker;
+
+#[test]
+fn describe_shows_where_partitions_are_what_they_hold_and_which_holds_most() {
+    let broker = Broker::start(&["serve", "--topic", "t:3"]);
+    broker.ok(&["produce", "t", "-p", "0"], b"1\n2\n3\n");
+    broker.ok(&["produce", "t", "-p", "2"], b"4\n");
+    let text = broker.ok(&["topic", "describe", "t"], b"");
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<_> = text.lines().map(words).collect();
+    let names = "TOPIC PARTITION LEADER EPOCH REPLICAS ISR START END RECORDS SHARE SIZE";
+    assert_eq!(lines[0], words(names));
+    assert_eq!(lines[1][..10], words("t 0 1 0 1 1 0 3 3 75.0%")[..], "{text}");
+    assert_eq!(lines[2][..], words("t 1 1 0 1 1 0 0 0 0.0% 0 B")[..], "{text}");
+    assert_eq!(lines[3][..10], words("t 2 1 0 1 1 0 1 1 25.0%")[..], "{text}");
+    assert!(text.lines().all(|line| line.len() == text.lines().next().unwrap().len()), "{text}");
+    let json = broker.ok(&["topic", "describe", "t", "--format", "json"], b"");
+    let start = "{\"topic\":\"t\",\"partition\":0,\"leader\":1,\"epoch\":0,\"replicas\":[1],\
+                 \"isr\":[1],\"offline\":[],\"start\":0,\"end\":3,\"records\":3,\"share\":0.75,\
+                 \"size_bytes\":";
+    assert!(json.starts_with(start) && json.lines().count() == 3, "{json}");
+    let (code, errors) = {
+        let output = broker.client(&["topic", "describe", "no", "t"], b"");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), text, "the others are shown");
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert!(code == Some(1) && errors.contains("no: UNKNOWN_TOPIC_OR_PARTITION"), "{errors}");
+}
+
+#[test]
+fn partitions_are_added_up_to_a_total() {
+    let broker = Broker::start(&["serve", "--topic", "t:2"]);
+    let count = || broker.ok(&["topic", "describe", "t"], b"").lines().count() - 1;
+    broker.ok(&["topic", "add-partitions", "t", "--partitions", "5", "--dry-run"], b"");
+    assert_eq!(count(), 2);
+    let json = ["topic", "add-partitions", "t", "-p", "5", "--format", "json"];
+    let told = broker.ok(&json, b"");
+    assert_eq!(told, "{\"topic\":\"t\",\"partitions\":5,\"dry_run\":false}\n");
+    assert_eq!(count(), 5);
+    let (code, errors) = broker.fails(&["topic", "add-partitions", "t", "-p", "3"], b"");
+    assert!(code == 1 && errors.contains("INVALID_PARTITIONS"), "{errors}");
+}
+
+#[test]
+fn trim_deletes_what_lies_before_an_offset_a_time_or_the_last_few() {
+    let broker = Broker::start(&["serve", "--topic", "t:2"]);
+    let record = |value: u32| format!("{{\"value\":\"{value}\",\"timestamp\":{}}}\n", value * 1000);
+    for partition in ["0", "1"] {
+        let lines: String = (0..5).map(record).collect();
+        let produce = ["produce", "t", "--format", "json", "-p", partition];
+        broker.ok(&produce, lines.as_bytes());
+    }
+    let left = |partition| broker.ok(&["consume", "t", "-p", partition], b"").replace('\n', " ");
+    let (code, errors) = broker.fails(&["topic", "trim", "t", "--before", "2"], b"");
+    assert!(code == 2 && errors.contains("name one with --partition"), "{errors}");
+    let one = ["topic", "trim", "t", "--before", "2", "--partition", "0"];
+    let dry = broker.ok(&[&one[..], &["--dry-run", "--format", "json"]].concat(), b"");
+    let done = "{\"topic\":\"t\",\"partition\":0,\"start_before\":0,\"start\":2,\"deleted\":2,\
+                \"dry_run\":true}\n";
+    assert_eq!((&*dry, &*left("0")), (done, "0 1 2 3 4 "));
+    let text = broker.ok(&one, b"");
+    let table = "TOPIC  PARTITION  START_BEFORE  START  DELETED\n\
+                 t              0             0      2        2\n";
+    assert_eq!((&*text, &*left("0"), &*left("1")), (table, "2 3 4 ", "0 1 2 3 4 "));
+    broker.ok(&["topic", "trim", "t", "--before", "1970-01-01T00:00:01Z"], b"");
+    assert_eq!((&*left("0"), &*left("1")), ("2 3 4 ", "1 2 3 4 "), "nothing comes back");
+    broker.ok(&["topic", "trim", "t", "--before", "-2"], b"");
+    assert_eq!((&*left("0"), &*left("1")), ("3 4 ", "3 4 "));
+    broker.ok(&["topic", "trim", "t", "--before", "-1h", "-p", "1"], b"");
+    assert_eq!((&*left("0"), &*left("1")), ("3 4 ", ""), "all are older than an hour");
+    let (code, errors) = broker.fails(&["topic", "trim", "t", "--before", "9", "-p", "0"], b"");
+    assert!(code == 1 && errors.contains("OFFSET_OUT_OF_RANGE"), "{errors}");
+    broker.ok(&["topic", "trim", "t", "--before", "end"], b"");
+    assert_eq!(left("0"), "");
+}
+
+#[test]
+fn programs_are_told_what_was_made_and_deleted() {
+    let broker = Broker::start(&["serve"]);
+    let made = broker.ok(&["topic", "create", "a", "-p", "2", "-o", "json"], b"");
+    assert!(made.starts_with("{\"topic\":\"a\",\"id\":\""), "{made}");
+    let end = "\"partitions\":2,\"replication_factor\":1,\"dry_run\":false}\n";
+    assert!(made.ends_with(end), "{made}");
+    let listed = broker.ok(&["topic", "list", "-o", "json"], b"");
+    assert!(listed.ends_with("\"partitions\":2,\"internal\":false}\n"), "{listed}");
+    broker.ok(&["topic", "create", "b", "--dry-run"], b"");
+    assert_eq!(broker.ok(&["topic", "list"], b""), "a\n");
+    let deleted = broker.client(&["topic", "delete", "a", "b", "-o", "json"], b"");
+    assert_eq!(String::from_utf8_lossy(&deleted.stdout), "{\"topic\":\"a\",\"deleted\":true}\n");
+    assert_eq!(deleted.status.code(), Some(1), "b was not there");
+}
