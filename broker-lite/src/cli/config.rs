@@ -6,9 +6,9 @@ use ottla::ids::NodeId;
 use ottla::{AlterConfigs, ConfigResource};
 use serde_json::Value;
 
-use super::connect::Connect;
+use super::connect::{Connect, Connected};
 use super::exit::Failure;
-use super::output::{self, Align, Cell, Column, Format, Output};
+use super::output::{self, Cell, Column, Format, Output, Shown};
 use super::{pair, parted};
 
 /// What to do with settings.
@@ -81,13 +81,13 @@ struct Changes {
 }
 
 const COLUMNS: [Column; 7] = [
-    ("type", Align::Hidden),
-    ("of", Align::Hidden),
-    ("name", Align::Left),
-    ("value", Align::Left),
-    ("source", Align::Left),
-    ("read_only", Align::Left),
-    ("sensitive", Align::Hidden),
+    ("type", Shown::No),
+    ("of", Shown::No),
+    ("name", Shown::Left("NAME")),
+    ("value", Shown::Left("VALUE")),
+    ("source", Shown::Left("SOURCE")),
+    ("read_only", Shown::Left("READ_ONLY")),
+    ("sensitive", Shown::No),
 ];
 
 impl Config {
@@ -95,7 +95,9 @@ impl Config {
         match self {
             Self::Describe { of, connect, output, all } => {
                 let resource = of.resource()?;
-                let described = connect.client().await?.admin().describe_configs(resource).await;
+                let client = connect.client().await?;
+                of.is_there(&client).await?;
+                let described = client.admin().describe_configs(resource).await;
                 let what = || format!("describing {}", of.text());
                 let entries = described.map_err(|error| Failure::new(what(), &error))?;
                 let shown = entries.iter().filter(|entry| all || !entry.is_default);
@@ -123,6 +125,19 @@ impl Of {
                     .ok_or_else(|| Failure::misused(wrong()))
             }
         }
+    }
+
+    /// A broker is asked itself, and one that is not there would be waited for.
+    async fn is_there(&self, client: &Connected) -> Result<(), Failure> {
+        let ConfigResource::Broker(id) = self.resource()? else { return Ok(()) };
+        let cluster = client.admin().describe_cluster().await;
+        let cluster = cluster.map_err(|error| Failure::new("listing brokers", &error))?;
+        let there: Vec<_> = cluster.brokers.iter().map(|broker| broker.id).collect();
+        if there.contains(&id) {
+            return Ok(());
+        }
+        let there: Vec<_> = there.iter().map(ToString::to_string).collect();
+        Err(Failure::say(format!("there is no broker {id}, but {}", there.join(", "))))
     }
 
     fn row(&self, entry: &ConfigEntry) -> [Cell; 7] {
@@ -168,7 +183,9 @@ impl Alter {
         for (name, value) in subtract {
             change = change.subtract(name, value);
         }
-        let admin = self.connect.client().await?.admin();
+        let client = self.connect.client().await?;
+        self.of.is_there(&client).await?;
+        let admin = client.admin();
         let admin = if self.dry_run { admin.validate_only() } else { admin };
         let altered = admin.alter_configs([change]).await;
         let (_, failure) = parted(&format!("altering {}", self.of.text()), altered);
@@ -176,7 +193,11 @@ impl Alter {
         if self.output.format == Format::Text {
             return Ok(());
         }
-        let columns = [("type", Align::Left), ("of", Align::Left), ("dry_run", Align::Left)];
+        let columns = [
+            ("type", Shown::Left("TYPE")),
+            ("of", Shown::Left("OF")),
+            ("dry_run", Shown::Left("DRY_RUN")),
+        ];
         let row =
             [Cell::new(self.of.kind.text()), Cell::new(&*self.of.name), Cell::new(self.dry_run)];
         output::print(Format::Json, &columns, &[row])

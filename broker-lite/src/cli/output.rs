@@ -25,15 +25,26 @@ pub(super) struct Output {
     pub(super) format: Format,
 }
 
-/// A column: its name in JSON, in capitals its heading, and whether it holds numbers.
-pub(super) type Column = (&'static str, Align);
+/// A column: its name in JSON, and how people see it.
+pub(super) type Column = (&'static str, Shown);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Align {
-    Left,
-    Right,
-    /// Only in JSON.
-    Hidden,
+pub(super) enum Shown {
+    /// Below this heading, on the left: names.
+    Left(&'static str),
+    /// Below this heading, on the right: numbers.
+    Right(&'static str),
+    /// Not at all.
+    No,
+}
+
+impl Shown {
+    const fn heading(self) -> &'static str {
+        match self {
+            Self::Left(heading) | Self::Right(heading) => heading,
+            Self::No => "",
+        }
+    }
 }
 
 /// A cell: what a program gets, and what people see if that is not the same.
@@ -96,19 +107,19 @@ fn table<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]]) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    let heads = columns.each_ref().map(|(name, _)| name.to_ascii_uppercase());
+    let heads = columns.map(|(_, shown)| shown.heading().to_owned());
     let lines = rows.iter().map(|row| row.each_ref().map(Cell::text));
     let lines: Vec<_> = core::iter::once(heads).chain(lines).collect();
     let mut text = String::new();
     for line in &lines {
         let mut cells = Vec::new();
-        for (at, ((_, align), cell)) in columns.iter().zip(line).enumerate() {
+        for (at, ((_, shown), cell)) in columns.iter().zip(line).enumerate() {
             let widths = lines.iter().filter_map(|line| line.get(at));
             let width = widths.map(|cell| cell.chars().count()).max().unwrap_or_default();
-            match align {
-                Align::Left => cells.push(format!("{cell:<width$}")),
-                Align::Right => cells.push(format!("{cell:>width$}")),
-                Align::Hidden => {}
+            match shown {
+                Shown::Left(_) => cells.push(format!("{cell:<width$}")),
+                Shown::Right(_) => cells.push(format!("{cell:>width$}")),
+                Shown::No => {}
             }
         }
         text.push_str(cells.join("  ").trim_end());
@@ -141,7 +152,7 @@ mod tests {
     use super::*;
 
     const COLUMNS: [Column; 3] =
-        [("topic", Align::Left), ("size_bytes", Align::Right), ("id", Align::Hidden)];
+        [("topic", Shown::Left("TOPIC")), ("size_bytes", Shown::Right("SIZE")), ("id", Shown::No)];
 
     fn rows() -> [[Cell; 3]; 2] {
         [
@@ -152,7 +163,7 @@ mod tests {
 
     #[test]
     fn people_get_aligned_columns() {
-        let text = "TOPIC   SIZE_BYTES\na          2.0 KiB\norders           -\n";
+        let text = "TOPIC      SIZE\na       2.0 KiB\norders        -\n";
         assert_eq!(table(&COLUMNS, &rows()), text);
         assert_eq!(table(&COLUMNS, &[]), "");
     }

@@ -137,7 +137,9 @@ impl Properties {
                     && !values.iter().any(|only| only.eq_ignore_ascii_case(value))
                 {
                     let advice = known::advice(&entry.key);
-                    let rule = format!("only {} is supported: {advice}", values.join(" or "));
+                    // an empty one stands for none
+                    let named: Vec<_> = values.iter().copied().filter(|v| !v.is_empty()).collect();
+                    let rule = format!("only {} is supported: {advice}", named.join(" or "));
                     return Err(entry.refuse(rule));
                 }
                 apply(setting, value).map_err(|rule| entry.refuse(rule))?;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::cli::connect::{Connect, Connected};
 use crate::cli::exit::Failure;
-use crate::cli::output::{self, Align, Cell, Column, Output};
+use crate::cli::output::{self, Cell, Column, Output, Shown};
 use crate::cli::parted;
 use crate::cli::position::Bounds;
 
@@ -28,20 +28,19 @@ pub(in crate::cli) struct Describe {
     output: Output,
 }
 
-const COLUMNS: [Column; 13] = [
-    ("topic", Align::Left),
-    ("partition", Align::Right),
-    ("leader", Align::Right),
-    ("epoch", Align::Right),
-    ("replicas", Align::Left),
-    ("isr", Align::Left),
-    ("offline", Align::Hidden),
-    ("start", Align::Right),
-    ("end", Align::Right),
-    ("records", Align::Right),
-    ("share", Align::Right),
-    ("size_bytes", Align::Hidden),
-    ("size", Align::Right),
+const COLUMNS: [Column; 12] = [
+    ("topic", Shown::Left("TOPIC")),
+    ("partition", Shown::Right("PARTITION")),
+    ("leader", Shown::Right("LEADER")),
+    ("leader_epoch", Shown::Right("EPOCH")),
+    ("replicas", Shown::Left("REPLICAS")),
+    ("isr", Shown::Left("ISR")),
+    ("offline", Shown::No),
+    ("start_offset", Shown::Right("START")),
+    ("end_offset", Shown::Right("END")),
+    ("records", Shown::Right("RECORDS")),
+    ("records_share", Shown::Right("SHARE")),
+    ("size_bytes", Shown::Right("SIZE")),
 ];
 
 /// Bytes that a leader has of a partition.
@@ -92,7 +91,7 @@ async fn sizes(client: &Connected, topics: &[TopicDescription]) -> Sizes {
     sizes
 }
 
-fn rows(topic: &TopicDescription, bounds: &Bounds, sizes: &Sizes) -> Vec<[Cell; 13]> {
+fn rows(topic: &TopicDescription, bounds: &Bounds, sizes: &Sizes) -> Vec<[Cell; 12]> {
     let name: Arc<str> = topic.name.as_str().into();
     let known = |p: &PartitionDescription| {
         let partition = TopicPartition { topic: Arc::clone(&name), partition: p.index };
@@ -101,6 +100,7 @@ fn rows(topic: &TopicDescription, bounds: &Bounds, sizes: &Sizes) -> Vec<[Cell; 
         Some((start, end, end.saturating_sub(start)))
     };
     let total: i64 = topic.partitions.iter().filter_map(known).map(|(_, _, records)| records).sum();
+    let unknown = || Cell::new(Value::Null);
     let row = |p: &PartitionDescription| {
         let nodes = |nodes: &[NodeId]| Cell::new(nodes.iter().map(|n| n.0).collect::<Vec<_>>());
         let known = known(p);
@@ -117,8 +117,7 @@ fn rows(topic: &TopicDescription, bounds: &Bounds, sizes: &Sizes) -> Vec<[Cell; 
             Cell::new(known.map(|(_, end, _)| end)),
             Cell::new(known.map(|(.., records)| records)),
             share(known.map(|(.., records)| records), total),
-            Cell::new(size.copied()),
-            Cell::new(size.map(|size| output::bytes(*size))),
+            size.map_or_else(unknown, |size| Cell::shown(*size, output::bytes(*size))),
         ]
     };
     topic.partitions.iter().map(row).collect()

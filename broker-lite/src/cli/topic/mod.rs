@@ -8,7 +8,7 @@ use ottla::{NewPartitions, NewTopic};
 
 use super::connect::Connect;
 use super::exit::Failure;
-use super::output::{self, Align, Cell, Column, Format, Output};
+use super::output::{self, Cell, Column, Format, Output, Shown};
 use super::{pair, parted};
 
 /// What to do with topics.
@@ -93,7 +93,11 @@ impl Topic {
                 let new = [NewPartitions::new(&topic, partitions)];
                 let (done, failure) =
                     parted("adding partitions", admin.create_partitions(new).await);
-                let columns = [("topic", Align::Left), ("partitions", Align::Right), DRY_RUN];
+                let columns = [
+                    ("topic", Shown::Left("TOPIC")),
+                    ("partitions", Shown::Right("PARTITIONS")),
+                    DRY_RUN,
+                ];
                 let row = |()| [Cell::new(&*topic), Cell::new(partitions), Cell::new(dry_run)];
                 done_so(output, &columns, done.into_iter().map(row).collect())?;
                 failure
@@ -105,7 +109,8 @@ impl Topic {
                 let named = topic.iter().zip(results).map(|(name, done)| done.map(|()| name));
                 let (done, failure) = parted("deleting a topic", named.collect());
                 let row = |name: &String| [Cell::new(&**name), Cell::new(true)];
-                let columns = [("topic", Align::Left), ("deleted", Align::Left)];
+                let columns =
+                    [("topic", Shown::Left("TOPIC")), ("deleted", Shown::Left("DELETED"))];
                 done_so(output, &columns, done.into_iter().map(row).collect())?;
                 failure
             }
@@ -113,7 +118,7 @@ impl Topic {
     }
 }
 
-const DRY_RUN: Column = ("dry_run", Align::Hidden);
+const DRY_RUN: Column = ("dry_run", Shown::No);
 
 /// What was done is news for programs only: people know what they asked for.
 fn done_so<const N: usize>(
@@ -144,10 +149,10 @@ async fn list(connect: &Connect, output: Output, internal: bool) -> Result<(), F
         ]
     });
     let columns = [
-        ("topic", Align::Left),
-        ("id", Align::Left),
-        ("partitions", Align::Right),
-        ("internal", Align::Left),
+        ("topic", Shown::Left("TOPIC")),
+        ("id", Shown::Left("ID")),
+        ("partitions", Shown::Right("PARTITIONS")),
+        ("internal", Shown::Left("INTERNAL")),
     ];
     output::print(Format::Json, &columns, &rows.collect::<Vec<_>>())
 }
@@ -169,10 +174,10 @@ impl Create {
         let created = admin.create_topic(new).await;
         let created = created.map_err(|error| Failure::new("creating a topic", &error))?;
         let columns = [
-            ("topic", Align::Left),
-            ("id", Align::Left),
-            ("partitions", Align::Right),
-            ("replication_factor", Align::Right),
+            ("topic", Shown::Left("TOPIC")),
+            ("id", Shown::Left("ID")),
+            ("partitions", Shown::Right("PARTITIONS")),
+            ("replication_factor", Shown::Right("REPLICATION_FACTOR")),
             DRY_RUN,
         ];
         let row = [

@@ -9,7 +9,7 @@ use ottla::{DeleteRecords, TopicPartition};
 use super::DRY_RUN;
 use crate::cli::connect::{Connect, Connected};
 use crate::cli::exit::Failure;
-use crate::cli::output::{self, Align, Cell, Column, Output};
+use crate::cli::output::{self, Cell, Column, Output, Shown};
 use crate::cli::parted;
 use crate::cli::position::{self, Bounds, Position};
 
@@ -43,11 +43,11 @@ pub(in crate::cli) struct Trim {
 }
 
 const COLUMNS: [Column; 6] = [
-    ("topic", Align::Left),
-    ("partition", Align::Right),
-    ("start_before", Align::Right),
-    ("start", Align::Right),
-    ("deleted", Align::Right),
+    ("topic", Shown::Left("TOPIC")),
+    ("partition", Shown::Right("PARTITION")),
+    ("start_offset_before", Shown::Right("START_BEFORE")),
+    ("start_offset", Shown::Right("START")),
+    ("deleted", Shown::Right("DELETED")),
     DRY_RUN,
 ];
 
