@@ -18,7 +18,8 @@ fn describe_shows_where_partitions_are_what_they_hold_and_which_holds_most() {
     assert!(text.lines().all(|line| line.len() == text.lines().next().unwrap().len()), "{text}");
     let json = broker.ok(&["topic", "describe", "t", "--format", "json"], b"");
     let start = "{\"topic\":\"t\",\"partition\":0,\"leader\":1,\"leader_epoch\":0,\"replicas\":[1],\
-                 \"isr\":[1],\"offline\":[],\"start_offset\":0,\"end_offset\":3,\"records\":3,\"records_share\":0.75,\
+                 \"isr\":[1],\"offline\":[],\"start_offset\":0,\
+                 \"end_offset\":3,\"records\":3,\"records_share\":0.75,\
                  \"size_bytes\":";
     assert!(json.starts_with(start) && json.lines().count() == 3, "{json}");
     let (code, errors) = {
@@ -57,8 +58,8 @@ fn trim_deletes_what_lies_before_an_offset_a_time_or_the_last_few() {
     assert!(code == 2 && errors.contains("name one with --partition"), "{errors}");
     let one = ["topic", "trim", "t", "--before", "2", "--partition", "0"];
     let dry = broker.ok(&[&one[..], &["--dry-run", "--format", "json"]].concat(), b"");
-    let done = "{\"topic\":\"t\",\"partition\":0,\"start_offset_before\":0,\"start_offset\":2,\"deleted\":2,\
-                \"dry_run\":true}\n";
+    let done = "{\"topic\":\"t\",\"partition\":0,\"start_offset_before\":0,\"start_offset\":2,\
+                \"deleted\":2,\"dry_run\":true}\n";
     assert_eq!((&*dry, &*left("0")), (done, "0 1 2 3 4 "));
     let text = broker.ok(&one, b"");
     let table = "TOPIC  PARTITION  START_BEFORE  START  DELETED\n\
