@@ -15,7 +15,6 @@ use super::describe::{ConfigResource, ConfigResourceType};
 use super::error::AdminError;
 use super::retry::{Operation, Refusal, Reply, Whom};
 use super::{Admin, only};
-use crate::cluster::Purpose;
 use crate::net::connection::Connection;
 
 /// The first version of ListConfigResources that has other types than client metrics.
@@ -86,24 +85,18 @@ impl Admin {
 
     async fn alter_config(&self, change: AlterConfigs) -> Result<(), AdminError> {
         let cluster = &self.cluster;
-        let node = change.resource.node();
+        let whom = change.resource.node().map_or(Whom::Controller, Whom::Broker);
         let (resource_type, resource_name) = change.resource.wire();
         let configs = change.changes;
         let item =
             AlterConfigsResource { resource_type, resource_name, configs, ..Default::default() };
-        let operation = Operation {
-            cluster,
-            whom: Whom::Controller,
-            name: |item: &AlterConfigsResource| &item.resource_name,
-        };
+        let operation =
+            Operation { cluster, whom, name: |item: &AlterConfigsResource| &item.resource_name };
         let validate_only = self.validate_only;
         let ask = |connection: &Connection, resources, timeout| {
             let request =
                 IncrementalAlterConfigsRequest { resources, validate_only, ..Default::default() };
-            match node {
-                Some(id) => cluster.connection(id, Purpose::General).call(request, timeout),
-                None => connection.call(request, timeout),
-            }
+            connection.call(request, timeout)
         };
         let read = |response: IncrementalAlterConfigsResponse| {
             let each = response.responses.into_iter().map(|resource| {

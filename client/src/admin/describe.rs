@@ -1,73 +1,18 @@
-//! Looking: topics, the cluster, configurations.
+//! Looking: the cluster, configurations.
 
-use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
+use ottla_protocol::Str;
+use ottla_protocol::ids::NodeId;
 use ottla_protocol::messages::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 use ottla_protocol::messages::describe_configs::{
     DescribeConfigsRequest, DescribeConfigsResource, DescribeConfigsResourceResult,
     DescribeConfigsResponse, RESOURCE_TYPE_BROKER, RESOURCE_TYPE_BROKER_LOGGER,
     RESOURCE_TYPE_CLIENT_METRICS, RESOURCE_TYPE_GROUP, RESOURCE_TYPE_TOPIC,
 };
-use ottla_protocol::messages::metadata::{
-    MetadataRequest, MetadataRequestTopic, MetadataResponse, MetadataResponseTopic,
-};
-use ottla_protocol::{Message, Str};
 
 use super::error::AdminError;
 use super::retry::{Operation, Refusal, Reply, Whom};
 use super::{Admin, only};
-use crate::cluster::Purpose;
 use crate::net::connection::Connection;
-
-/// The first version of Metadata in which null asks for all topics.
-const ALL_TOPICS_SINCE: i16 = 1;
-/// The first version of Metadata that can be told not to create topics.
-const NO_AUTO_CREATE_SINCE: i16 = 4;
-
-/// A topic in a list.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct TopicListing {
-    /// Its name.
-    pub name: String,
-    /// Its id; `None` from brokers before Kafka 2.8.
-    pub id: Option<Uuid>,
-    /// Whether it belongs to Kafka itself, as `__consumer_offsets` does.
-    pub is_internal: bool,
-    /// How many partitions it has.
-    pub partitions: usize,
-}
-
-/// A topic in detail.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct TopicDescription {
-    /// Its name.
-    pub name: String,
-    /// Its id; `None` from brokers before Kafka 2.8.
-    pub id: Option<Uuid>,
-    /// Whether it belongs to Kafka itself.
-    pub is_internal: bool,
-    /// Its partitions, by index.
-    pub partitions: Vec<PartitionDescription>,
-}
-
-/// A partition in detail.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct PartitionDescription {
-    /// Its index.
-    pub index: PartitionIndex,
-    /// Who leads it; `None` if nobody does.
-    pub leader: Option<NodeId>,
-    /// How many leaders it had before, if the broker counts.
-    pub leader_epoch: Option<LeaderEpoch>,
-    /// All replicas, the preferred leader first.
-    pub replicas: Vec<NodeId>,
-    /// The replicas in sync.
-    pub isr: Vec<NodeId>,
-    /// The replicas offline.
-    pub offline: Vec<NodeId>,
-}
 
 /// The cluster.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -240,66 +185,6 @@ impl core::fmt::Display for ConfigSource {
 }
 
 impl Admin {
-    /// All topics the broker shows us, by name.
-    ///
-    /// Cancel safe.
-    ///
-    /// # Errors
-    ///
-    /// If no broker answers in time.
-    pub async fn list_topics(&self) -> Result<Vec<TopicListing>, AdminError> {
-        let cluster = &self.cluster;
-        let operation = Operation { cluster, whom: Whom::Any, name: |()| "the list of topics" };
-        let ask = |connection: &Connection, _, timeout| {
-            let versions = ALL_TOPICS_SINCE..=*MetadataRequest::VERSIONS.end();
-            connection.call_versioned(versions, timeout, |version| metadata_request(version, None))
-        };
-        let read = |response: MetadataResponse| {
-            let listed = response.topics.into_iter().filter_map(|topic| {
-                Some(TopicListing {
-                    name: topic.name?.to_string(),
-                    id: some_id(topic.topic_id),
-                    is_internal: topic.is_internal,
-                    partitions: topic.partitions.len(),
-                })
-            });
-            let mut topics: Vec<_> = listed.collect();
-            topics.sort_by(|a, b| a.name.cmp(&b.name));
-            let checked = Refusal::check(response.error_code, None);
-            vec![Reply { name: "the list of topics".into(), result: checked.map(|()| topics) }]
-        };
-        only(operation.run::<MetadataRequest, _>(vec![()], ask, read).await)
-    }
-
-    /// A topic in detail. See [`describe_topics`](Self::describe_topics).
-    ///
-    /// # Errors
-    ///
-    /// `UNKNOWN_TOPIC_OR_PARTITION`, or that no broker answers in time.
-    ///
-    /// Cancel safe.
-    pub async fn describe_topic(&self, topic: &str) -> Result<TopicDescription, AdminError> {
-        only(self.describe_topics([topic]).await)
-    }
-
-    /// Topics in detail; gives the result of each, in the same order. Creates none. Cancel safe.
-    pub async fn describe_topics<S: AsRef<str>>(
-        &self,
-        topics: impl IntoIterator<Item = S>,
-    ) -> Vec<Result<TopicDescription, AdminError>> {
-        let cluster = &self.cluster;
-        let operation = Operation { cluster, whom: Whom::Any, name: |name: &Str| name };
-        let topics = topics.into_iter().map(|name| Str::from(name.as_ref())).collect();
-        let ask = |connection: &Connection, names, timeout| {
-            let versions = NO_AUTO_CREATE_SINCE..=*MetadataRequest::VERSIONS.end();
-            connection.call_versioned(versions, timeout, move |version| {
-                metadata_request(version, Some(names))
-            })
-        };
-        let read = |r: MetadataResponse| r.topics.into_iter().filter_map(described).collect();
-        operation.run::<MetadataRequest, _>(topics, ask, read).await
-    }
-
     /// Who makes up the cluster. Cancel safe.
     ///
     /// # Errors
@@ -342,8 +227,8 @@ impl Admin {
     ) -> Result<Vec<ConfigEntry>, AdminError> {
         let cluster = &self.cluster;
         let asked = resource.wire();
-        let operation = Operation { cluster, whom: Whom::Any, name: |asked: &(i8, Str)| &asked.1 };
-        let broker = resource.node();
+        let whom = resource.node().map_or(Whom::Any, Whom::Broker);
+        let operation = Operation { cluster, whom, name: |asked: &(i8, Str)| &asked.1 };
         let ask = |connection: &Connection, asked: Vec<(i8, Str)>, timeout| {
             let resource = |(resource_type, resource_name)| DescribeConfigsResource {
                 resource_type,
@@ -352,10 +237,7 @@ impl Admin {
             };
             let resources = asked.into_iter().map(resource).collect();
             let request = DescribeConfigsRequest { resources, ..Default::default() };
-            match broker {
-                Some(id) => cluster.connection(id, Purpose::General).call(request, timeout),
-                None => connection.call(request, timeout),
-            }
+            connection.call(request, timeout)
         };
         let read = |response: DescribeConfigsResponse| {
             let each = response.results.into_iter().map(|resource| {
@@ -368,41 +250,6 @@ impl Admin {
         };
         only(operation.run::<DescribeConfigsRequest, _>(vec![asked], ask, read).await)
     }
-}
-
-fn metadata_request(version: i16, names: Option<Vec<Str>>) -> MetadataRequest {
-    let topic = |name| MetadataRequestTopic { name: Some(name), ..Default::default() };
-    MetadataRequest {
-        topics: names.map(|names| names.into_iter().map(topic).collect()),
-        allow_auto_topic_creation: version < NO_AUTO_CREATE_SINCE,
-        ..MetadataRequest::default()
-    }
-}
-
-fn some_id(id: Uuid) -> Option<Uuid> {
-    Some(id).filter(|&id| id != Uuid::ZERO)
-}
-
-fn described(topic: MetadataResponseTopic) -> Option<Reply<TopicDescription>> {
-    let name = topic.name?;
-    let partitions = topic.partitions.into_iter().map(|p| PartitionDescription {
-        index: p.partition_index,
-        leader: p.leader_id,
-        leader_epoch: p.leader_epoch,
-        replicas: p.replica_nodes,
-        isr: p.isr_nodes,
-        offline: p.offline_replicas,
-    });
-    let mut partitions: Vec<_> = partitions.collect();
-    partitions.sort_by_key(|p| p.index);
-    let description = TopicDescription {
-        name: name.to_string(),
-        id: some_id(topic.topic_id),
-        is_internal: topic.is_internal,
-        partitions,
-    };
-    let result = Refusal::check(topic.error_code, None).map(|()| description);
-    Some(Reply { name, result })
 }
 
 fn entry(config: DescribeConfigsResourceResult) -> ConfigEntry {

@@ -31,7 +31,7 @@ impl<P> PartitionItem<P> {
         Self { topic, index, name, payload }
     }
 
-    fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 }
@@ -105,8 +105,8 @@ async fn split<P: Clone, T>(
 ) -> (BTreeMap<NodeId, Items<P>>, Items<P>) {
     let (mut led, mut again) = (BTreeMap::<_, Items<P>>::new(), Vec::new());
     let topics: BTreeSet<Str> = pending.iter().map(|p| p.item.topic.clone()).collect();
-    let asked = topics.iter().map(|topic| &**topic).collect::<Vec<&str>>();
-    let described = admin.cluster.clock().timeout(left, admin.describe_topics(asked)).await;
+    let described = admin.describe_topics_by_metadata(topics.iter().cloned().collect());
+    let described = admin.cluster.clock().timeout(left, described).await;
     let Ok(described) = described else { return (led, pending) };
     let described: BTreeMap<&Str, _> = topics.iter().zip(&described).collect();
     for mut asked in pending {

@@ -9,7 +9,6 @@ use ottla_protocol::{ErrorCode, Str};
 use super::error::AdminError;
 use super::retry::{Operation, Refusal, Reply, Whom};
 use super::{Admin, only};
-use crate::cluster::Purpose;
 use crate::net::connection::Connection;
 
 /// A directory in which a broker keeps logs.
@@ -46,7 +45,8 @@ pub struct LogDirReplica {
 }
 
 impl Admin {
-    /// What brokers have on their disks; gives the result of each, in the same order. Cancel safe.
+    /// What brokers have on their disks; gives the result of each, in the same order. A broker that
+    /// the cluster does not name is [`CallError::UnknownNode`](crate::CallError). Cancel safe.
     pub async fn describe_log_dirs(
         &self,
         brokers: impl IntoIterator<Item = NodeId>,
@@ -58,10 +58,10 @@ impl Admin {
     async fn log_dirs_of(&self, broker: NodeId) -> Result<Vec<LogDir>, AdminError> {
         let cluster = &self.cluster;
         let item = Str::from(format!("broker {broker}"));
-        let operation = Operation { cluster, whom: Whom::Any, name: |item: &Str| item };
-        let ask = |_: &Connection, _, timeout| {
+        let operation = Operation { cluster, whom: Whom::Broker(broker), name: |item: &Str| item };
+        let ask = |connection: &Connection, _, timeout| {
             let request = DescribeLogDirsRequest { topics: None, ..Default::default() };
-            cluster.connection(broker, Purpose::General).call(request, timeout)
+            connection.call(request, timeout)
         };
         let name = item.clone();
         let read = move |response: DescribeLogDirsResponse| {

@@ -13,10 +13,10 @@ use ottla_protocol::messages::describe_producers::{
     DescribeProducersRequest, DescribeProducersResponse, PartitionResponse, TopicRequest,
 };
 
-use super::Admin;
 use super::error::AdminError;
 use super::leaders::{PartitionItem, by_leader, partition_name};
 use super::retry::{Refusal, Reply};
+use super::{Admin, millis};
 use crate::consumer::TopicPartition;
 use crate::net::connection::Connection;
 
@@ -82,7 +82,7 @@ impl Admin {
                 let (name, partitions) = (item.topic, vec![partition]);
                 DeleteRecordsTopic { name, partitions, ..Default::default() }
             });
-            let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+            let timeout_ms = millis(timeout);
             let topics = merge(topics, |t| &t.name, |t, more| t.partitions.extend(more.partitions));
             let request = DeleteRecordsRequest { topics, timeout_ms, ..Default::default() };
             connection.call(request, timeout)
@@ -150,7 +150,7 @@ impl Admin {
 }
 
 /// Puts together topics of the same name, in the order of their first.
-fn merge<T>(
+pub(super) fn merge<T>(
     all: impl Iterator<Item = T>,
     name: impl Fn(&T) -> &Str,
     add: impl Fn(&mut T, T),

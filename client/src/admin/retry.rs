@@ -3,11 +3,13 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
+use ottla_protocol::ids::NodeId;
 use ottla_protocol::{ErrorCode, Request, Str};
+use ottla_runtime::Instant;
 
 use super::error::AdminError;
 use crate::backoff::Backoff;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Purpose};
 use crate::error::CallError;
 use crate::net::connection::{Call, Connection};
 
@@ -32,7 +34,7 @@ impl Refusal {
     }
 
     /// `lost`: whether an earlier attempt may have reached a broker and got no answer.
-    fn into_error(self, item: &str, lost: bool) -> AdminError {
+    pub(super) fn into_error(self, item: &str, lost: bool) -> AdminError {
         let (item, code) = (item.to_owned(), self.code);
         let message = self.message.map(|m| m.to_string());
         // a controller that gave up waiting may still do it
@@ -48,6 +50,8 @@ pub(super) enum Whom {
     Controller,
     /// Anybody.
     Any,
+    /// This broker: no other knows.
+    Broker(NodeId),
 }
 
 /// One operation on several items.
@@ -112,10 +116,22 @@ impl<I: Clone> Operation<'_, I> {
             let connection = match self.whom {
                 Whom::Controller => self.cluster.controller(),
                 Whom::Any => self.cluster.any_node(),
+                Whom::Broker(id) => self.cluster.connection(id, Purpose::General),
             };
             let asked = pending.iter().map(|p| p.item.clone()).collect();
             let answer = ask(&connection, asked, left).await;
             lost |= answer.as_ref().is_err_and(CallError::possibly_sent);
+            if let Err(CallError::UnknownNode(id)) = answer
+                && self.is_unknown(id, deadline).await
+            {
+                for Pending { place, item, .. } in pending {
+                    let (item, source) =
+                        ((self.name)(&item).to_owned(), CallError::UnknownNode(id));
+                    let error = AdminError::Call { item, source, possibly_done: lost };
+                    set(&mut results, place, Err(error));
+                }
+                break;
+            }
             let answer = answer.map(&read);
             pending = self.settle(pending, answer, lost, &mut results);
             let wait = backoff.next_wait();
@@ -133,6 +149,19 @@ impl<I: Clone> Operation<'_, I> {
         }
         let missing = || Err(AdminError::Unanswered { item: String::new() });
         results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+    }
+
+    /// Whether the cluster, asked anew, does not name the broker either.
+    async fn is_unknown(&self, node: NodeId, deadline: Instant) -> bool {
+        let clock = self.cluster.clock();
+        let mut attempts = self.cluster.attempts();
+        let enough = self.cluster.request_news();
+        let answered = async {
+            let answered = attempts.wait_for(|attempts| attempts.answered >= enough).await;
+            answered.is_ok()
+        };
+        let news = clock.timeout(deadline.since(clock.now()), answered).await;
+        news == Ok(true) && !self.cluster.metadata().nodes.contains_key(&node)
     }
 
     /// Files what is final; gives what is to be asked again.
@@ -220,6 +249,7 @@ const fn passes(code: ErrorCode) -> bool {
             | ErrorCode::LEADER_NOT_AVAILABLE
             | ErrorCode::NOT_LEADER_OR_FOLLOWER
             | ErrorCode::REPLICA_NOT_AVAILABLE
+            | ErrorCode::OFFSET_NOT_AVAILABLE
             | ErrorCode::BROKER_NOT_AVAILABLE
     )
 }

@@ -1,7 +1,9 @@
-//! Topics are created by a broker that follows a script.
+//! What a broker that follows a script is asked for.
 
 use ottla_protocol::messages::create_topics::{CreatableTopicResult, CreateTopicsResponse};
-use ottla_protocol::messages::metadata::{MetadataResponse, MetadataResponseBroker};
+use ottla_protocol::messages::metadata::{
+    MetadataResponse, MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
 use ottla_protocol::{ApiKey, ids::NodeId};
 use ottla_runtime::Scope;
 use ottla_runtime::net::Listener as _;
@@ -9,7 +11,7 @@ use ottla_runtime::net::memory::MemoryNetwork;
 
 use super::*;
 use crate::Client;
-use crate::admin::NewTopic;
+use crate::admin::{Admin, NewTopic};
 use crate::net::tests::{Peer, encode};
 
 fn metadata() -> MetadataResponse {
@@ -19,8 +21,13 @@ fn metadata() -> MetadataResponse {
         port: 9092,
         ..Default::default()
     };
-    let controller_id = Some(NodeId(1));
-    MetadataResponse { brokers: vec![broker], controller_id, ..Default::default() }
+    let topic = MetadataResponseTopic {
+        name: Some(Str::from_static("t")),
+        partitions: vec![MetadataResponsePartition::default()],
+        ..Default::default()
+    };
+    let (brokers, topics, controller_id) = (vec![broker], vec![topic], Some(NodeId(1)));
+    MetadataResponse { brokers, topics, controller_id, ..Default::default() }
 }
 
 fn created(error_code: ErrorCode) -> CreateTopicsResponse {
@@ -32,6 +39,11 @@ fn created(error_code: ErrorCode) -> CreateTopicsResponse {
 /// Creates a topic; says what comes of it. `answers`: what the attempts bring; `None` if the
 /// connection is closed without an answer.
 async fn create(answers: &[Option<ErrorCode>]) -> Result<(), AdminError> {
+    admin(answers).create_topic(NewTopic::new("t").partitions(1)).await.map(drop)
+}
+
+/// Asks a broker that answers so.
+fn admin(answers: &[Option<ErrorCode>]) -> Admin {
     let network = MemoryNetwork::new();
     let listener = network.bind("node", 9092).unwrap();
     let mut answers = answers.to_vec();
@@ -55,7 +67,7 @@ async fn create(answers: &[Option<ErrorCode>]) -> Result<(), AdminError> {
         }
     });
     let client = Client::builder("node:9092").connector(network).seed(7).build().unwrap();
-    client.admin().create_topic(NewTopic::new("t").partitions(1)).await.map(drop)
+    client.admin()
 }
 
 #[tokio::test(start_paused = true)]
@@ -70,6 +82,30 @@ async fn an_error_says_whether_the_topic_may_be_there_all_the_same() {
         let error = create(answers).await.unwrap_err();
         assert_eq!(error.possibly_done(), possibly_done, "{answers:?}: {error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_the_cluster_does_not_name_is_not_waited_for() {
+    let admin = admin(&[]);
+    // a client that has yet to learn who there is, and one that knows
+    for _ in 0..2 {
+        let error = admin.describe_log_dirs([NodeId(9)]).await.remove(0).unwrap_err();
+        let AdminError::Call { source: CallError::UnknownNode(NodeId(9)), .. } = error else {
+            panic!("{error:?}")
+        };
+        assert!(!error.possibly_done());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_without_pages_is_asked_for_the_topics_themselves() {
+    let described = admin(&[]).describe_topics(["t", "u", "t"]).await;
+    for place in [0, 2] {
+        let topic = described[place].as_ref().unwrap();
+        assert_eq!((&*topic.name, topic.partitions.len()), ("t", 1));
+        assert_eq!((&topic.partitions[0].elr, &topic.partitions[0].last_known_elr), (&None, &None));
+    }
+    assert!(matches!(&described[1], Err(AdminError::Unanswered { item }) if item == "u"));
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Topics: create, delete, enlarge.
 
-use core::time::Duration;
-
 use ottla_protocol::ids::{NodeId, PartitionIndex, Uuid};
 use ottla_protocol::messages::create_partitions::{
     CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsResponse,
@@ -18,7 +16,7 @@ use ottla_protocol::{Message, Str};
 
 use super::error::AdminError;
 use super::retry::{Operation, Refusal, Reply, Whom};
-use super::{Admin, only};
+use super::{Admin, millis, only};
 use crate::net::connection::Connection;
 
 /// The first version of DeleteTopics that has room for topic ids.
@@ -240,9 +238,4 @@ fn created(topic: CreatableTopicResult) -> Reply<CreatedTopic> {
     };
     let result = Refusal::check(topic.error_code, topic.error_message).map(|()| created);
     Reply { name, result }
-}
-
-/// A wait as the wire carries it.
-fn millis(wait: Duration) -> i32 {
-    i32::try_from(wait.as_millis()).unwrap_or(i32::MAX)
 }

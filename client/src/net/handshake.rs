@@ -8,7 +8,7 @@ use ottla_protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResp
 use ottla_protocol::{ApiKey, DecodeError, ErrorCode, Message, Str, decode_response, version};
 
 /// The newest version we ask with. Version 5 would check a node id we do not know yet.
-const VERSION_MAX: i16 = 4;
+pub(crate) const VERSION_MAX: i16 = 4;
 
 /// The versions a broker knows, by API.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -59,12 +59,7 @@ impl Handshake {
 
     /// What to ask now, and in which version.
     pub(crate) fn request(&self) -> (i16, ApiVersionsRequest) {
-        let mut request = ApiVersionsRequest::default();
-        if self.version >= 3 {
-            request.client_software_name = Str::from_static("ottla");
-            request.client_software_version = Str::from_static(env!("CARGO_PKG_VERSION"));
-        }
-        (self.version, request)
+        (self.version, request(self.version))
     }
 
     /// Reads the answer to [`request`](Self::request); `frame` has no length prefix.
@@ -100,6 +95,16 @@ impl Handshake {
         let ours = *ApiVersionsRequest::VERSIONS.start()..=asked - 1;
         version::choose(ours, offered.min_version..=offered.max_version).ok_or(none)
     }
+}
+
+/// What is asked in a version.
+pub(crate) fn request(version: i16) -> ApiVersionsRequest {
+    let mut request = ApiVersionsRequest::default();
+    if version >= 3 {
+        request.client_software_name = Str::from_static("ottla");
+        request.client_software_version = Str::from_static(env!("CARGO_PKG_VERSION"));
+    }
+    request
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Topics, partitions, records and disks, administered.
 
-use ottla::admin::{AdminError, DeleteRecords};
+use ottla::admin::{
+    AdminError, ClientQuotaFilter, DeleteRecords, ElectionType, QuotaEntityType, UpdateFeature,
+};
 use ottla::ids::{LeaderEpoch, NodeId, PartitionIndex};
-use ottla::{ErrorCode, NewPartitions, NewTopic, Record};
+use ottla::{CallError, ErrorCode, NewPartitions, NewTopic, Record};
 
 use crate::world::{Differs, World, at, take, to};
 
@@ -43,6 +45,8 @@ async fn a_created_topic_is_described_listed_and_gone_once_deleted() {
             );
             assert_eq!((&*partition.replicas, &*partition.isr), (&[node][..], &[node][..]));
             assert!(partition.offline.is_empty());
+            let (elr, last_known) = (partition.elr.as_deref(), partition.last_known_elr.as_deref());
+            assert_eq!((elr, last_known), (Some(&[][..]), Some(&[][..])));
         }
         let listed = admin.list_topics().await.unwrap();
         let listed = listed.into_iter().find(|listed| listed.name == created.name).unwrap();
@@ -156,5 +160,140 @@ async fn log_dirs_say_how_much_each_partition_takes() {
     assert!(bytes > full + batch && bytes < full + batch + 20, "{ours:?}");
     assert_eq!(ours, [(0, bytes, 0), (1, 0, 0)]);
     assert!(dir.replicas.iter().all(|replica| !replica.is_future));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn more_partitions_than_a_page_has_are_described_whole() {
+    let world = World::new().await;
+    let many = world.topic_with("many", |topic| topic.partitions(2_010)).await;
+    let (few, missing) = (world.topic("zfew").await, world.name("amissing"));
+    let described = world.admin().describe_topics([&few, &missing, &many]).await;
+    assert_eq!(codes(&described), [None, Some(UNKNOWN), None]);
+    for (place, partitions) in [(0, 1), (2, 2_010)] {
+        let described = described[place].as_ref().unwrap();
+        let indexes: Vec<_> = described.partitions.iter().map(|p| p.index.0).collect();
+        assert_eq!(indexes, (0..partitions).collect::<Vec<_>>());
+        assert!(described.partitions.iter().all(|p| p.elr.is_some()));
+    }
+    assert!(world.admin().describe_topics(Vec::<String>::new()).await.is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_there_is_not_is_named_at_once() {
+    let world = World::new().await;
+    let (here, nobody) = (node(&world).await, NodeId(4_711));
+    let dirs = world.admin().describe_log_dirs([nobody, here]).await;
+    let error = dirs[0].as_ref().unwrap_err();
+    assert!(
+        matches!(error, AdminError::Call { source: CallError::UnknownNode(id), .. } if *id == nobody)
+    );
+    assert!(dirs[1].is_ok());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_only_replica_leads_and_stays_where_it_is() {
+    let world = World::new().await;
+    let (topic, missing) = (world.topic("led").await, world.name("missing"));
+    let admin = world.admin();
+    let asked = [(&*topic, 0), (&*missing, 0), (&*topic, 3), (&*topic, 0)];
+    let not_needed = Some(ErrorCode::ELECTION_NOT_NEEDED);
+    for election in [ElectionType::Preferred, ElectionType::Unclean] {
+        let elected = admin.elect_leaders(election, asked).await;
+        assert_eq!(codes(&elected), [not_needed, Some(UNKNOWN), Some(UNKNOWN), not_needed]);
+        assert!(
+            elected[1].as_ref().unwrap_err().to_string().starts_with(&format!("{missing}-0: "))
+        );
+        let all = admin.elect_all_leaders(election).await.unwrap();
+        assert!(all.is_empty(), "{all:?}");
+    }
+    for partitions in [&asked[..], &[]] {
+        let moving = admin.list_partition_reassignments(partitions.iter().copied()).await.unwrap();
+        assert!(moving.is_empty(), "{moving:?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nobody_has_quotas_and_a_filter_without_sense_is_refused() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let (user, client, ip) =
+        (QuotaEntityType::User, QuotaEntityType::ClientId, QuotaEntityType::Ip);
+    let all = ClientQuotaFilter::all;
+    for filter in [
+        all(),
+        all().strict(),
+        all().exact(user.clone(), "ann").any(client.clone()).strict(),
+        all().default_of(user.clone()).default_of(client),
+        all().any(ip.clone()),
+    ] {
+        assert_eq!(admin.describe_client_quotas(filter.clone()).await.unwrap(), [], "{filter:?}");
+    }
+    for (filter, code) in [
+        (all().any(user.clone()).exact(user.clone(), "ann"), ErrorCode::INVALID_REQUEST),
+        (all().any(ip).any(user), ErrorCode::INVALID_REQUEST),
+        (all().any(QuotaEntityType::Other("team".to_owned())), ErrorCode::UNSUPPORTED_VERSION),
+    ] {
+        let error = admin.describe_client_quotas(filter.clone()).await.unwrap_err();
+        assert_eq!(error.code(), Some(code), "{filter:?}");
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn features_have_the_levels_they_had_unless_another_is_possible() {
+    let world = World::new().await;
+    let admin = world.admin();
+    let features = admin.describe_features().await.unwrap();
+    let finalized = features.finalized["metadata.version"].clone();
+    let level = *finalized.end();
+    let supported = &features.supported["metadata.version"];
+    assert!(supported.contains(&level) && features.finalized_epoch.is_some(), "{features:?}");
+    let update = |feature, level| UpdateFeature::upgrade(feature, level);
+    for (updates, expected) in [
+        (vec![update("metadata.version", level)], vec![None]),
+        (vec![update("metadata.version", supported.end() + 1)], vec![INVALID]),
+        (vec![update("metadata.version", level - 1)], vec![INVALID]),
+        (vec![update("no.such.feature", 1)], vec![INVALID]),
+        // all or nothing
+        (vec![update("metadata.version", level), update("none", 1)], vec![INVALID, INVALID]),
+    ] {
+        for admin in [world.admin().validate_only(), world.admin()] {
+            let updated = admin.update_features(updates.clone()).await;
+            assert_eq!(codes(&updated), expected, "{updates:?}");
+        }
+    }
+    assert_eq!(admin.describe_features().await.unwrap().finalized, features.finalized);
+    world.end().await;
+}
+
+const INVALID: Option<ErrorCode> = Some(ErrorCode::INVALID_UPDATE_VERSION);
+
+#[tokio::test]
+async fn the_only_node_is_the_quorum() {
+    let world = World::new().await;
+    let (node, admin) = (node(&world).await, world.admin());
+    let quorum = admin.describe_quorum().await.unwrap();
+    assert_eq!((quorum.leader, &*quorum.observers), (Some(node), &[][..]));
+    assert!(quorum.leader_epoch.0 > 0 && quorum.high_watermark.is_some(), "{quorum:?}");
+    let [voter] = &quorum.voters[..] else { panic!("{quorum:?}") };
+    assert_eq!(voter.id, node);
+    assert!(voter.log_end_offset >= quorum.high_watermark);
+    assert!(voter.last_fetch.is_some() && voter.last_caught_up.is_some(), "{voter:?}");
+    let listener = world.on(Differs {
+        kafka: "CONTROLLER",
+        lite: "PLAINTEXT",
+        why: "broker-lite has no listener for controllers alone",
+    });
+    let [place] = &quorum.nodes[..] else { panic!("{quorum:?}") };
+    assert_eq!((place.id, &*place.endpoints[0].listener), (node, listener));
+    assert!(place.endpoints[0].port > 0);
+    // what changes the metadata moves its log
+    world.topic("more").await;
+    let later = admin.describe_quorum().await.unwrap();
+    assert!(later.high_watermark > quorum.high_watermark);
     world.end().await;
 }

@@ -1,7 +1,8 @@
 //! Which offset a time has, where a log begins and ends, and how far behind a consumer is.
 
-use ottla::ids::Timestamp;
-use ottla::{Compression, TopicPartition};
+use ottla::admin::OffsetSpec;
+use ottla::ids::{LeaderEpoch, Timestamp};
+use ottla::{Compression, Isolation, TopicPartition};
 use ottla_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
     TIMESTAMP_EARLIEST, TIMESTAMP_EARLIEST_LOCAL, TIMESTAMP_EARLIEST_PENDING_UPLOAD,
@@ -123,6 +124,47 @@ async fn the_largest_time_and_the_ends_that_tiers_have_are_asked_for_by_number()
                 assert_eq!(found, expected, "{asked} of {topic}");
             }
         }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn an_admin_asks_for_all_of_them_at_once_and_each_has_its_answer() {
+    let world = World::new().await;
+    let (topic, empty) = (timed(&world, Compression::None, true).await, world.topic("empty").await);
+    let missing = world.name("missing");
+    let specs = [
+        (OffsetSpec::Latest, Some((6, None)), Some((0, None))),
+        (OffsetSpec::Earliest, Some((0, None)), Some((0, None))),
+        (OffsetSpec::MaxTimestamp, Some((3, Some(5_000))), None),
+        (OffsetSpec::Timestamp(Timestamp(1_500)), Some((1, Some(3_000))), None),
+        (OffsetSpec::Timestamp(Timestamp(-1)), Some((0, Some(1_000))), None),
+        (OffsetSpec::Timestamp(Timestamp(9_000)), None, None),
+        (OffsetSpec::EarliestLocal, Some((0, None)), Some((0, None))),
+        (OffsetSpec::LatestTiered, None, None),
+        (OffsetSpec::EarliestPendingUpload, None, None),
+    ];
+    for isolation in [Isolation::ReadUncommitted, Isolation::ReadCommitted] {
+        let items = specs.iter().flat_map(|(spec, ..)| {
+            [(&*topic, 0), (&*empty, 0), (&*missing, 0), (&*topic, 8)].map(|p| (p, *spec))
+        });
+        let mut answers = world.admin().list_offsets(isolation, items).await.into_iter();
+        for (spec, full, none) in specs {
+            for (topic, expected) in [(&topic, full), (&empty, none)] {
+                let found = answers.next().unwrap().unwrap();
+                let seen = found.map(|f| (f.offset.get(), f.timestamp.map(|time| time.0)));
+                assert_eq!(seen, expected, "{spec:?} of {topic}");
+                if seen.is_some_and(|(offset, time)| offset > 0 || time.is_some()) {
+                    assert_eq!(found.unwrap().leader_epoch, Some(LeaderEpoch(0)), "{spec:?}");
+                }
+            }
+            for partition in [format!("{missing}-0"), format!("{topic}-8")] {
+                let error = answers.next().unwrap().unwrap_err();
+                assert_eq!(error.code(), Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION));
+                assert!(error.to_string().starts_with(&partition), "{error}");
+            }
+        }
+        assert!(answers.next().is_none());
     }
     world.end().await;
 }
