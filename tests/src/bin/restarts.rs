@@ -5,9 +5,11 @@
 //! ```
 //!
 //! STOP and START are commands for bash. STOP returns when the broker has gone, START when it
-//! serves again with what it had on disk. One producer waits as long as it takes: all its records
-//! must be there, once, in order, where it was told. Another gives up within a second: what it was
-//! told is written is there, what it was told is not is not, and the rest is there once at most.
+//! serves again with what it had on disk. Two producers write until it has gone. One waits as long
+//! as it takes: all its records must be there, once, in order, where it was told. The other gives up
+//! within a second: what it was told is written is there, what it was told is not is not, and the
+//! rest is there once at most. A STOP that says KILL must leave some in that doubt: else nothing was
+//! under way that could have been lost or doubled.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::env;
@@ -23,11 +25,15 @@ use ottla_tests::raw::RawClient;
 use ottla_tests::readback::{Batches, read_topic};
 use tokio::process::Command;
 
+/// How many records each producer writes, beside those while a broker is being stopped.
 const RECORDS: u64 = 200_000;
 const PARTITIONS: i32 = 6;
 /// How many records of each producer may be without a fate: so many are under way at a stop, or
 /// fewer. Few of those who give up, so that they do not give up all before the broker is back.
 const WINDOWS: [usize; 2] = [5_000, 100];
+/// How far ahead of what is settled they write while the broker is being stopped: so that some
+/// records are always under way, and no more are written than the broker takes.
+const AHEAD: u64 = 200;
 /// So many records wait for the broker before it is started again.
 const WAITING: u64 = 1_000;
 /// What a producer that gives up waits for its records, and for an answer.
@@ -44,6 +50,16 @@ type Failure = Box<dyn core::error::Error>;
 struct Progress {
     enqueued: u64,
     settled: u64,
+    /// How many of those may be there or not.
+    unknown: u64,
+}
+
+/// How far the producers may go.
+#[derive(Clone, Copy, Debug)]
+struct Allowed {
+    records: u64,
+    /// There will be no more.
+    is_all: bool,
 }
 
 #[tokio::main]
@@ -73,13 +89,13 @@ async fn run(arguments: Vec<String>) -> Result<(), Failure> {
     let clock = Clock::system();
     let begin = clock.now();
     let stages = u64::try_from(restarts.len())? + 1;
-    let allowed = watch::Sender::new(RECORDS / stages);
-    let progress = watch::Sender::new(Progress::default());
-    let ignored = watch::Sender::new(Progress::default());
-    let (waited, given_up, ()) = tokio::try_join!(
-        Writer::new(0, WINDOWS[0], &progress).run(&patient, &topic, allowed.subscribe()),
-        Writer::new(1, WINDOWS[1], &ignored).run(&impatient, &topic, allowed.subscribe()),
-        conduct(restarts, &clock, &allowed, progress.subscribe()),
+    let allowed = watch::Sender::new(Allowed { records: RECORDS / stages, is_all: false });
+    let progress = [(); 2].map(|()| watch::Sender::new(Progress::default()));
+    let watched = progress.each_ref().map(watch::Sender::subscribe);
+    let (waited, given_up, in_doubt) = tokio::try_join!(
+        Writer::new(0, WINDOWS[0], &progress[0]).run(&patient, &topic, allowed.subscribe()),
+        Writer::new(1, WINDOWS[1], &progress[1]).run(&impatient, &topic, allowed.subscribe()),
+        conduct(restarts, &clock, &allowed, watched),
     )?;
     patient.close().await?;
     impatient.close().await.ok(); // it has told its failures one by one
@@ -90,7 +106,7 @@ async fn run(arguments: Vec<String>) -> Result<(), Failure> {
     let batches = read_topic(&mut raw, &topic, PARTITIONS, &mut history).await;
     client.admin().delete_topic(&topic).await?;
     client.close().await;
-    judge(&history, &batches)
+    judge(&history, &batches, in_doubt)
 }
 
 /// A producer and the records it has no word of, the oldest first.
@@ -112,11 +128,18 @@ impl<'a> Writer<'a> {
         mut self,
         producer: &Producer,
         topic: &str,
-        mut allowed: watch::Receiver<u64>,
+        mut allowed: watch::Receiver<Allowed>,
     ) -> Result<Vec<Sent>, Failure> {
         let handle = producer.topic(topic);
-        for number in 0..RECORDS {
-            while number >= *allowed.borrow_and_update() {
+        for number in 0.. {
+            loop {
+                let now = *allowed.borrow_and_update();
+                if number < now.records {
+                    break;
+                }
+                if now.is_all {
+                    return self.finish().await;
+                }
                 tokio::select! {
                     biased;
                     changed = allowed.changed() => changed?,
@@ -136,6 +159,10 @@ impl<'a> Writer<'a> {
                 self.settle().await?;
             }
         }
+        self.finish().await
+    }
+
+    async fn finish(mut self) -> Result<Vec<Sent>, Failure> {
         while !self.open.is_empty() {
             self.settle().await?;
         }
@@ -159,38 +186,77 @@ impl<'a> Writer<'a> {
             Err(_) => Fate::Refused,
         };
         self.sent.extend(self.open.pop_front().map(|(sent, _)| Sent { fate, ..sent }));
-        self.progress.send_modify(|progress| progress.settled += 1);
+        self.progress.send_modify(|progress| {
+            progress.settled += 1;
+            progress.unknown += u64::from(fate == Fate::Unknown);
+        });
         Ok(())
     }
 }
 
 /// Stops and starts the broker, each time in the middle of what is allowed, and allows more while
-/// it is gone.
+/// it stops and while it is gone. Gives how many records of who gives up have no known fate after
+/// the brokers that were killed; `None` if none was.
 async fn conduct(
     restarts: &[[String; 2]],
     clock: &Clock,
-    allowed: &watch::Sender<u64>,
-    mut progress: watch::Receiver<Progress>,
-) -> Result<(), Failure> {
-    let stage = *allowed.borrow();
-    for ([stop, start], number) in restarts.iter().zip(0..) {
-        until(clock, &mut progress, |now| now.settled >= stage * number + stage / 2).await?;
-        bash(clock, stop).await?;
-        let at = *progress.borrow();
-        let last = RECORDS - stage * (number + 1) < 2 * stage;
-        allowed.send_replace(if last { RECORDS } else { stage * (number + 2) });
-        until(clock, &mut progress, |now| now.enqueued - now.settled >= WAITING).await?;
+    allowed: &watch::Sender<Allowed>,
+    [mut patient, mut impatient]: [watch::Receiver<Progress>; 2],
+) -> Result<Option<u64>, Failure> {
+    let stage = allowed.borrow().records;
+    let mut in_doubt = None;
+    for ([stop, start], number) in restarts.iter().zip(1..) {
+        let middle = allowed.borrow().records - stage / 2;
+        until(clock, &mut patient, |now| now.settled >= middle).await?;
+        let before = impatient.borrow().unknown;
+        under_load(clock, stop, allowed, &mut patient).await?;
+        let (at, gives_up) = (*patient.borrow(), *impatient.borrow());
+        if at.enqueued == at.settled {
+            return Err(format!("nothing was under way at stop {number}: {stop}").into());
+        }
+        allowed.send_modify(|allowed| {
+            allowed.records += stage;
+            allowed.is_all = number == restarts.len();
+        });
+        until(clock, &mut patient, |now| now.enqueued - now.settled >= WAITING).await?;
         let begin = clock.now();
         bash(clock, start).await?;
         println!(
-            "stop {}            {} settled, {} under way; started in {:.1} s: {stop}",
-            number + 1,
+            "stop {number}            {} settled, {} under way; started in {:.1} s: {stop}",
             at.settled,
             at.enqueued - at.settled,
             clock.now().since(begin).as_secs_f64(),
         );
+        if stop.contains("KILL") {
+            // what it had sent by then has a fate, or never gets one
+            until(clock, &mut impatient, |now| now.settled >= gives_up.enqueued).await?;
+            *in_doubt.get_or_insert(0) += impatient.borrow().unknown - before;
+        }
     }
-    Ok(())
+    Ok(in_doubt)
+}
+
+/// Runs the command, and allows as much as is written meanwhile.
+async fn under_load(
+    clock: &Clock,
+    stop: &str,
+    allowed: &watch::Sender<Allowed>,
+    progress: &mut watch::Receiver<Progress>,
+) -> Result<(), Failure> {
+    let mut stopping = core::pin::pin!(bash(clock, stop));
+    loop {
+        let enough = progress.borrow_and_update().settled + AHEAD;
+        allowed.send_if_modified(|allowed| {
+            let more = allowed.records < enough;
+            allowed.records = allowed.records.max(enough);
+            more
+        });
+        tokio::select! {
+            biased;
+            stopped = &mut stopping => return stopped,
+            changed = progress.changed() => changed?,
+        }
+    }
 }
 
 async fn until(
@@ -215,7 +281,7 @@ async fn bash(clock: &Clock, command: &str) -> Result<(), Failure> {
     if ended.success() { Ok(()) } else { Err(format!("{ended}: {command}").into()) }
 }
 
-fn judge(history: &History, batches: &Batches) -> Result<(), Failure> {
+fn judge(history: &History, batches: &Batches, in_doubt: Option<u64>) -> Result<(), Failure> {
     let places: BTreeSet<_> =
         history.read.iter().map(|read| (read.producer, read.number)).collect();
     for (producer, who) in [(0, "patient"), (1, "impatient")] {
@@ -239,6 +305,10 @@ fn judge(history: &History, batches: &Batches) -> Result<(), Failure> {
     let lost = lost.filter(|s| !matches!(s.fate, Fate::Acked(_))).count();
     if lost > 0 {
         complaints.push(format!("{lost} records of the patient producer were not acknowledged"));
+    }
+    if in_doubt == Some(0) {
+        complaints
+            .push("each record has a known fate: the kills hit nothing on its way".to_owned());
     }
     for complaint in complaints.iter().take(SHOWN) {
         eprintln!("{complaint}");
