@@ -8,7 +8,23 @@ export KAFKA_JVM=${KAFKA_JVM:--Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopA
 export kafka=$here/kafka-from-maven/kafka.sh
 trap 'stop_kafka; lite_stop KILL; finish' EXIT
 
-ours() { cargo run -q --manifest-path "$root/Cargo.toml" -p ottla-tests --bin "$@"; }
+tests=(--manifest-path "$root/Cargo.toml" -p ottla-tests)
+ours() { cargo run -q "${tests[@]}" --bin "$@"; }
+
+# What README says of either_broker, and the test that shows it.
+claims=(
+  "none, gzip, snappy, lz4, zstd=produce::each_codec_brings_back_every_byte_and_is_what_lies_in_the_log"
+  "keys and headers=produce::keys_headers_tombstones_and_empty_values_come_back_as_they_were"
+  "idempotence=produce::the_leader_remembers_who_wrote_idempotently_and_what_came_last"
+  "by offset=consume::reading_starts_at_an_offset_at_either_end_and_where_a_seek_says"
+  "by timestamp=times::a_time_leads_to_the_first_record_that_is_not_older"
+  "admin=admin::a_created_topic_is_described_listed_and_gone_once_deleted"
+  "configs=configs::a_topics_setting_is_set_checked_and_deleted_again"
+  "delete records=admin::deleted_records_are_gone_and_the_rest_keep_their_offsets"
+  "log dirs=admin::log_dirs_say_how_much_each_partition_takes"
+  "unknown topic=refusals::an_unknown_topic_or_partition_is_named_and_nothing_is_written"
+  "oversized record=refusals::a_record_that_the_topic_does_not_take_is_refused_alone"
+)
 
 start_kafka() { # on a free port; sets $java
   local port
@@ -37,27 +53,30 @@ lite_start() { # PORT: on disk; prints its address when it serves
   : >"$work/ready"
   "$BROKER_LITE" serve --port "$1" --data "$work/lite" >"$work/ready" 2>>"$work/broker.log" </dev/null &
   echo $! >"$work/lite.pid"
-  until [ -s "$work/ready" ]; do
+  for _ in $(seq 1500); do
+    [ ! -s "$work/ready" ] || break
     kill -0 "$(cat "$work/lite.pid")" || return 1
     sleep 0.02
   done
+  [ -s "$work/ready" ] || { echo "broker-lite is not ready within 30 s" >&2; return 1; }
   sed 's/.*"bootstrap":"\([^"]*\)".*/\1/' "$work/ready"
 }
 export -f lite_stop lite_start
 
 [ -e "$KAFKA_LIB/log4j2-tool.properties" ] || install "$kafka" fetch
 version=$(find "$KAFKA_LIB" -name 'kafka-clients-*.jar' | sed 's/.*clients-\(.*\)\.jar/\1/')
+cargo build -q "${tests[@]}" --bins || fail "the programs of ottla-tests do not build"
+cargo test -q "${tests[@]}" --test either_broker --no-run || fail "the test either_broker does not build"
 start_kafka
-lite=$(lite_start 0)
+lite=$(lite_start 0) || fail "broker-lite does not start"
 
 ours api_versions "$java" "$lite" | tee -a "$work/said" || fail "the brokers serve other versions"
-OTTLA_TEST_BOOTSTRAP=$java timeout 300 cargo test -q --manifest-path "$root/Cargo.toml" \
-  -p ottla-tests --test either_broker -- --show-output >"$work/tested" 2>&1 ||
-  fail "$(cat "$work/tested")"
+OTTLA_TEST_BOOTSTRAP=$java timeout 300 cargo test "${tests[@]}" --test either_broker -- --show-output \
+  >"$work/tested" 2>&1 || fail "$(cat "$work/tested")"
 grep -E '^(the brokers differ|test result)' "$work/tested"
-for words in "${codecs[@]}" "keys and headers" idempotence "by offset" "by timestamp" admin configs \
-  "delete records" "log dirs" "unknown topic" "oversized record"; do
-  ok "$words"
+for claim in "${claims[@]}"; do
+  grep -qF "test ${claim#*=} ... ok" "$work/tested" || fail "no test shows ${claim%%=*}: ${claim#*=}"
+  ok "${claim%%=*}"
 done
 echo "-- restarts of Apache Kafka"
 ours restarts "$java" '"$kafka" stop "$work/kafka" KILL' '"$kafka" restart "$work/kafka"' \
