@@ -105,7 +105,7 @@ pub(crate) struct ClientConfig {
 }
 
 /// Longer waits are mistakes of unit; tokio's timers end at about two years.
-const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+pub(crate) const DURATION_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 /// A client id travels in a 16-bit length.
 const CLIENT_ID_BYTES_MAX: usize = 249;
 /// Anything smaller could not carry a metadata response.

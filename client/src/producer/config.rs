@@ -89,7 +89,9 @@ pub struct ProducerBuilder {
     pub(crate) max_request_size: usize,
     pub(crate) buffer_memory: usize,
     pub(crate) max_block: Duration,
-    pub(crate) delivery_timeout: Duration,
+    pub(crate) delivery_timeout: Option<Duration>,
+    /// Whether `request_timeout` is shortened to fit a shorter delivery timeout, as by librdkafka.
+    pub(crate) request_yields: bool,
     pub(crate) request_timeout: Duration,
     pub(crate) retry_backoff: (Duration, Duration),
     pub(crate) max_in_flight: usize,
@@ -111,7 +113,8 @@ impl ProducerBuilder {
             max_request_size: 1024 * 1024,
             buffer_memory: 32 * 1024 * 1024,
             max_block: Duration::from_secs(60),
-            delivery_timeout: Duration::from_secs(120),
+            delivery_timeout: None,
+            request_yields: false,
             request_timeout: client.request_timeout,
             retry_backoff: (client.retry_backoff, client.retry_backoff_max),
             max_in_flight: IN_FLIGHT_MAX,
@@ -183,9 +186,12 @@ impl ProducerBuilder {
     }
 
     /// How long after its batch was opened a record's fate is decided at the latest. At least
-    /// `linger` plus `request_timeout`. Default: 120 s. Kafka: `delivery.timeout.ms`.
+    /// `linger` plus `request_timeout`. Default: 120 s, or that sum if it is more. Kafka:
+    /// `delivery.timeout.ms`; librdkafka: `message.timeout.ms`, a property before which
+    /// `request_timeout` gives way, and of which 0 is taken for a year.
     pub fn delivery_timeout(mut self, timeout: Duration) -> Self {
-        self.delivery_timeout = timeout;
+        self.delivery_timeout = Some(timeout);
+        self.request_yields = false;
         self
     }
 
@@ -270,7 +276,11 @@ impl ProducerBuilder {
         let (min, max) = self.retry_backoff;
         check_durations(&[
             ("request_timeout", "request.timeout.ms", self.request_timeout),
-            ("delivery_timeout", "delivery.timeout.ms", self.delivery_timeout),
+            (
+                "delivery_timeout",
+                "delivery.timeout.ms",
+                self.delivery_timeout.unwrap_or(DELIVERY_TIMEOUT),
+            ),
             ("retry_backoff", "retry.backoff.ms", min),
             ("retry_backoff", "retry.backoff.max.ms", max),
         ])?;
@@ -281,6 +291,26 @@ impl ProducerBuilder {
             return Err(ConfigError::invalid("retry_backoff", "retry.backoff.ms", min, rule));
         }
         Ok(())
+    }
+
+    /// For a record, and for a request.
+    fn timeouts(&self) -> Result<(Duration, Duration), ConfigError> {
+        let least = self.linger.saturating_add(self.request_timeout);
+        let Some(delivery) = self.delivery_timeout else {
+            return Ok((DELIVERY_TIMEOUT.max(least), self.request_timeout));
+        };
+        let request = match self.request_yields {
+            true => self.request_timeout.min(delivery.saturating_sub(self.linger)),
+            false => self.request_timeout,
+        };
+        let request = request.max(DURATION_MIN);
+        let least = self.linger.saturating_add(request);
+        if delivery < least {
+            let rule = format!("must be at least linger plus request_timeout, {least:?}");
+            let property = "delivery.timeout.ms";
+            return Err(ConfigError::invalid("delivery_timeout", property, delivery, rule));
+        }
+        Ok((delivery, request))
     }
 
     pub(crate) fn checked(&self) -> Result<ProducerConfig, ConfigError> {
@@ -301,24 +331,14 @@ impl ProducerBuilder {
         }
         let (min, max) = self.retry_backoff;
         let gather_bytes = self.gather_bytes_or_default();
-        let least = self.linger.saturating_add(self.request_timeout);
-        if self.delivery_timeout < least {
-            let rule = format!("must be at least linger plus request_timeout, {least:?}");
-            let property = "delivery.timeout.ms";
-            return Err(ConfigError::invalid(
-                "delivery_timeout",
-                property,
-                self.delivery_timeout,
-                rule,
-            ));
-        }
+        let (delivery_timeout, request_timeout) = self.timeouts()?;
         Ok(ProducerConfig {
             acks: self.acks,
             compression: self.compression,
             partitioner: self.partitioner.clone(),
             buffer_memory: self.buffer_memory,
             max_block: self.max_block,
-            request_timeout: self.request_timeout,
+            request_timeout,
             bounds: Bounds {
                 batch_bytes_max: self.batch_bytes_max_or_default(),
                 gather_bytes,
@@ -331,7 +351,7 @@ impl ProducerBuilder {
                 gather_bytes,
                 request_bytes_max: self.max_request_size,
                 in_flight_max: self.max_in_flight,
-                delivery_timeout: self.delivery_timeout,
+                delivery_timeout,
                 retry_backoff: min,
                 retry_backoff_max: max,
             },
@@ -344,6 +364,12 @@ const BATCH_BYTES_MAX: usize = 256 * 1024;
 
 /// Default of `gather_bytes`.
 const GATHER_BYTES: usize = 16 * 1024;
+
+/// Default of `delivery_timeout`, unless `linger` and `request_timeout` take longer.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The shortest timeout of a request.
+const DURATION_MIN: Duration = Duration::from_millis(1);
 
 /// The wire counts a request in an `i32`; half of that leaves room for headers and names.
 const REQUEST_SIZE_MAX: usize = 1 << 30;

@@ -1,7 +1,7 @@
 //! The one table of the properties that this client has: names, builder's method, effect.
 
 use super::tls::{self, TlsDraft};
-use super::value::{boolean, bytes, choice, count, fine_millis, idle, kilobytes, millis};
+use super::value::{boolean, bytes, choice, count, endless, fine_millis, idle, kilobytes, millis};
 use crate::config::{ClientConfig, MetadataRecovery};
 use crate::consumer::{ConsumerConfig, Isolation, OffsetReset};
 use crate::producer::{Acks, Partitioner, ProducerBuilder};
@@ -162,8 +162,26 @@ pub(super) const SETTINGS: &[Setting] = &[
     set!(Producer, "buffer.memory", [], "buffer_memory", bytes, .buffer_memory),
     set!(Producer, "queue.buffering.max.kbytes", [], "buffer_memory", kilobytes, .buffer_memory),
     set!(Producer, "max.block.ms", [], "max_block", millis, .max_block),
-    set!(Producer, "delivery.timeout.ms", ["message.timeout.ms"], "delivery_timeout", millis,
-        .delivery_timeout),
+    row(
+        "delivery.timeout.ms",
+        &[],
+        "delivery_timeout",
+        Apply::Producer(|to, text| {
+            to.delivery_timeout = Some(millis(text)?);
+            to.request_yields = false;
+            Ok(())
+        }),
+    ),
+    row(
+        "message.timeout.ms",
+        &[],
+        "delivery_timeout",
+        Apply::Producer(|to, text| {
+            to.delivery_timeout = Some(endless(text)?);
+            to.request_yields = true; // librdkafka waits no longer for an answer than for the record
+            Ok(())
+        }),
+    ),
     set!(Producer, "request.timeout.ms", [], "request_timeout", millis, .request_timeout),
     set!(Producer, "retry.backoff.ms", [], "retry_backoff", millis, .retry_backoff.0),
     set!(Producer, "retry.backoff.max.ms", [], "retry_backoff", millis, .retry_backoff.1),

@@ -202,7 +202,11 @@ async fn what_build_refuses_is_said_by_the_property_that_set_it() {
     for (text, error) in [
         ("\nqueue.buffering.max.kbytes=0", "x:2: queue.buffering.max.kbytes is \"0\": must be"),
         ("message.max.bytes=0", "x:1: message.max.bytes is \"0\": must be 1 to"),
-        ("linger.ms=200000", "delivery_timeout (Kafka: delivery.timeout.ms) is 120s: must be"),
+        ("delivery.timeout.ms=5000", "x:1: delivery.timeout.ms is \"5000\": must be at least"),
+        (
+            "linger.ms=600\nmessage.timeout.ms=500",
+            "x:2: message.timeout.ms is \"500\": must be at least linger plus request_timeout, 601ms",
+        ),
     ] {
         let refused = client.producer().properties(&parse(text)).unwrap().build().unwrap_err();
         assert!(refused.to_string().starts_with(error), "{refused}");
@@ -215,6 +219,30 @@ async fn what_build_refuses_is_said_by_the_property_that_set_it() {
     let refused = changed.clone().max_in_flight(7).build().unwrap_err().to_string();
     assert!(refused.starts_with("max_in_flight (Kafka: "), "the file is not to blame: {refused}");
     assert!(changed.max_in_flight(5).build().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_may_wait_as_long_as_javas_or_librdkafkas_producer_lets_it() {
+    const YEAR: u64 = 365 * 86_400_000;
+    let client = client();
+    for (text, delivery, request) in [
+        ("", 120_000, 30_000),
+        ("request.timeout.ms=150000", 150_000, 150_000),
+        ("linger.ms=200000", 230_000, 30_000),
+        ("delivery.timeout.ms=30000", 30_000, 30_000),
+        ("message.timeout.ms=5000", 5_000, 5_000),
+        ("message.timeout.ms=5000\nlinger.ms=100\nrequest.timeout.ms=6000", 5_000, 4_900),
+        ("message.timeout.ms=300000", 300_000, 30_000),
+        ("message.timeout.ms=0", YEAR, 30_000),
+        ("message.timeout.ms=5000\ndelivery.timeout.ms=60000", 60_000, 30_000),
+    ] {
+        let properties = Properties::parse("x", text).unwrap();
+        let producer = client.producer().properties(&properties).unwrap().checked().unwrap();
+        let millis = |timeout: core::time::Duration| u64::try_from(timeout.as_millis()).unwrap();
+        let timeouts =
+            (millis(producer.settings.delivery_timeout), millis(producer.request_timeout));
+        assert_eq!(timeouts, (delivery, request), "{text}");
+    }
 }
 
 #[cfg(feature = "tls")]

@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::config::DURATION_MAX;
+
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
@@ -17,7 +19,12 @@ pub(super) fn millis(text: &str) -> Result<Duration, String> {
 
 /// librdkafka's 0 and Java's -1 mean never; a year is the longest that this client has.
 pub(super) fn idle(text: &str) -> Result<Duration, String> {
-    if matches!(text, "0" | "-1") { Ok(Duration::from_secs(365 * 86_400)) } else { millis(text) }
+    if text == "-1" { Ok(DURATION_MAX) } else { endless(text) }
+}
+
+/// librdkafka's 0 means for ever.
+pub(super) fn endless(text: &str) -> Result<Duration, String> {
+    if text == "0" { Ok(DURATION_MAX) } else { millis(text) }
 }
 
 /// librdkafka allows fractions here.
