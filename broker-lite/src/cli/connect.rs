@@ -1,6 +1,7 @@
 //! Which Kafka a verb talks to, and how.
 
 use core::ops::Deref;
+use core::time::Duration;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
@@ -134,7 +135,16 @@ impl Connected {
     }
 
     pub(super) fn consumer(&self) -> Result<ConsumerBuilder, Failure> {
-        let builder = self.client.consumer().properties(&self.properties);
+        self.with_properties(self.client.consumer())
+    }
+
+    /// One that gives up so soon, unless the properties say otherwise.
+    pub(super) fn consumer_within(&self, wait: Duration) -> Result<ConsumerBuilder, Failure> {
+        self.with_properties(self.client.consumer().default_api_timeout(wait))
+    }
+
+    fn with_properties(&self, consumer: ConsumerBuilder) -> Result<ConsumerBuilder, Failure> {
+        let builder = consumer.properties(&self.properties);
         builder.map_err(|error| Failure::usage("consumer settings", &error))
     }
 }

@@ -31,6 +31,7 @@ pub(super) enum Position {
 pub(super) type Offsets = BTreeMap<TopicPartition, Offset>;
 
 /// Between which offsets partitions have records.
+#[derive(Default)]
 pub(super) struct Bounds {
     pub(super) beginnings: Offsets,
     pub(super) ends: Offsets,

@@ -1,6 +1,9 @@
 //! Topics: what they hold, more partitions, fewer records.
 
-use super::Broker;
+use broker_lite::{Action, Cluster, Fault};
+use ottla_protocol::{ApiKey, ErrorCode};
+
+use super::{Broker, command};
 
 #[test]
 fn describe_shows_where_partitions_are_what_they_hold_and_which_holds_most() {
@@ -28,6 +31,41 @@ fn describe_shows_where_partitions_are_what_they_hold_and_which_holds_most() {
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     assert!(code == Some(1) && errors.contains("no: UNKNOWN_TOPIC_OR_PARTITION"), "{errors}");
+}
+
+#[test]
+fn what_a_leader_does_not_say_hides_nothing_else() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let started = async {
+        let cluster = Cluster::builder().memory().topic("bad", 1).topic("good", 1).topic("mute", 1);
+        cluster.start().await.unwrap()
+    };
+    let cluster = runtime.block_on(started);
+    for (topic, code) in [
+        ("bad", ErrorCode::TOPIC_AUTHORIZATION_FAILED),
+        ("mute", ErrorCode::LEADER_NOT_AVAILABLE), // asked again until the time is up
+    ] {
+        let fault = Fault::on(ApiKey::LIST_OFFSETS).topic(topic);
+        cluster.faults().add(fault.then(Action::Error(code)));
+    }
+    let log_dirs = Fault::on(ApiKey::DESCRIBE_LOG_DIRS);
+    cluster.faults().add(log_dirs.then(Action::Error(ErrorCode::CLUSTER_AUTHORIZATION_FAILED)));
+    let mut describe = command(&["topic", "describe", "bad", "good", "mute"]);
+    describe.args(["--bootstrap", &cluster.bootstrap(), "-X", "default.api.timeout.ms=500"]);
+    let output = describe.output().unwrap();
+    let (text, errors) = (String::from_utf8(output.stdout).unwrap(), output.stderr);
+    let errors = String::from_utf8(errors).unwrap();
+    let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let lines: Vec<_> = text.lines().skip(1).map(words).collect();
+    let expected =
+        ["bad 0 1 0 1 1 - - - - -", "good 0 1 0 1 1 0 0 0 - -", "mute 0 1 0 1 1 - - - - -"];
+    assert_eq!(lines, expected.map(words), "{text}{errors}");
+    for part in
+        ["offsets are not known: the leader of bad-0", "mute-0", "sizes on disk are not known"]
+    {
+        assert!(errors.contains(part), "{part}: {errors}");
+    }
+    assert_eq!(output.status.code(), Some(0), "what is not known is said to be: {errors}");
 }
 
 #[test]

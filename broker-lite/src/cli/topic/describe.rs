@@ -1,13 +1,15 @@
 //! `topic describe`: where partitions are, what they hold, and whether one holds too much.
 
-use core::error::Error;
+use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clap::Args;
-use ottla::TopicPartition;
+use futures::future::join_all;
 use ottla::admin::{PartitionDescription, TopicDescription};
 use ottla::ids::{NodeId, PartitionIndex};
+use ottla::{Consumer, TopicPartition};
+use ottla_runtime::Clock;
 use serde_json::Value;
 
 use crate::cli::connect::{Connect, Connected};
@@ -43,6 +45,10 @@ const COLUMNS: [Column; 12] = [
     ("size_bytes", Shown::Right("SIZE")),
 ];
 
+/// How long leaders may take to say what they have; the properties may allow more for offsets. What
+/// the metadata says of their partitions is worth showing without it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// Bytes that a leader has of a partition.
 type Sizes = BTreeMap<(NodeId, String, PartitionIndex), u64>;
 
@@ -51,38 +57,63 @@ impl Describe {
         let client = self.connect.client().await?;
         let described = client.admin().describe_topics(&self.topic).await;
         let (topics, failure) = parted("describing a topic", described);
-        let consumer = client.consumer()?.build();
+        let consumer = client.consumer_within(PATIENCE)?.build();
         let consumer = consumer.map_err(|error| Failure::usage("consumer settings", &error))?;
-        // nobody else can be asked where a partition ends
-        let led: Vec<_> = topics.iter().flat_map(led).collect();
-        let failed = |error: &dyn Error| Failure::new("reading the offsets of a topic", error);
-        let bounds = Bounds::of(&consumer, &led).await.map_err(|error| failed(&error))?;
-        let sizes = sizes(&client, &topics).await;
+        let (bounds, sizes) = futures::join!(bounds(&consumer, &topics), sizes(&client, &topics));
         let rows: Vec<_> = topics.iter().flat_map(|topic| rows(topic, &bounds, &sizes)).collect();
         output::print(self.output.format, &COLUMNS, &rows)?;
         failure
     }
 }
 
-fn led(topic: &TopicDescription) -> impl Iterator<Item = TopicPartition> {
-    let name: Arc<str> = topic.name.as_str().into();
-    let led = topic.partitions.iter().filter(|p| p.leader.is_some());
-    led.map(move |p| TopicPartition { topic: Arc::clone(&name), partition: p.index })
+/// What the leaders say of where their partitions end: nobody else can be asked. Who does not answer
+/// is asked apart from the rest, and for one topic at a time, so that a broker that is gone or a
+/// topic that is being deleted hides only itself.
+async fn bounds(consumer: &Consumer, topics: &[TopicDescription]) -> Bounds {
+    let mut led: BTreeMap<_, Vec<TopicPartition>> = BTreeMap::new();
+    for topic in topics {
+        let name: Arc<str> = topic.name.as_str().into();
+        for partition in &topic.partitions {
+            let Some(leader) = partition.leader else { continue };
+            let partition = TopicPartition { topic: Arc::clone(&name), partition: partition.index };
+            led.entry((leader, Arc::clone(&name))).or_default().push(partition);
+        }
+    }
+    let each = join_all(led.values().map(|partitions| Bounds::of(consumer, partitions))).await;
+    let mut all = Bounds::default();
+    for asked in each {
+        match asked {
+            Ok(Bounds { beginnings, ends }) => {
+                all.beginnings.extend(beginnings);
+                all.ends.extend(ends);
+            }
+            Err(error) => eprintln!("broker-lite: offsets are not known: {error}"),
+        }
+    }
+    all
 }
 
-/// What the leaders have on their disks. A broker that does not say is no failure: the rest is worth
-/// showing.
+/// What the leaders have on their disks.
 async fn sizes(client: &Connected, topics: &[TopicDescription]) -> Sizes {
     let partitions = topics.iter().flat_map(|topic| &topic.partitions);
     let leaders: BTreeSet<NodeId> = partitions.filter_map(|p| p.leader).collect();
-    let dirs = client.admin().describe_log_dirs(leaders.iter().copied()).await;
+    let (admin, clock) = (client.admin(), Clock::system());
+    let asked = |leader: NodeId| {
+        let (admin, clock) = (&admin, &clock);
+        async move { (leader, clock.timeout(PATIENCE, admin.describe_log_dirs([leader])).await) }
+    };
     let mut sizes = Sizes::new();
-    for (leader, dirs) in leaders.into_iter().zip(dirs) {
+    for (leader, dirs) in join_all(leaders.into_iter().map(asked)).await {
+        let late = || format!("broker {leader} did not answer within {PATIENCE:?}");
+        let dirs = dirs.map_err(|_| late()).and_then(|dirs| {
+            let each: Result<Vec<_>, _> = dirs.into_iter().collect();
+            each.map_err(|error| error.to_string())
+        });
         let dirs = dirs.unwrap_or_else(|error| {
             eprintln!("broker-lite: sizes on disk are not known: {error}");
             Vec::new()
         });
-        for replica in dirs.into_iter().flat_map(|dir| dir.replicas) {
+        for replica in dirs.into_iter().flatten().flat_map(|dir| dir.replicas) {
             if !replica.is_future {
                 sizes.insert((leader, replica.topic, replica.partition), replica.bytes);
             }
