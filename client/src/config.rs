@@ -201,6 +201,12 @@ impl ClientConfig {
     }
 }
 
+/// Whether this is the text of a certificate or a key, which may stand where a path was meant: a key
+/// must not be shown.
+pub(crate) fn is_pem(text: &str) -> bool {
+    text.contains("-----BEGIN") || text.contains('\n')
+}
+
 /// Refuses what is below 1 ms, and so would make a loop spin, or beyond a year.
 pub(crate) fn check_durations(
     settings: &[(&'static str, &'static str, Duration)],

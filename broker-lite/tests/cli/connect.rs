@@ -91,3 +91,22 @@ fn no_secret_is_printed() {
         assert!(output.status.code() == Some(2) && !errors.contains("hush"), "{errors}");
     }
 }
+
+#[test]
+fn a_key_in_place_of_its_file_is_not_printed() {
+    let key = "-----BEGIN PRIVATE KEY-----\nhush\n-----END PRIVATE KEY-----\n";
+    let cut = "-----BEGIN PRIVATE KEY-----hush";
+    for (property, value) in
+        [("ssl.keystore.location", key), ("ssl.keystore.location", cut), ("ssl.key.location", key)]
+    {
+        let given = format!("{property}={value}");
+        let chain = ["-X", "ssl.certificate.location=/no/such/file"];
+        let mut command = command(&["topic", "list", "-X", "security.protocol=SSL", "-X", &given]);
+        let command =
+            if property == "ssl.key.location" { command.args(chain) } else { &mut command };
+        let output = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && !errors.contains("hush"), "{errors}");
+        assert!(property == "ssl.key.location" || errors.contains("ssl.keystore.key"), "{errors}");
+    }
+}

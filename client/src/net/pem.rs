@@ -9,7 +9,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, is_pem};
 
 /// Ten times what all public authorities take: more is no PEM, and would only fill memory.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -36,12 +36,22 @@ pub(crate) enum Place {
 
 impl Pem {
     fn wrong(&self, rule: impl Into<String>) -> ConfigError {
-        let value = match &self.place {
-            Place::Text(text) => format!("{} bytes", text.len()),
-            Place::File(path) => format!("{:?}", path.display().to_string()),
-        };
         let (setting, property) = (self.setting, self.property);
-        ConfigError::Invalid { setting, property, value, rule: rule.into() }
+        let (value, rule) = match &self.place {
+            Place::Text(text) => (format!("{} bytes", text.len()), rule.into()),
+            Place::File(path) => match path.display().to_string() {
+                path if is_pem(&path) => {
+                    let instead = match property {
+                        "ssl.truststore.location" => "ssl.truststore.certificates",
+                        _ => "ssl.keystore.certificate.chain and ssl.keystore.key",
+                    };
+                    let rule = format!("must be the path of a file: PEM text goes into {instead}");
+                    ("not shown".to_owned(), rule)
+                }
+                path => (format!("{path:?}"), rule.into()),
+            },
+        };
+        ConfigError::Invalid { setting, property, value, rule }
     }
 
     fn read(&self) -> Result<Cow<'_, [u8]>, ConfigError> {

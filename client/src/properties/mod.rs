@@ -14,6 +14,7 @@ use core::fmt;
 
 pub use error::{Origin, PropertiesError};
 
+use crate::config::is_pem;
 use table::{Apply, SETTINGS, Setting};
 
 /// Whose defaults count where those of the Java clients and of librdkafka would change what a
@@ -154,7 +155,7 @@ const PROFILE: &str = "ottla.defaults";
 
 impl Entry {
     fn is_secret(&self) -> bool {
-        known::is_secret(&self.key)
+        known::is_secret(&self.key) || is_pem(&self.value)
     }
 
     fn refuse(&self, rule: String) -> PropertiesError {

@@ -325,6 +325,29 @@ async fn the_last_of_several_names_counts_and_each_handle_takes_its_own() {
 fn secrets_are_shown_nowhere() {
     let all = Properties::new().set("ssl.keystore.key", "hush").set("sasl.pasword", "hush");
     assert!(!format!("{all:?}").contains("hush"));
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_key_where_its_path_should_be_is_not_shown() {
+    let key = "-----BEGIN PRIVATE KEY-----\nhush\n";
+    let properties =
+        Properties::new().set("bootstrap.servers", "a:1").set("security.protocol", "SSL");
+    let given = properties.set("ssl.keystore.location", key);
+    assert!(!format!("{given:?}").contains("hush"));
+    let refused = Client::from_properties(&given).unwrap_err().to_string();
+    let said = "ssl.keystore.location is not shown: must be the path of a file: PEM text goes into \
+                ssl.keystore.certificate.chain and ssl.keystore.key";
+    assert_eq!(refused, said);
+    let twice = given.set("ssl.key.location", key);
+    let refused = Client::from_properties(&twice).unwrap_err().to_string();
+    assert!(
+        refused.starts_with("ssl.key.location is not shown: must not be given beside"),
+        "{refused}"
+    );
+    let tls = crate::TlsConfig::new().client_certificate_files("-----BEGIN CERT", "key\nhush");
+    let refused = Client::builder("a:1").tls(tls).build().unwrap_err().to_string();
+    assert!(!refused.contains("CERT") && !refused.contains("hush"), "{refused}");
+}
+
     let error = ClientBuilder::from_properties(&all.set("sasl.jaas.config", "hush")).unwrap_err();
     assert!(!error.to_string().contains("hush"), "{error}");
 }
