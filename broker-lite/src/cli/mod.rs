@@ -95,9 +95,9 @@ async fn perform(command: Command) -> Result<(), Failure> {
 }
 
 /// What succeeded, and a failure that names all that did not.
-fn parted<T>(
+fn parted<T, E: core::fmt::Display>(
     what: &str,
-    results: Vec<Result<T, ottla::AdminError>>,
+    results: Vec<Result<T, E>>,
 ) -> (Vec<T>, Result<(), Failure>) {
     let (mut done, mut wrong) = (Vec::new(), Vec::new());
     for result in results {

@@ -109,8 +109,12 @@ fn trim_deletes_what_lies_before_an_offset_a_time_or_the_last_few() {
     assert_eq!((&*left("0"), &*left("1")), ("3 4 ", "3 4 "));
     broker.ok(&["topic", "trim", "t", "--before", "-1h", "-p", "1"], b"");
     assert_eq!((&*left("0"), &*left("1")), ("3 4 ", ""), "all are older than an hour");
-    let (code, errors) = broker.fails(&["topic", "trim", "t", "--before", "9", "-p", "0"], b"");
-    assert!(code == 1 && errors.contains("OFFSET_OUT_OF_RANGE"), "{errors}");
+    let beyond = ["topic", "trim", "t", "--before", "9", "-p", "0"];
+    for options in [&[][..], &["--dry-run"]] {
+        let (code, errors) = broker.fails(&[&beyond, options].concat(), b"");
+        let named = errors.contains("deleting records: t-0: OFFSET_OUT_OF_RANGE (1): ");
+        assert!(code == 1 && named, "{options:?}: {errors}");
+    }
     broker.ok(&["topic", "trim", "t", "--before", "end"], b"");
     assert_eq!(left("0"), "");
 }

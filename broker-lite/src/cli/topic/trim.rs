@@ -4,7 +4,7 @@ use core::error::Error;
 
 use clap::Args;
 use ottla::ids::Offset;
-use ottla::{DeleteRecords, TopicPartition};
+use ottla::{DeleteRecords, ErrorCode, TopicPartition};
 
 use super::DRY_RUN;
 use crate::cli::connect::{Connect, Connected};
@@ -63,11 +63,19 @@ impl Trim {
         let (bounds, places) = self.places(&client, &partitions).await?;
         let first = |p: &TopicPartition| bounds.beginnings.get(p).copied().unwrap_or_default();
         let deleted = if self.dry_run {
-            let kept = |(p, place): &(TopicPartition, Offset)| Ok(first(p).max(*place));
+            // as the leader would answer
+            let kept = |(p, place): &(TopicPartition, Offset)| match bounds.ends.get(p) {
+                Some(end) if place > end => {
+                    let code = ErrorCode::OFFSET_OUT_OF_RANGE;
+                    Err(format!("{p}: {code}: the log ends at {end}"))
+                }
+                _ => Ok(first(p).max(*place)),
+            };
             places.iter().map(kept).collect()
         } else {
             let each = places.iter().map(|(p, place)| DeleteRecords::before(p, *place));
-            client.admin().delete_records(each).await
+            let deleted = client.admin().delete_records(each).await.into_iter();
+            deleted.map(|start| start.map_err(|error| error.to_string())).collect::<Vec<_>>()
         };
         let each = places.iter().zip(deleted);
         let each = each.map(|((p, _), start)| start.map(|start| (p, start))).collect();
