@@ -21,8 +21,8 @@ use super::pair;
 #[derive(Args, Clone)]
 pub(super) struct Connect {
     /// Addresses of brokers, separated by commas. Without it: `bootstrap.servers` of -X or --config,
-    /// then the first set of `KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_BROKERS`, `BOOTSTRAP_SERVERS`, else
-    /// 127.0.0.1:9092.
+    /// then the first of `KAFKA_BOOTSTRAP_SERVERS`, `KAFKA_BROKERS`, `BOOTSTRAP_SERVERS` that is not
+    /// empty, else 127.0.0.1:9092.
     #[arg(short, long, value_name = "HOST:PORT")]
     bootstrap: Option<String>,
     /// A property of Kafka's Java clients or of librdkafka, such as `request.timeout.ms=5000`;
@@ -74,7 +74,8 @@ impl Connect {
     /// All of them; of two that say the same the last one counts.
     fn properties(&self) -> Result<Properties, Failure> {
         let names = ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BROKERS", "BOOTSTRAP_SERVERS"];
-        let servers = names.iter().find_map(|name| std::env::var(name).ok());
+        let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let servers = names.iter().find_map(set);
         let servers = servers.unwrap_or_else(|| "127.0.0.1:9092".to_owned());
         let mut all =
             Properties::new().set("bootstrap.servers", &servers).set("client.id", "broker-lite");

@@ -54,6 +54,16 @@ fn what_is_nearer_to_the_verb_counts() {
 }
 
 #[test]
+fn an_empty_variable_says_nothing() {
+    let broker = Broker::start(&["serve", "--topic", "t"]);
+    let mut command = command(&["topic", "list"]);
+    command.env("KAFKA_BOOTSTRAP_SERVERS", "").env("KAFKA_BROKERS", " ");
+    let output = command.env("BOOTSTRAP_SERVERS", &broker.bootstrap).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((&*output.stdout, &*errors), (&b"t\n"[..], ""));
+}
+
+#[test]
 fn a_property_has_its_effect_and_an_option_of_the_verb_goes_before_it() {
     let broker = Broker::start(&["serve", "--topic", "t:2"]);
     let settings = ["-X", "partitioner=fnv1a", "-X", "compression.type=gzip"];
