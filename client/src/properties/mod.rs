@@ -53,7 +53,6 @@ pub enum Defaults {
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Properties {
     entries: Vec<Entry>,
-    defaults: Option<Defaults>,
 }
 
 #[derive(Clone, Eq, PartialEq)]
@@ -80,7 +79,7 @@ impl Properties {
     pub fn parse(file: &str, text: &str) -> Result<Self, PropertiesError> {
         let entry = |(key, value, line)| Entry { key, value, at: Origin::line(file, line) };
         let entries = syntax::parse(file, text)?.into_iter().map(entry).collect();
-        Ok(Self { entries, defaults: None })
+        Ok(Self { entries })
     }
 
     /// Sets a property, in place of an earlier value.
@@ -94,15 +93,15 @@ impl Properties {
     #[must_use]
     pub fn and(mut self, later: Self) -> Self {
         self.entries.extend(later.entries);
-        self.defaults = later.defaults.or(self.defaults);
         self
     }
 
-    /// Whose defaults count. Default: [`Defaults::Kafka`].
+    /// Whose defaults count. Default: [`Defaults::Kafka`]. Of this and the property
+    /// `ottla.defaults` the last one counts.
     #[must_use]
-    pub const fn defaults(mut self, defaults: Defaults) -> Self {
-        self.defaults = Some(defaults);
-        self
+    pub fn defaults(self, defaults: Defaults) -> Self {
+        let name = PROFILES.iter().find(|(_, profile)| *profile == defaults);
+        self.set(PROFILE, name.map_or("", |(name, _)| name))
     }
 
     /// The entry that counts for a property without aliases.
@@ -110,16 +109,9 @@ impl Properties {
         self.entries.iter().rev().find(|entry| entry.key == property)
     }
 
-    /// Whose defaults count: what the program said, or the property `ottla.defaults`.
     fn profile(&self) -> Result<Defaults, PropertiesError> {
-        match (self.defaults, self.last(PROFILE)) {
-            (Some(defaults), _) => Ok(defaults),
-            (None, None) => Ok(Defaults::Kafka),
-            (None, Some(entry)) => {
-                let choices = [("kafka", Defaults::Kafka), ("librdkafka", Defaults::Librdkafka)];
-                value::choice(&entry.value, &choices).map_err(|rule| entry.refuse(rule))
-            }
-        }
+        let Some(entry) = self.last(PROFILE) else { return Ok(Defaults::default()) };
+        value::choice(entry.value.trim(), &PROFILES).map_err(|rule| entry.refuse(rule))
     }
 
     /// Lets `apply` do its part for every property, in order; what nobody has is refused.
@@ -152,6 +144,8 @@ impl Properties {
 
 /// The property that says whose defaults count.
 const PROFILE: &str = "ottla.defaults";
+const PROFILES: [(&str, Defaults); 2] =
+    [("kafka", Defaults::Kafka), ("librdkafka", Defaults::Librdkafka)];
 
 impl Entry {
     fn is_secret(&self) -> bool {
@@ -204,7 +198,8 @@ impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
             .entries(self.entries.iter().map(|entry| {
-                let ours = SETTINGS.iter().any(|setting| setting.is_called(&entry.key));
+                let ours = entry.key == PROFILE
+                    || SETTINGS.iter().any(|setting| setting.is_called(&entry.key));
                 let secret = !ours || entry.is_secret();
                 (&entry.key, if secret { "not shown" } else { entry.value.as_str() })
             }))

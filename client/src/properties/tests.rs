@@ -301,6 +301,10 @@ async fn a_profile_changes_three_defaults_and_yields_to_what_is_set() {
     assert_eq!(producer(&theirs), ("Crc32Random".to_owned(), Some(false)));
     assert_eq!(isolation(&theirs), Isolation::ReadCommitted);
     assert_eq!(producer(&theirs.clone().defaults(Defaults::Kafka)), producer(&kafka));
+    let file = || Properties::parse("x", "ottla.defaults=librdkafka").unwrap();
+    let later = Properties::new().defaults(Defaults::Kafka).and(file());
+    assert_eq!(producer(&later), producer(&theirs), "what comes later counts");
+    assert_eq!(producer(&file().defaults(Defaults::Kafka)), producer(&kafka));
     let own = theirs.set("partitioner", "murmur2_random").set("enable.idempotence", "true");
     assert_eq!(producer(&own), ("Murmur2".to_owned(), Some(true)));
 }
@@ -321,10 +325,6 @@ async fn the_last_of_several_names_counts_and_each_handle_takes_its_own() {
     assert_eq!(consumer.config.fetch_max_wait.as_millis(), 7);
 }
 
-#[test]
-fn secrets_are_shown_nowhere() {
-    let all = Properties::new().set("ssl.keystore.key", "hush").set("sasl.pasword", "hush");
-    assert!(!format!("{all:?}").contains("hush"));
 #[cfg(feature = "tls")]
 #[tokio::test]
 async fn a_key_where_its_path_should_be_is_not_shown() {
@@ -348,6 +348,10 @@ async fn a_key_where_its_path_should_be_is_not_shown() {
     assert!(!refused.contains("CERT") && !refused.contains("hush"), "{refused}");
 }
 
+#[test]
+fn secrets_are_shown_nowhere() {
+    let all = Properties::new().set("ssl.keystore.key", "hush").set("sasl.pasword", "hush");
+    assert!(!format!("{all:?}").contains("hush"));
     let error = ClientBuilder::from_properties(&all.set("sasl.jaas.config", "hush")).unwrap_err();
     assert!(!error.to_string().contains("hush"), "{error}");
 }
