@@ -41,11 +41,11 @@ pub enum Partitioner {
     /// A key's CRC-32, as librdkafka's default `consistent_random`: without a key, or with an empty
     /// one, as [`Partitioner::Sticky`].
     Crc32Random,
-    /// A key's FNV-1a hash, as librdkafka's `fnv1a` and Sarama's default: no key counts as the
-    /// empty key, and goes to the same partition always.
+    /// A key's FNV-1a hash, as librdkafka's `fnv1a`: no key counts as the empty key, and goes to the
+    /// same partition always.
     Fnv1a,
-    /// A key's FNV-1a hash, as librdkafka's `fnv1a_random`: without a key as
-    /// [`Partitioner::Sticky`].
+    /// A key's FNV-1a hash, as librdkafka's `fnv1a_random` and Sarama's default: without a key as
+    /// [`Partitioner::Sticky`], where Sarama draws a partition for each record.
     Fnv1aRandom,
     /// One's own.
     Custom(Arc<dyn CustomPartitioner>),
