@@ -7,6 +7,25 @@ use crate::producer::Record;
 use crate::serializer::{DeserializeError, Deserializer, Serializer};
 
 /// JSON, by way of serde. Kafka's null is read as JSON's `null`: `Option<T>` takes it.
+///
+/// Not so the other way: `None` is written as the four bytes `null`, a value like any other, which
+/// deletes nothing from a compacted topic. A tombstone is a record that is given no value:
+///
+/// ```
+/// use ottla::Record;
+///
+/// # fn main() -> Result<(), ottla::ToJsonError> {
+/// let user: Option<&str> = None;
+/// let record = Record::to("users").key("ann");
+/// let record = match user {
+///     Some(user) => record.json(user)?,
+///     None => record, // a tombstone
+/// };
+/// # assert_eq!(record.value_bytes(), None);
+/// # assert_eq!(record.json(&user)?.value_bytes(), Some(&b"null"[..]));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Json;
 
@@ -38,7 +57,7 @@ impl<'a, T: Deserialize<'a>> Deserializer<'a, T> for Json {
 }
 
 impl Record<'_> {
-    /// The value, written as [`Json`].
+    /// The value, written as [`Json`]: `None` as the text `null`, which is no tombstone.
     ///
     /// ```
     /// use ottla::Record;

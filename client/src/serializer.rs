@@ -10,8 +10,9 @@ use crate::producer::Record;
 
 /// Writes values of type `T` as bytes. Kafka: `Serializer`.
 ///
-/// [`Record::value_with`] and [`Record::key_with`] use it. Who sends many records may keep one
-/// buffer for all of them:
+/// It writes bytes, and never Kafka's null: a tombstone is a record that is given no value, as
+/// `Record::to("users").key("ann")`. [`Record::value_with`] and [`Record::key_with`] use it. Who
+/// sends many records may keep one buffer for all of them:
 ///
 /// ```
 /// use ottla::{Record, Serializer, Utf8};
@@ -171,7 +172,8 @@ impl DeserializeError {
 }
 
 impl Record<'_> {
-    /// The value, written by `serializer`.
+    /// The value, written by `serializer`. Whatever it writes is a value: for a tombstone, which
+    /// deletes the key in a compacted topic, give the record none.
     ///
     /// # Errors
     ///
