@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 
 use ottla_protocol::api_key::ApiKey;
+use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::NodeId;
 use ottla_protocol::{DecodeError, EncodeError};
 
@@ -90,6 +91,17 @@ pub enum CallError {
         /// Whether the layer had passed the request on before it failed it.
         possibly_sent: bool,
     },
+    /// The broker answered with an error for the request as a whole.
+    #[error("the broker answered {api} with {code}: {}", .code.meaning())]
+    Refused {
+        /// What was asked.
+        api: ApiKey,
+        /// Kafka's error.
+        code: ErrorCode,
+    },
+    /// The broker knows no broker of its cluster, not even itself: it has just started.
+    #[error("the broker knows no broker of its cluster yet")]
+    NoBrokers,
     /// More requests wait for one broker than a client holds; nothing was sent.
     #[error("{waiting} requests already wait for {peer}")]
     QueueFull {
@@ -115,7 +127,7 @@ impl CallError {
             | Self::TimedOut { possibly_sent, .. }
             | Self::Layer { possibly_sent, .. }
             | Self::Closed { possibly_sent } => *possibly_sent,
-            Self::Decode { .. } => true,
+            Self::Decode { .. } | Self::Refused { .. } | Self::NoBrokers => true,
             Self::Connect(_)
             | Self::UnknownNode(_)
             | Self::UnsupportedVersion { .. }
@@ -133,7 +145,12 @@ impl CallError {
             | Self::TimedOut { .. }
             | Self::Layer { .. }
             | Self::UnknownNode(_)
+            | Self::NoBrokers
             | Self::QueueFull { .. } => true,
+            // another broker of the list may still belong to the cluster
+            Self::Refused { code, .. } => {
+                code.is_retriable() || *code == ErrorCode::REBOOTSTRAP_REQUIRED
+            }
             Self::UnsupportedVersion { .. }
             | Self::Encode { .. }
             | Self::Decode { .. }

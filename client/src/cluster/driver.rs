@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use ottla_protocol::ErrorCode;
 use ottla_protocol::messages::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
+use ottla_protocol::{ApiKey, ErrorCode};
 use ottla_runtime::Instant;
 
 use super::refresh::Ask;
@@ -64,8 +64,14 @@ fn on_failure(inner: &Inner, error: CallError) {
     let now = inner.env.clock.now();
     let turns = inner.refresh().on_failure(now);
     turn_to_bootstrap(inner, turns);
+    failed(inner, error);
+}
+
+/// Tells who waits for metadata why there is none. A broker that has just started is worth waiting
+/// for: it was not tried in vain.
+fn failed(inner: &Inner, error: CallError) {
     inner.attempts.send_modify(|attempts| {
-        attempts.failed += 1;
+        attempts.failed += u64::from(!matches!(error, CallError::NoBrokers));
         attempts.error = Some(error);
     });
 }
@@ -83,13 +89,21 @@ fn on_answer(inner: &Inner, answer: MetadataResponse) {
     if answer.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
         tracing::warn!("the broker asks us to start again from the bootstrap list");
         let turns = inner.refresh().on_rebootstrap(now);
-        return turn_to_bootstrap(inner, turns);
+        turn_to_bootstrap(inner, turns);
+        return failed(
+            inner,
+            CallError::Refused { api: ApiKey::METADATA, code: answer.error_code },
+        );
     }
-    // a broker that knows no broker, itself included, has just started: it cannot be asked yet
-    if answer.error_code != ErrorCode::NONE || answer.brokers.is_empty() {
-        tracing::debug!(error = %answer.error_code, "the broker has no metadata");
-        let turns = inner.refresh().on_failure(now);
-        return turn_to_bootstrap(inner, turns);
+    let error = match answer.error_code {
+        // a broker that knows no broker, itself included, has just started: it cannot be asked yet
+        ErrorCode::NONE if answer.brokers.is_empty() => Some(CallError::NoBrokers),
+        ErrorCode::NONE => None,
+        code => Some(CallError::Refused { api: ApiKey::METADATA, code }),
+    };
+    if let Some(error) = error {
+        tracing::debug!(%error, "the broker has no metadata");
+        return on_failure(inner, error);
     }
     let before = Arc::clone(&inner.metadata.borrow());
     if let (Some(before), Some(after)) = (&before.cluster_id, &answer.cluster_id)

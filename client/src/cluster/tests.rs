@@ -285,6 +285,24 @@ async fn connecting_in_vain_names_the_broker_and_the_cause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_broker_without_metadata_is_waited_for_or_left_and_the_reason_is_told() {
+    let fake = Fake::new();
+    let _node = fake.start("node-1");
+    let wait = Duration::from_secs(3);
+    let client = fake.builder("node-1:9092").api_timeout(wait).build().unwrap();
+    let error = client.connect().await.unwrap_err();
+    assert!(matches!(error, CallError::NoBrokers) && error.is_retriable(), "{error}");
+    assert_eq!(client.cluster().clock().now().since(Instant::ZERO), wait, "it may still come");
+    fake.world().retired = vec!["node-1"];
+    let error = client.connect().await.unwrap_err();
+    assert!(error.to_string().contains("METADATA with REBOOTSTRAP_REQUIRED"), "{error}");
+    assert!(error.is_retriable() && client.cluster().clock().now().since(Instant::ZERO) < 2 * wait);
+    fake.world().retired.clear();
+    fake.world().brokers = vec![(1, "node-1")];
+    client.connect().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_last_handle_ends_the_tasks_and_a_closed_client_says_so() {
     let fake = Fake::new();
     let _boot = fake.start("node-1");
