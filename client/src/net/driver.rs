@@ -75,26 +75,38 @@ fn finish(shared: &Shared, end: End) -> bool {
     true
 }
 
-/// Connects and asks for the versions; what waits in the queue may expire meanwhile.
+/// Connects and asks for the versions; what waits in the queue may expire meanwhile. A new address
+/// is tried at once, not when the old one has had its time.
 async fn open(shared: &Shared) -> Result<Opened, CallError> {
     const CLOSED: CallError = CallError::Closed { possibly_sent: false };
-    let clock = &shared.env.clock;
-    until_retry(shared).await;
-    let address = {
-        let mut queue = shared.queue();
-        queue.moved = false;
-        queue.address.clone()
-    };
-    let Some(address) = address else {
-        let node = shared.node.ok_or(CLOSED)?;
-        return Err(CallError::UnknownNode(node));
-    };
     let limit = shared.env.config.connection_setup_timeout;
-    let attempt = clock.timeout(limit, connect(shared, &address));
-    let opened = expiring(shared, attempt).await.ok_or(CLOSED)?;
-    let opened = opened.unwrap_or(Err(ConnectCause::TimedOut(limit)));
-    let bootstrap = &shared.env.config.bootstrap_text;
-    opened.map_err(|cause| connect_error::failed(bootstrap, &address, shared.node, cause).into())
+    loop {
+        until_retry(shared).await;
+        let address = {
+            let mut queue = shared.queue();
+            queue.moved = false;
+            queue.address.clone()
+        };
+        let Some(address) = address else {
+            let node = shared.node.ok_or(CLOSED)?;
+            return Err(CallError::UnknownNode(node));
+        };
+        let attempt = shared.env.clock.timeout(limit, connect(shared, &address));
+        let opened = match expiring(shared, attempt).await {
+            Ok(opened) => opened.unwrap_or(Err(ConnectCause::TimedOut(limit))),
+            Err(Stopped::Moved) => continue,
+            Err(Stopped::Closed) => return Err(CLOSED),
+        };
+        let bootstrap = &shared.env.config.bootstrap_text;
+        let error = |cause| connect_error::failed(bootstrap, &address, shared.node, cause);
+        return opened.map_err(|cause| error(cause).into());
+    }
+}
+
+/// Why what is under way is of no use any more.
+enum Stopped {
+    Closed,
+    Moved,
 }
 
 /// Waits for the end of the backoff; a new address ends it at once.
@@ -117,18 +129,25 @@ async fn until_retry(shared: &Shared) {
     }
 }
 
-/// Runs `work` while the requests in the queue expire as they fall due. `None` if the client is
-/// closed meanwhile.
-async fn expiring<F: Future>(shared: &Shared, work: F) -> Option<F::Output> {
+/// Runs `work` while the requests in the queue expire as they fall due. Ends early if the client is
+/// closed meanwhile, or the peer is elsewhere.
+async fn expiring<F: Future>(shared: &Shared, work: F) -> Result<F::Output, Stopped> {
     tokio::pin!(work);
     loop {
         let next = expire(shared, shared.env.clock.now()).unwrap_or(Instant::MAX);
-        if shared.queue().closed {
-            return None;
+        let (closed, moved) = {
+            let queue = shared.queue();
+            (queue.closed, queue.moved)
+        };
+        if closed {
+            return Err(Stopped::Closed);
+        }
+        if moved {
+            return Err(Stopped::Moved);
         }
         tokio::select! {
             biased;
-            done = &mut work => return Some(done),
+            done = &mut work => return Ok(done),
             () = shared.changed.notified() => {}
             () = shared.env.clock.sleep_until(next), if next < Instant::MAX => {}
         }

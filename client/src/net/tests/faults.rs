@@ -213,6 +213,24 @@ async fn a_new_address_is_tried_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_address_is_tried_while_the_old_one_says_nothing() {
+    let stage = Stage::new();
+    let asked = stage.ask("queued");
+    let _silent = stage.accept().await; // it never says what it speaks
+    let listener = stage.network.bind("moved", 1).unwrap();
+    let address = BrokerAddress { host: Str::from_static("moved"), port: 1 };
+    stage.connection.set_address(Some(address));
+    let mut new = Peer::new(listener.accept().await.unwrap());
+    assert!(stage.at(0), "not after connection_setup_timeout");
+    let (header, _) = new.request().await.unwrap();
+    new.answer_versions(&header).await;
+    let (header, name) = new.asked().await;
+    assert_eq!(name, "queued");
+    new.answer(&header, "queued").await;
+    assert_eq!(name_of(asked.await.unwrap()), "queued");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_broker_that_moves_answers_what_it_was_asked_and_the_rest_goes_to_where_it_is() {
     let stage = Stage::new();
     let sent = stage.ask("sent");
