@@ -80,7 +80,7 @@ struct Changes {
     subtract: Vec<(String, String)>,
 }
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 9] = [
     ("type", Shown::No),
     ("of", Shown::No),
     ("name", Shown::Left("NAME")),
@@ -88,6 +88,8 @@ const COLUMNS: [Column; 7] = [
     ("source", Shown::Left("SOURCE")),
     ("read_only", Shown::Left("READ_ONLY")),
     ("sensitive", Shown::No),
+    ("value_type", Shown::Left("VALUE_TYPE")),
+    ("documentation", Shown::No),
 ];
 
 impl Config {
@@ -140,7 +142,7 @@ impl Of {
         Err(Failure::say(format!("there is no broker {id}, but {}", there.join(", "))))
     }
 
-    fn row(&self, entry: &ConfigEntry) -> [Cell; 7] {
+    fn row(&self, entry: &ConfigEntry) -> [Cell; 9] {
         let value = match &entry.value {
             Some(value) => Cell::new(&**value),
             None if entry.is_sensitive => Cell::shown(Value::Null, "(secret)"),
@@ -154,6 +156,8 @@ impl Of {
             Cell::new(entry.source.to_string()),
             Cell::new(entry.read_only),
             Cell::new(entry.is_sensitive),
+            Cell::new(entry.config_type.to_string()),
+            Cell::new(entry.documentation.clone()),
         ]
     }
 }
@@ -194,7 +198,7 @@ impl Alter {
             return Ok(());
         }
         let columns = [
-            ("type", Shown::Left("TYPE")),
+            ("type", Shown::Left("VALUE_TYPE")),
             ("of", Shown::Left("OF")),
             ("dry_run", Shown::Left("DRY_RUN")),
         ];

@@ -12,16 +12,17 @@ fn settings_of_a_topic_are_set_shown_and_taken_back() {
     broker.ok(&[&alter[..], &set, &["--dry-run"]].concat(), b"");
     assert_eq!(broker.ok(&describe, b""), "", "it was only checked");
     broker.ok(&[&alter[..], &set].concat(), b"");
-    let shown = "NAME               VALUE    SOURCE                READ_ONLY\n\
-                 cleanup.policy     compact  DYNAMIC_TOPIC_CONFIG  false\n\
-                 max.message.bytes  20000    DYNAMIC_TOPIC_CONFIG  false\n";
+    let shown = "NAME               VALUE    SOURCE                READ_ONLY  VALUE_TYPE\n\
+                 cleanup.policy     compact  DYNAMIC_TOPIC_CONFIG  false      LIST\n\
+                 max.message.bytes  20000    DYNAMIC_TOPIC_CONFIG  false      INT\n";
     assert_eq!(broker.ok(&describe, b""), shown);
     let list = ["--append", "cleanup.policy=delete", "--delete", "max.message.bytes"];
     let told = broker.ok(&[&alter[..], &list, &["-o", "json"]].concat(), b"");
     assert_eq!(told, "{\"type\":\"topic\",\"of\":\"t\",\"dry_run\":false}\n");
     let json = "{\"type\":\"topic\",\"of\":\"t\",\"name\":\"cleanup.policy\",\
                 \"value\":\"compact,delete\",\"source\":\"DYNAMIC_TOPIC_CONFIG\",\
-                \"read_only\":false,\"sensitive\":false}\n";
+                \"read_only\":false,\"sensitive\":false,\"value_type\":\"LIST\",\
+                \"documentation\":\"This broker acts on it.\"}\n";
     assert_eq!(broker.ok(&[&describe[..], &["-o", "json"]].concat(), b""), json);
     broker.ok(&[&alter[..], &["--subtract", "cleanup.policy=compact"]].concat(), b"");
     let all = broker.ok(&[&describe[..], &["--all"]].concat(), b"");

@@ -1,6 +1,5 @@
 //! Looking: the cluster, configurations.
 
-use ottla_protocol::Str;
 use ottla_protocol::ids::NodeId;
 use ottla_protocol::messages::describe_cluster::{DescribeClusterRequest, DescribeClusterResponse};
 use ottla_protocol::messages::describe_configs::{
@@ -8,11 +7,15 @@ use ottla_protocol::messages::describe_configs::{
     DescribeConfigsResponse, RESOURCE_TYPE_BROKER, RESOURCE_TYPE_BROKER_LOGGER,
     RESOURCE_TYPE_CLIENT_METRICS, RESOURCE_TYPE_GROUP, RESOURCE_TYPE_TOPIC,
 };
+use ottla_protocol::{Message, Str};
 
 use super::error::AdminError;
 use super::retry::{Operation, Refusal, Reply, Whom};
 use super::{Admin, only};
 use crate::net::connection::Connection;
+
+/// The first version of DescribeConfigs in which configurations have documentation.
+const DOCUMENTATION_SINCE: i16 = 3;
 
 /// The cluster.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -138,6 +141,57 @@ pub struct ConfigEntry {
     pub source: ConfigSource,
     /// Whether its value is secret.
     pub is_sensitive: bool,
+    /// What its value is; [`ConfigType::Unknown`] from brokers before Kafka 2.6.
+    pub config_type: ConfigType,
+    /// What the broker says that it does; `None` from brokers before Kafka 2.6, and from those that
+    /// have nothing to say.
+    pub documentation: Option<String>,
+}
+
+/// What the value of a configuration is. Printed in Kafka's words, as in `BOOLEAN`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigType {
+    /// `true` or `false`.
+    Boolean,
+    /// Text.
+    String,
+    /// A number of 32 bits.
+    Int,
+    /// A number of 16 bits.
+    Short,
+    /// A number of 64 bits.
+    Long,
+    /// A number with a fraction.
+    Double,
+    /// Texts with commas between them.
+    List,
+    /// The name of a Java class.
+    Class,
+    /// Text that is not shown.
+    Password,
+    /// The broker does not say, or says something that we do not know.
+    Unknown,
+}
+
+/// `config_type` on the wire, and Kafka's name of it.
+const CONFIG_TYPES: [(i8, ConfigType, &str); 9] = [
+    (1, ConfigType::Boolean, "BOOLEAN"),
+    (2, ConfigType::String, "STRING"),
+    (3, ConfigType::Int, "INT"),
+    (4, ConfigType::Short, "SHORT"),
+    (5, ConfigType::Long, "LONG"),
+    (6, ConfigType::Double, "DOUBLE"),
+    (7, ConfigType::List, "LIST"),
+    (8, ConfigType::Class, "CLASS"),
+    (9, ConfigType::Password, "PASSWORD"),
+];
+
+impl core::fmt::Display for ConfigType {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let named = CONFIG_TYPES.iter().find(|(_, kind, _)| kind == self);
+        f.write_str(named.map_or("UNKNOWN", |(_, _, name)| name))
+    }
 }
 
 /// Where the value of a configuration comes from. Printed in Kafka's words, as in
@@ -236,8 +290,12 @@ impl Admin {
                 ..Default::default()
             };
             let resources = asked.into_iter().map(resource).collect();
-            let request = DescribeConfigsRequest { resources, ..Default::default() };
-            connection.call(request, timeout)
+            let request = |version| DescribeConfigsRequest {
+                resources,
+                include_documentation: version >= DOCUMENTATION_SINCE,
+                ..Default::default()
+            };
+            connection.call_versioned(DescribeConfigsRequest::VERSIONS, timeout, request)
         };
         let read = |response: DescribeConfigsResponse| {
             let each = response.results.into_iter().map(|resource| {
@@ -255,6 +313,7 @@ impl Admin {
 fn entry(config: DescribeConfigsResourceResult) -> ConfigEntry {
     let source = CONFIG_SOURCES.iter().find(|(wire, ..)| *wire == config.config_source);
     let source = source.map_or(ConfigSource::Unknown, |(_, source, _)| *source);
+    let config_type = CONFIG_TYPES.iter().find(|(wire, ..)| *wire == config.config_type);
     ConfigEntry {
         name: config.name.to_string(),
         value: config.value.map(|value| value.to_string()),
@@ -262,5 +321,7 @@ fn entry(config: DescribeConfigsResourceResult) -> ConfigEntry {
         is_default: source == ConfigSource::Default,
         source,
         is_sensitive: config.is_sensitive,
+        config_type: config_type.map_or(ConfigType::Unknown, |(_, known, _)| *known),
+        documentation: config.documentation.map(|text| text.to_string()),
     }
 }

@@ -21,7 +21,7 @@ mod topics;
 pub use configs::AlterConfigs;
 pub use describe::{
     BrokerDescription, ClusterDescription, ConfigEntry, ConfigResource, ConfigResourceType,
-    ConfigSource,
+    ConfigSource, ConfigType,
 };
 pub use describe_topics::{PartitionDescription, TopicDescription, TopicListing};
 pub use elections::ElectionType;
