@@ -38,6 +38,8 @@ const DRAIN_WAIT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) node: NodeId,
+    /// The host and the port that it listens on.
+    pub(crate) listens: (String, u16),
     pub(crate) cluster_id: Str,
     pub(crate) config: BrokerConfig,
     pub(crate) clock: Clock,
@@ -65,6 +67,8 @@ pub(crate) struct NodeSetup {
     pub(crate) faults: Faults,
     pub(crate) seed: Option<u64>,
     pub(crate) listener: Box<dyn Listener>,
+    /// The host that it listens on, as it was given.
+    pub(crate) host: String,
     pub(crate) advertised: (String, u16),
     pub(crate) topics: Vec<(String, i32)>,
 }
@@ -192,6 +196,7 @@ impl Node {
         let sessions = Mutex::new(Sessions::new(setup.config.fetch_sessions_max, random.u64(..)));
         let broker = Arc::new(Broker {
             node,
+            listens: (setup.host, setup.listener.port()),
             cluster_id: logs.meta().cluster_id.as_str().into(),
             config: setup.config,
             clock: setup.clock,

@@ -195,6 +195,7 @@ impl ClusterBuilder {
             faults: faults.clone(),
             seed: self.seed,
             listener,
+            host: self.host,
             advertised: advertised.clone(),
             topics: self.topics,
         };

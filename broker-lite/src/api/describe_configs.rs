@@ -156,6 +156,15 @@ fn effect(name: &str) -> Effect {
 /// What the broker's builder says instead of a setting.
 fn built(broker: &Broker, image: &Image, name: &str) -> Option<String> {
     match name {
+        "broker.id" => Some(broker.node.to_string()), // Kafka's old name of node.id
+        "listeners" => {
+            let (host, port) = &broker.listens;
+            // a bare IPv6 address has colons of its own
+            Some(match host.contains(':') {
+                true => format!("PLAINTEXT://[{host}]:{port}"),
+                false => format!("PLAINTEXT://{host}:{port}"),
+            })
+        }
         "advertised.listeners" => {
             let broker = image.broker(broker.node)?;
             Some(format!("PLAINTEXT://{}:{}", broker.host, broker.port))

@@ -47,6 +47,13 @@ fn settings_of_a_broker_and_of_all_brokers_are_shown_by_where_they_were_set() {
     assert!(is_there("message.max.bytes", "30000", source), "{shown}");
     let default = broker.ok(&["config", "describe", "broker", "default"], b"");
     assert!(default.lines().count() == 2 && default.contains("message.max.bytes"), "{default}");
+    // what the command line says instead of settings
+    let address = format!("PLAINTEXT://{}", broker.bootstrap);
+    for (name, value) in [("listeners", &*address), ("broker.id", "1"), ("node.id", "1")] {
+        let all = broker.ok(&["config", "describe", "broker", "1", "--all", "-o", "json"], b"");
+        let start = format!("\"name\":\"{name}\",\"value\":\"{value}\",");
+        assert!(all.contains(&start), "{start}: {all}");
+    }
 }
 
 #[test]
