@@ -295,7 +295,7 @@ async fn a_broker_without_metadata_is_waited_for_or_left_and_the_reason_is_told(
     assert_eq!(client.cluster().clock().now().since(Instant::ZERO), wait, "it may still come");
     fake.world().retired = vec!["node-1"];
     let error = client.connect().await.unwrap_err();
-    assert!(error.to_string().contains("METADATA with REBOOTSTRAP_REQUIRED"), "{error}");
+    assert!(error.to_string().contains("Metadata (3) with REBOOTSTRAP_REQUIRED"), "{error}");
     assert!(error.is_retriable() && client.cluster().clock().now().since(Instant::ZERO) < 2 * wait);
     fake.world().retired.clear();
     fake.world().brokers = vec![(1, "node-1")];
