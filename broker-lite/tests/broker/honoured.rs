@@ -111,10 +111,12 @@ const DYNAMIC_CASES: &[Case] = &[
 const STATIC_CASES: &[Case] = &[
     ("advertised.listeners", "kafka.example:7", Node, "1 at node:9092", "1 at kafka.example:7"),
     ("auto.create.topics.enable", "false", AutoCreated, "1", "0"),
+    ("broker.id", "7", Node, "1 at node:9092", "7 at node:9092"),
     ("connections.max.idle.ms", "30000", Idle, "600 s", "30 s"),
     ("default.replication.factor", "2", Created, "NONE", "INVALID_REPLICATION_FACTOR"),
     ("delete.topic.enable", "false", Deleted, "NONE", "TOPIC_DELETION_DISABLED"),
     ("fetch.max.bytes", "1024", Fetched, "4", "2"),
+    ("listeners", "PLAINTEXT://node:7", Node, "1 at node:9092", "1 at node:7"),
     ("log.dirs", "DIR", LogDir, "memory", "DIR"),
     ("log.roll.hours", "1", Rolls(9, 1_000_000), "one file", "more files"),
     ("max.incremental.fetch.session.cache.slots", "0", Session, "true", "false"),
@@ -329,6 +331,8 @@ async fn every_setting_that_is_read_at_the_start_has_its_effect_and_cannot_be_al
             builder = match *name {
                 "log.dirs" if given => builder,
                 "log.dirs" => builder.memory(),
+                "broker.id" if given => builder.config("node.id", *value),
+                "listeners" if given => builder.listen("node", 7),
                 "advertised.listeners" if given => builder.advertised("kafka.example", 7),
                 _ if given => builder.config(*name, *value),
                 _ => builder,
