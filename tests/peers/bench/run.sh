@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Our client and librdkafka against the same broker-lite, interleaved, each run a process of its
-# own: Markdown tables on stdout, each run on stderr. About 45 minutes.
+# own: Markdown tables on stdout, each run on stderr. About 20 minutes.
 #   tests/peers/bench/run.sh            all of it
 #   tests/peers/bench/run.sh --readme   and puts the last table into README.md
-#   BENCH_ONLY='produce 100 B, 1p, none' BENCH_ROUNDS=7 BENCH_MEGABYTES=400 tests/peers/bench/run.sh
+#   BENCH_ONLY='produce 100 B, 1p, none' BENCH_ROUNDS=7 BENCH_MEGABYTES=200 tests/peers/bench/run.sh
 # BENCH_ONLY: cells whose title has this in it. BENCH_MEGABYTES: of records of 100 B in each run,
-# and four times that of records of 1 KiB (default 200; short runs show how clients start).
+# and four times that of records of 1 KiB (default 100; shorter runs show how clients start).
 # $BROKER_LITE: the broker's release build (default: builds it).
 # Figures are medians of BENCH_ROUNDS rounds (default 5), behind one that does not count. CPU-s/M:
 # CPU seconds per million records, of the client's process. A ratio is to librdkafka's cheapest in

@@ -82,7 +82,7 @@ fn number(name: &str, default: usize) -> Outcome<usize> {
 }
 
 fn cells() -> Outcome<Vec<Cell>> {
-    let megabytes = number("BENCH_MEGABYTES", 200)?;
+    let megabytes = number("BENCH_MEGABYTES", 100)?;
     let mut cells = Vec::new();
     for role in [Role::Produce, Role::Consume] {
         for (size, megabytes) in [(100, megabytes), (1024, megabytes * 4)] {
