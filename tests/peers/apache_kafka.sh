@@ -22,6 +22,11 @@ claims=(
   "configs=configs::a_topics_setting_is_set_checked_and_deleted_again"
   "delete records=admin::deleted_records_are_gone_and_the_rest_keep_their_offsets"
   "log dirs=admin::log_dirs_say_how_much_each_partition_takes"
+  "offsets=times::an_admin_asks_for_all_of_them_at_once_and_each_has_its_answer"
+  "elections=admin::the_only_replica_leads_and_stays_where_it_is"
+  "quotas=admin::nobody_has_quotas_and_a_filter_without_sense_is_refused"
+  "features=admin::features_have_the_levels_they_had_unless_another_is_possible"
+  "quorum=admin::the_only_node_is_the_quorum"
   "unknown topic=refusals::an_unknown_topic_or_partition_is_named_and_nothing_is_written"
   "oversized record=refusals::a_record_that_the_topic_does_not_take_is_refused_alone"
 )

@@ -257,6 +257,7 @@ impl<'a> Given<'a> {
 }
 
 fn find(name: &str) -> Result<&'static Definition, ConfigError> {
+    let name = if name == "broker.id" { "node.id" } else { name }; // Kafka's older name
     if let Some(definition) = SETTINGS.iter().find(|d| d.name == name) {
         return Ok(definition);
     }

@@ -331,7 +331,6 @@ async fn every_setting_that_is_read_at_the_start_has_its_effect_and_cannot_be_al
             builder = match *name {
                 "log.dirs" if given => builder,
                 "log.dirs" => builder.memory(),
-                "broker.id" if given => builder.config("node.id", *value),
                 "listeners" if given => builder.listen("node", 7),
                 "advertised.listeners" if given => builder.advertised("kafka.example", 7),
                 _ if given => builder.config(*name, *value),

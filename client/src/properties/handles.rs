@@ -1,6 +1,6 @@
 //! Clients, producers and consumers from properties.
 
-use super::table::{Apply, SETTINGS};
+use super::table::{Apply, SETTINGS, message_timeout};
 use super::tls::TlsDraft;
 use super::value::boolean;
 use super::{Defaults, Entry, Properties, PropertiesError};
@@ -124,11 +124,16 @@ impl ProducerBuilder {
     /// Names the property that cannot be used, and where it was given; so does
     /// [`build`](Self::build).
     pub fn properties(mut self, properties: &Properties) -> Result<Self, PropertiesError> {
-        if properties.profile()? == Defaults::Librdkafka {
+        let theirs = properties.profile()? == Defaults::Librdkafka;
+        if theirs {
             self.partitioner = Partitioner::Crc32Random;
             self.idempotence = Some(false);
         }
         properties.each(|setting, value| match setting.apply {
+            // to librdkafka it is another name of message.timeout.ms
+            Apply::Producer(_) if theirs && setting.property == "delivery.timeout.ms" => {
+                message_timeout(&mut self, value)
+            }
             Apply::Producer(effect) => effect(&mut self, value),
             Apply::Client(_) | Apply::Tls(_) | Apply::Consumer(_) | Apply::Only(_) => Ok(()),
         })?;

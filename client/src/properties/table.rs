@@ -176,11 +176,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "message.timeout.ms",
         &[],
         "delivery_timeout",
-        Apply::Producer(|to, text| {
-            to.delivery_timeout = Some(endless(text)?);
-            to.request_yields = true; // librdkafka waits no longer for an answer than for the record
-            Ok(())
-        }),
+        Apply::Producer(message_timeout),
     ),
     set!(Producer, "request.timeout.ms", [], "request_timeout", millis, .request_timeout),
     set!(Producer, "retry.backoff.ms", [], "retry_backoff", millis, .retry_backoff.0),
@@ -226,6 +222,13 @@ pub(super) const SETTINGS: &[Setting] = &[
     row("ssl.truststore.type", &[], "", Apply::Only(&["PEM"])),
     row("ssl.keystore.type", &[], "", Apply::Only(&["PEM"])),
 ];
+
+/// librdkafka waits no longer for an answer than for the record.
+pub(super) fn message_timeout(to: &mut ProducerBuilder, text: &str) -> Result<(), String> {
+    to.delivery_timeout = Some(endless(text)?);
+    to.request_yields = true;
+    Ok(())
+}
 
 fn security_protocol(text: &str) -> Result<bool, String> {
     if text.to_ascii_uppercase().starts_with("SASL") {

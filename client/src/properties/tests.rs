@@ -235,6 +235,8 @@ async fn a_record_may_wait_as_long_as_javas_or_librdkafkas_producer_lets_it() {
         ("message.timeout.ms=300000", 300_000, 30_000),
         ("message.timeout.ms=0", YEAR, 30_000),
         ("message.timeout.ms=5000\ndelivery.timeout.ms=60000", 60_000, 30_000),
+        ("ottla.defaults=librdkafka\ndelivery.timeout.ms=5000", 5_000, 5_000),
+        ("ottla.defaults=librdkafka\ndelivery.timeout.ms=0", YEAR, 30_000),
     ] {
         let properties = Properties::parse("x", text).unwrap();
         let producer = client.producer().properties(&properties).unwrap().checked().unwrap();

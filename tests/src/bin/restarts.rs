@@ -8,11 +8,12 @@
 //! serves again with what it had on disk. Two producers write until it has gone. One waits as long
 //! as it takes: all its records must be there, once, in order, where it was told. The other gives up
 //! within a second: what it was told is written is there, what it was told is not is not, and the
-//! rest is there once at most. A STOP that says KILL must leave some in that doubt: else nothing was
-//! under way that could have been lost or doubled.
+//! rest is there once at most. A STOP that says KILL must leave some in that doubt of those under way
+//! by then: else nothing was that could have been lost or doubled.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::env;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ const PARTITIONS: i32 = 6;
 /// fewer. Few of those who give up, so that they do not give up all before the broker is back.
 const WINDOWS: [usize; 2] = [5_000, 100];
 /// How far ahead of what is settled they write while the broker is being stopped: so that some
-/// records are always under way, and no more are written than the broker takes.
+/// records of each are always under way, and no more are written than the broker takes.
 const AHEAD: u64 = 200;
 /// So many records wait for the broker before it is started again.
 const WAITING: u64 = 1_000;
@@ -50,8 +51,6 @@ type Failure = Box<dyn core::error::Error>;
 struct Progress {
     enqueued: u64,
     settled: u64,
-    /// How many of those may be there or not.
-    unknown: u64,
 }
 
 /// How far the producers may go.
@@ -92,7 +91,7 @@ async fn run(arguments: Vec<String>) -> Result<(), Failure> {
     let allowed = watch::Sender::new(Allowed { records: RECORDS / stages, is_all: false });
     let progress = [(); 2].map(|()| watch::Sender::new(Progress::default()));
     let watched = progress.each_ref().map(watch::Sender::subscribe);
-    let (waited, given_up, in_doubt) = tokio::try_join!(
+    let (waited, given_up, killed) = tokio::try_join!(
         Writer::new(0, WINDOWS[0], &progress[0]).run(&patient, &topic, allowed.subscribe()),
         Writer::new(1, WINDOWS[1], &progress[1]).run(&impatient, &topic, allowed.subscribe()),
         conduct(restarts, &clock, &allowed, watched),
@@ -106,7 +105,7 @@ async fn run(arguments: Vec<String>) -> Result<(), Failure> {
     let batches = read_topic(&mut raw, &topic, PARTITIONS, &mut history).await;
     client.admin().delete_topic(&topic).await?;
     client.close().await;
-    judge(&history, &batches, in_doubt)
+    judge(&history, &batches, &killed)
 }
 
 /// A producer and the records it has no word of, the oldest first.
@@ -186,30 +185,27 @@ impl<'a> Writer<'a> {
             Err(_) => Fate::Refused,
         };
         self.sent.extend(self.open.pop_front().map(|(sent, _)| Sent { fate, ..sent }));
-        self.progress.send_modify(|progress| {
-            progress.settled += 1;
-            progress.unknown += u64::from(fate == Fate::Unknown);
-        });
+        self.progress.send_modify(|progress| progress.settled += 1);
         Ok(())
     }
 }
 
 /// Stops and starts the broker, each time in the middle of what is allowed, and allows more while
-/// it stops and while it is gone. Gives how many records of who gives up have no known fate after
-/// the brokers that were killed; `None` if none was.
+/// it stops and while it is gone. Gives, for each broker that was killed, which records of who gives
+/// up were on their way when it was.
 async fn conduct(
     restarts: &[[String; 2]],
     clock: &Clock,
     allowed: &watch::Sender<Allowed>,
     [mut patient, mut impatient]: [watch::Receiver<Progress>; 2],
-) -> Result<Option<u64>, Failure> {
+) -> Result<Vec<Range<u64>>, Failure> {
     let stage = allowed.borrow().records;
-    let mut in_doubt = None;
+    let mut killed = Vec::new();
     for ([stop, start], number) in restarts.iter().zip(1..) {
         let middle = allowed.borrow().records - stage / 2;
         until(clock, &mut patient, |now| now.settled >= middle).await?;
-        let before = impatient.borrow().unknown;
-        under_load(clock, stop, allowed, &mut patient).await?;
+        let before = impatient.borrow().settled;
+        under_load(clock, stop, allowed, [&mut patient, &mut impatient]).await?;
         let (at, gives_up) = (*patient.borrow(), *impatient.borrow());
         if at.enqueued == at.settled {
             return Err(format!("nothing was under way at stop {number}: {stop}").into());
@@ -228,12 +224,10 @@ async fn conduct(
             clock.now().since(begin).as_secs_f64(),
         );
         if stop.contains("KILL") {
-            // what it had sent by then has a fate, or never gets one
-            until(clock, &mut impatient, |now| now.settled >= gives_up.enqueued).await?;
-            *in_doubt.get_or_insert(0) += impatient.borrow().unknown - before;
+            killed.push(before..gives_up.enqueued);
         }
     }
-    Ok(in_doubt)
+    Ok(killed)
 }
 
 /// Runs the command, and allows as much as is written meanwhile.
@@ -241,11 +235,12 @@ async fn under_load(
     clock: &Clock,
     stop: &str,
     allowed: &watch::Sender<Allowed>,
-    progress: &mut watch::Receiver<Progress>,
+    [patient, impatient]: [&mut watch::Receiver<Progress>; 2],
 ) -> Result<(), Failure> {
     let mut stopping = core::pin::pin!(bash(clock, stop));
     loop {
-        let enough = progress.borrow_and_update().settled + AHEAD;
+        let settled = patient.borrow_and_update().settled;
+        let enough = settled.max(impatient.borrow_and_update().settled) + AHEAD;
         allowed.send_if_modified(|allowed| {
             let more = allowed.records < enough;
             allowed.records = allowed.records.max(enough);
@@ -254,7 +249,8 @@ async fn under_load(
         tokio::select! {
             biased;
             stopped = &mut stopping => return stopped,
-            changed = progress.changed() => changed?,
+            changed = patient.changed() => changed?,
+            changed = impatient.changed() => changed?,
         }
     }
 }
@@ -281,7 +277,7 @@ async fn bash(clock: &Clock, command: &str) -> Result<(), Failure> {
     if ended.success() { Ok(()) } else { Err(format!("{ended}: {command}").into()) }
 }
 
-fn judge(history: &History, batches: &Batches, in_doubt: Option<u64>) -> Result<(), Failure> {
+fn judge(history: &History, batches: &Batches, killed: &[Range<u64>]) -> Result<(), Failure> {
     let places: BTreeSet<_> =
         history.read.iter().map(|read| (read.producer, read.number)).collect();
     for (producer, who) in [(0, "patient"), (1, "impatient")] {
@@ -306,9 +302,16 @@ fn judge(history: &History, batches: &Batches, in_doubt: Option<u64>) -> Result<
     if lost > 0 {
         complaints.push(format!("{lost} records of the patient producer were not acknowledged"));
     }
-    if in_doubt == Some(0) {
-        complaints
-            .push("each record has a known fate: the kills hit nothing on its way".to_owned());
+    for numbers in killed {
+        let hit = history.sent.iter().filter(|s| s.producer == 1 && numbers.contains(&s.number));
+        let in_doubt = hit.filter(|s| s.fate == Fate::Unknown).count();
+        println!(
+            "killed            {in_doubt} in doubt of {} on their way",
+            numbers.clone().count()
+        );
+        if in_doubt == 0 {
+            complaints.push(format!("the kill hit nothing on its way of {numbers:?}"));
+        }
     }
     for complaint in complaints.iter().take(SHOWN) {
         eprintln!("{complaint}");
