@@ -50,6 +50,8 @@ taken() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 lite_stop() { # SIGNAL
   local pid state
   pid=$(cat "$work/lite.pid" 2>/dev/null) || return 0
+  # it takes in no more before it is killed: so that what is on its way then has no answer
+  [ "$1" != KILL ] || { kill -s STOP "$pid" 2>/dev/null && sleep 0.2; }
   kill -s "$1" "$pid" 2>/dev/null || return 0
   # ended, or a zombie whose parent does not look
   while read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" && [ "$state" != Z ]; do sleep 0.02; done
