@@ -136,7 +136,7 @@ wrote() {
 
 passed() {
   local exercised
-  exercised=$(sed -n 's/^ok: //p' "$work/said" | awk '!seen[$0]++' | paste -sd, | sed 's/,/, /g')
+  exercised=$(sed -n 's/^ok: //p' "$work/said" | awk '!seen[$0]++' | paste -sd, | sed 's/,\([^ ]\)/, \1/g')
   [ -z "$broker_pid" ] || stop
   [ -z "${PEERS_ROWS:-}" ] || echo "| $1 | $2 | $exercised | passed |" >>"$PEERS_ROWS"
   echo "$(basename "$0"): passed"
