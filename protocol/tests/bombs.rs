@@ -102,6 +102,41 @@ fn claims_are_not_believed() {
     }
 }
 
+/// A megabyte of pieces, each whole and empty, behind one that is not.
+fn pieces_of_nothing_are_nothing() {
+    let snappy_front = b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01\0\0\0\x03\x01\0a";
+    let snappy_empty = b"\0\0\0\x01\0";
+    let lz4_front = b"\x04\x22\x4d\x18\x60\x40\x82\x01\0\0\x80a";
+    let lz4_empty = b"\0\0\0\x80"; // a block that is stored, and empty
+    let gzip_front = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x4b\x04\0\x43\xbe\xb7\xe8\x01\0\0\0";
+    let gzip_empty = b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x03\0\0\0\0\0\0\0\0\0";
+    let zstd_front = b"\x28\xb5\x2f\xfd\x20\x01\x09\0\0a";
+    let zstd_empty = b"\x28\xb5\x2f\xfd\x20\0\x01\0\0";
+    let zstd_skipped = b"\x50\x2a\x4d\x18\0\0\0\0";
+    for (codec, front, empty, end) in [
+        (Compression::Gzip, &gzip_front[..], &gzip_empty[..], &b""[..]),
+        (Compression::Snappy, snappy_front, snappy_empty, b""),
+        (Compression::Lz4, lz4_front, lz4_empty, b"\0\0\0\0"),
+        (Compression::Zstd, zstd_front, zstd_empty, b""),
+        (Compression::Zstd, zstd_front, zstd_skipped, b""),
+    ] {
+        if !codec.is_built_in() {
+            continue;
+        }
+        let mut data = front.to_vec();
+        data.extend_from_slice(&empty.repeat((1 << 20) / empty.len()));
+        data.extend_from_slice(end);
+        let mut decompressor = Decompressor::default();
+        let region = Region::new(ALLOCATOR);
+        let unpacked = decompressor.decompress(codec, &data, 1 << 30);
+        let allocated = region.change().bytes_allocated;
+        assert_eq!(unpacked.as_deref(), Ok(&b"a"[..]), "{codec}");
+        // what is taken to be compressed gets room in proportion to it
+        let bound = 8 * data.len() + SLACK;
+        assert!(allocated <= bound, "{codec} allocated {allocated} for nothing");
+    }
+}
+
 /// Numbers and lengths of records that are not there.
 fn counts_are_not_believed() {
     let record = b"\x0e\0\0\0\x01\x02v\0";
@@ -164,6 +199,7 @@ fn nothing_is_allocated_per_record() {
 fn memory_follows_what_is_there() {
     zeros_do_not_unfold();
     claims_are_not_believed();
+    pieces_of_nothing_are_nothing();
     counts_are_not_believed();
     nothing_is_allocated_per_record();
 }

@@ -31,12 +31,19 @@ impl Fault {
 pub(super) struct Output {
     buffer: BytesMut,
     limit: usize,
+    #[cfg(all(test, feature = "gzip"))]
+    cleared: usize,
 }
 
 impl Output {
     pub(super) fn new(mut buffer: BytesMut, limit: usize) -> Self {
         buffer.clear();
-        Self { buffer, limit }
+        Self {
+            buffer,
+            limit,
+            #[cfg(all(test, feature = "gzip"))]
+            cleared: 0,
+        }
     }
 
     pub(super) fn into_buffer(self) -> BytesMut {
@@ -52,6 +59,12 @@ impl Output {
     #[cfg(feature = "gzip")]
     pub(super) fn since(&self, start: usize) -> &[u8] {
         self.buffer.get(start..).unwrap_or_default()
+    }
+
+    /// Bytes of room that were cleared so far: the work that is not in proportion by itself.
+    #[cfg(all(test, feature = "gzip"))]
+    pub(super) fn cleared(&self) -> usize {
+        self.cleared
     }
 
     /// Bytes that may still be produced.
@@ -78,6 +91,10 @@ impl Output {
         let start = self.buffer.len();
         let end = start + room.min(self.left());
         self.buffer.resize(end, 0);
+        #[cfg(all(test, feature = "gzip"))]
+        {
+            self.cleared += end - start;
+        }
         let written = fill(self.buffer.get_mut(start..).unwrap_or_default());
         let kept = written.as_ref().map_or(0, |written| *written);
         self.buffer.truncate(start + kept);
