@@ -195,7 +195,7 @@ pub enum DecodeReason {
     /// This API is not declared.
     #[error("API key {0} is not known")]
     UnknownApi(i16),
-    /// This metadata record type is not declared.
+    /// This type of record is not declared.
     #[error("record type {0} is not known")]
     UnknownRecord(u32),
 }

@@ -73,6 +73,9 @@ number! {
     PartitionIndex(i32);
     /// Counts the leaders a partition has had (KIP-101); compares only within one topic id.
     LeaderEpoch(i32);
+    /// Counts the changes of a group: the generations of a classic one; in a newer one (KIP-848)
+    /// what the group, its target assignment and each member have reached.
+    GroupEpoch(i32);
     /// Identifies one idempotent producer (KIP-98).
     ProducerId(i64);
     /// Counts the incarnations of one producer id (KIP-98).

@@ -4,8 +4,8 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ids::{
-    CorrelationId, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId,
-    Sequence, Timestamp, Uuid,
+    CorrelationId, GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch,
+    ProducerId, Sequence, Timestamp, Uuid,
 };
 
 macro_rules! any_number {
@@ -28,6 +28,7 @@ any_number! {
     NodeId(i32);
     PartitionIndex(i32);
     LeaderEpoch(i32);
+    GroupEpoch(i32);
     ProducerId(i64);
     ProducerEpoch(i16);
     CorrelationId(i32);

@@ -1,7 +1,7 @@
 //! The Kafka wire format. Bytes in, values out: no I/O, no clock, no runtime.
 //!
-//! - [`messages`], [`metadata_records`]: what is said, as plain structs; [`schema`] shows how they
-//!   are declared.
+//! - [`messages`], [`metadata_records`], [`internal_records`]: what is said, as plain structs;
+//!   [`schema`] shows how they are declared.
 //! - [`any`]: messages by key and version alone; [`json`]: bytes shown as JSON.
 //! - [`header`]: whole requests and responses; [`frame`]: cutting a stream into them; [`version`]:
 //!   which version to speak.
@@ -51,6 +51,7 @@ pub mod header;
 pub mod ids;
 #[cfg(feature = "serde")]
 mod ids_serde;
+pub mod internal_records;
 pub mod json;
 pub mod limits;
 pub mod messages;

@@ -8,8 +8,8 @@ use crate::Str;
 use crate::error::{DecodeError, DecodeReason, EncodeError};
 use crate::error_code::ErrorCode;
 use crate::ids::{
-    CorrelationId, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId,
-    Sequence, Timestamp, Uuid,
+    CorrelationId, GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch,
+    ProducerId, Sequence, Timestamp, Uuid,
 };
 use crate::schema::{Struct, Type};
 
@@ -99,6 +99,7 @@ macro_rules! sentinels {
 newtypes! {
     CorrelationId(i32);
     ErrorCode(i16);
+    GroupEpoch(i32);
     LeaderEpoch(i32);
     NodeId(i32);
     PartitionIndex(i32);
@@ -108,6 +109,7 @@ newtypes! {
 }
 
 sentinels! {
+    GroupEpoch(i32);
     LeaderEpoch(i32);
     NodeId(i32);
     ProducerEpoch(i16);

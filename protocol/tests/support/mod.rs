@@ -135,6 +135,10 @@ macro_rules! for_every_message {
         apis { $( $_api:ident: $api:ident($request:ident, $response:ident); )* }
         messages { $( $module:ident::$message:ident; )* }
         metadata_records { $( $_record:ident($record:ident) = $_id:literal; )* }
+        coordinator_records { $( $_keys:ident, $_values:ident of $_topic:literal {
+            $( $_variant:ident: $at:ident($key:ident, $value:ident) = $_type:literal; )*
+        } )* }
+        internal_records { $( $internal:ident::$other:ident; )* }
     ) => {
         for_every_message!(@ $function $arguments header::RequestHeader);
         for_every_message!(@ $function $arguments header::ResponseHeader);
@@ -144,6 +148,11 @@ macro_rules! for_every_message {
         )*
         $( for_every_message!(@ $function $arguments messages::$module::$message); )*
         $( for_every_message!(@ $function $arguments metadata_records::$record); )*
+        $( $(
+            for_every_message!(@ $function $arguments internal_records::$at::$key);
+            for_every_message!(@ $function $arguments internal_records::$at::$value);
+        )* )*
+        $( for_every_message!(@ $function $arguments internal_records::$internal::$other); )*
     };
     (@ $function:ident ($($argument:expr),*) $($message:tt)*) => {
         $function::<ottla_protocol::$($message)*>($($argument),*);
