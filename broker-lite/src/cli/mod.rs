@@ -1,9 +1,11 @@
-//! The command line: `serve` runs a broker, every other verb is a client of any Kafka.
+//! The command line: `serve` runs a broker, `decode` reads bytes, every other verb is a client of
+//! any Kafka.
 
 mod base64;
 mod config;
 mod connect;
 mod consume;
+mod decode;
 mod exit;
 mod output;
 mod position;
@@ -46,6 +48,8 @@ enum Command {
     Produce(produce::Produce),
     /// Prints records of a topic.
     Consume(consume::Consume),
+    /// Prints frames of Kafka's protocol as JSON.
+    Decode(decode::Decode),
 }
 
 /// Runs the command line of this process.
@@ -91,6 +95,7 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::Config(config) => config.run().await,
         Command::Produce(produce) => produce.run().await,
         Command::Consume(consume) => consume.run().await,
+        Command::Decode(decode) => decode.run(),
     }
 }
 

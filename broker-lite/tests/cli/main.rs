@@ -4,6 +4,7 @@
 
 mod connect;
 mod consume;
+mod decode;
 mod settings;
 mod topics;
 

@@ -1,0 +1,168 @@
+//! `decode`: bytes of Kafka's protocol as JSON.
+
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use clap::{Args, ValueEnum};
+use ottla_protocol::ApiKey;
+use ottla_protocol::api_key::APIS;
+use ottla_protocol::json::{Printer, Records};
+
+use super::exit::Failure;
+
+/// Options of `decode`.
+#[derive(Args, Debug)]
+pub(super) struct Decode {
+    /// Frames in hex, with or without their length in front; blanks, colons and `0x` do not matter.
+    /// Without it and `--file`: standard input, in hex as well.
+    #[arg(conflicts_with = "file")]
+    hex: Vec<String>,
+    /// Takes the frames from this file, as they are: not hex.
+    #[arg(short, long, value_name = "PATH")]
+    file: Option<PathBuf>,
+    /// The frames are responses of this API: its key, or its name as in `ApiVersions`. A request
+    /// says that itself.
+    #[arg(short, long, requires = "version", value_parser = api)]
+    api: Option<ApiKey>,
+    /// The version of the responses.
+    #[arg(short, long, requires = "api")]
+    version: Option<i16>,
+    /// How records are shown: their size, what the headers of batches say, or base64.
+    #[arg(short, long, value_enum, default_value_t = Shown::Size)]
+    records: Shown,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Shown {
+    Size,
+    Batches,
+    Base64,
+}
+
+fn api(text: &str) -> Result<ApiKey, String> {
+    let number = text.parse().ok().map(ApiKey);
+    let found = APIS.iter().find(|api| Some(api.key) == number || is_name(api.name, text));
+    found.map(|api| api.key).ok_or_else(|| "no API of Kafka 4.4.0 has this key or name".to_owned())
+}
+
+/// Whether `text` is the name, whatever its case, with or without underscores.
+fn is_name(name: &str, text: &str) -> bool {
+    let letters = text.chars().filter(|c| !matches!(c, '_' | '-'));
+    letters.map(|c| c.to_ascii_lowercase()).eq(name.chars().map(|c| c.to_ascii_lowercase()))
+}
+
+impl Decode {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let bytes = match &self.file {
+            Some(path) => std::fs::read(path)
+                .map_err(|error| Failure::new(format!("reading {}", path.display()), &error))?,
+            None if self.hex.is_empty() => {
+                let mut text = String::new();
+                let read = io::stdin().read_to_string(&mut text);
+                read.map_err(|error| Failure::new("reading standard input", &error))?;
+                unhex(&text).map_err(|error| Failure::usage("standard input", &error))?
+            }
+            None => unhex(&self.hex.join(" "))
+                .map_err(|error| Failure::usage("the bytes to decode", &error))?,
+        };
+        let mut out = io::stdout().lock();
+        for (index, frame) in frames(&bytes.into()).into_iter().enumerate() {
+            let line = self.line(frame).map_err(|error| {
+                Failure::new(format!("decoding frame {}", index.saturating_add(1)), &error)
+            })?;
+            writeln!(out, "{line}").map_err(|error| Failure::stdout(&error))?;
+        }
+        out.flush().map_err(|error| Failure::stdout(&error))
+    }
+
+    fn line(&self, frame: Bytes) -> Result<String, ottla_protocol::DecodeError> {
+        let printer = Printer::default().records(match self.records {
+            Shown::Size => Records::Size,
+            Shown::Batches => Records::Batches,
+            Shown::Base64 => Records::Base64,
+        });
+        match self.api.zip(self.version) {
+            Some((api, version)) => printer.response(frame, api, version),
+            None => printer.request(frame),
+        }
+    }
+}
+
+/// Why a text is no bytes.
+#[derive(Debug, thiserror::Error, PartialEq)]
+enum NotHex {
+    #[error("{0:?} is no hex digit; bytes that are not hex are read with --file")]
+    Digit(char),
+    #[error("{0:?} has an odd number of hex digits")]
+    Odd(String),
+}
+
+/// The bytes of words of hex digits.
+fn unhex(text: &str) -> Result<Vec<u8>, NotHex> {
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    let blank = |c: char| c.is_whitespace() || matches!(c, ':' | ',');
+    for word in text.split(blank).filter(|word| !word.is_empty()) {
+        let digits = word.strip_prefix("0x").unwrap_or(word);
+        let mut high = None;
+        for c in digits.chars() {
+            let digit = c.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+            let digit = digit.ok_or(NotHex::Digit(c))?;
+            match high.take() {
+                None => high = Some(digit),
+                Some(first) => bytes.push(first << 4 | digit),
+            }
+        }
+        if high.is_some() {
+            return Err(NotHex::Odd(word.to_owned()));
+        }
+    }
+    Ok(bytes)
+}
+
+/// The frames behind their lengths; all of it, if it is not made up of such frames.
+fn frames(bytes: &Bytes) -> Vec<Bytes> {
+    let mut frames = Vec::new();
+    let mut rest = bytes.clone();
+    while let Some(length) = rest.first_chunk::<4>() {
+        let end = usize::try_from(i32::from_be_bytes(*length)).ok();
+        let Some(end) = end.and_then(|length| length.checked_add(4)) else { break };
+        if end > rest.len() {
+            break;
+        }
+        frames.push(rest.split_to(end).slice(4..));
+    }
+    if rest.is_empty() && !frames.is_empty() { frames } else { vec![bytes.clone()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_however_tools_print_them() {
+        for text in ["00ff12", "00 FF 12\n", "00:ff:12", "0x00, 0xff, 0x12", " 0x00ff 12"] {
+            assert_eq!(unhex(text).unwrap(), [0, 0xff, 0x12], "{text}");
+        }
+        assert_eq!(unhex("0g"), Err(NotHex::Digit('g')));
+        assert_eq!(unhex("00 1"), Err(NotHex::Odd("1".to_owned())));
+    }
+
+    #[test]
+    fn lengths_in_front_are_taken_off_if_all_of_them_are_right() {
+        let cut = |bytes: &'static [u8]| frames(&Bytes::from_static(bytes));
+        assert_eq!(cut(b"\0\0\0\x02ab\0\0\0\x01c"), ["ab", "c"]);
+        for whole in [&b"\0\0\0\x02ab\0\0\0\x02c"[..], b"\0\0\0\x02a", b"\xff\xff\xff\xff", b""] {
+            assert_eq!(cut(whole), [whole]);
+        }
+    }
+
+    #[test]
+    fn an_api_goes_by_key_or_name() {
+        for text in ["18", "ApiVersions", "apiversions", "API_VERSIONS", "api-versions"] {
+            assert_eq!(api(text), Ok(ApiKey::API_VERSIONS), "{text}");
+        }
+        assert!(api("4").is_err());
+        assert!(api("Nothing").is_err());
+    }
+}
