@@ -135,20 +135,17 @@ error! {
 }
 
 /// What is wrong with the bytes.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum DecodeReason {
     /// The bytes end before the field does.
-    #[error("the bytes end {missing} bytes too early")]
     Truncated {
         /// How many bytes are missing, at least.
         missing: usize,
     },
     /// A length is negative and does not mean null, or is above what Kafka allows.
-    #[error("length {0} is not allowed")]
     BadLength(i64),
     /// An array claims more items than the bytes that follow can hold.
-    #[error("{count} items cannot stand in the {remaining} bytes that follow")]
     TooManyItems {
         /// The number of items claimed.
         count: usize,
@@ -156,7 +153,6 @@ pub enum DecodeReason {
         remaining: usize,
     },
     /// The decoded form would be out of proportion to the bytes received.
-    #[error("its decoded form needs {needed} more bytes, and only {left} are granted to the frame")]
     TooMuchMemory {
         /// Bytes this field would allocate.
         needed: usize,
@@ -164,19 +160,14 @@ pub enum DecodeReason {
         left: usize,
     },
     /// A varint is longer than 5 bytes or above 32 bits (10 bytes, 64 bits for a long one).
-    #[error("varint too long")]
     LongVarint,
     /// A string is not UTF-8.
-    #[error("not UTF-8")]
     NotUtf8,
     /// Null, at a version that does not allow it.
-    #[error("null is not allowed")]
     Null,
     /// A number that this field cannot hold, such as offset -2.
-    #[error("{0} is out of range")]
     OutOfRange(i64),
     /// Tags must ascend; this one is doubled or comes too late.
-    #[error("tag {tag} follows tag {previous}; tags must ascend")]
     TagOrder {
         /// The tag out of order.
         tag: u32,
@@ -184,34 +175,56 @@ pub enum DecodeReason {
         previous: u32,
     },
     /// A tagged field is shorter than its declared size.
-    #[error("{0} bytes are left over in tag")]
     TagTooLong(usize),
     /// Bytes follow the end of the message.
-    #[error("{0} bytes follow the end of the message")]
     TrailingBytes(usize),
     /// This version of the message is not declared.
-    #[error("version is not known")]
     UnknownVersion,
     /// This API is not declared.
-    #[error("API key {0} is not known")]
     UnknownApi(i16),
     /// This type of record is not declared.
-    #[error("record type {0} is not known")]
     UnknownRecord(u32),
 }
 
+impl fmt::Display for DecodeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated { missing } => write!(f, "the bytes end {missing} bytes too early"),
+            Self::BadLength(value) => write!(f, "length {value} is not allowed"),
+            Self::TooManyItems { count, remaining } => {
+                write!(f, "{count} items cannot stand in the {remaining} bytes that follow")
+            }
+            Self::TooMuchMemory { needed, left } => {
+                write!(f, "its decoded form needs {needed} more bytes, ")?;
+                write!(f, "and only {left} are granted to the frame")
+            }
+            Self::LongVarint => f.write_str("varint too long"),
+            Self::NotUtf8 => f.write_str("not UTF-8"),
+            Self::Null => f.write_str("null is not allowed"),
+            Self::OutOfRange(value) => write!(f, "{value} is out of range"),
+            Self::TagOrder { tag, previous } => {
+                write!(f, "tag {tag} follows tag {previous}; tags must ascend")
+            }
+            Self::TagTooLong(value) => write!(f, "{value} bytes are left over in tag"),
+            Self::TrailingBytes(value) => write!(f, "{value} bytes follow the end of the message"),
+            Self::UnknownVersion => f.write_str("version is not known"),
+            Self::UnknownApi(value) => write!(f, "API key {value} is not known"),
+            Self::UnknownRecord(value) => write!(f, "record type {value} is not known"),
+        }
+    }
+}
+
+impl core::error::Error for DecodeReason {}
+
 /// What is wrong with the value.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum EncodeReason {
     /// The field is set to something that matters, and this version cannot carry it.
-    #[error("this version cannot carry the field, which is set")]
     NotInVersion,
     /// `None`, at a version that does not allow null.
-    #[error("null is not allowed")]
     Null,
     /// More bytes or items than the length prefix can say.
-    #[error("length {length} exceeds {max}")]
     TooLong {
         /// The length in bytes, or the number of items.
         length: usize,
@@ -219,9 +232,21 @@ pub enum EncodeReason {
         max: usize,
     },
     /// An unknown tagged field has a tag that is doubled or that this version knows.
-    #[error("tag {0} is written twice or out of order")]
     TagOrder(u32),
     /// This version of the message is not declared.
-    #[error("version is not known")]
     UnknownVersion,
 }
+
+impl fmt::Display for EncodeReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotInVersion => f.write_str("this version cannot carry the field, which is set"),
+            Self::Null => f.write_str("null is not allowed"),
+            Self::TooLong { length, max } => write!(f, "length {length} exceeds {max}"),
+            Self::TagOrder(value) => write!(f, "tag {value} is written twice or out of order"),
+            Self::UnknownVersion => f.write_str("version is not known"),
+        }
+    }
+}
+
+impl core::error::Error for EncodeReason {}

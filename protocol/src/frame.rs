@@ -1,5 +1,7 @@
 //! Cuts a stream of bytes into frames: a length of 4 bytes, then so many bytes.
 
+use core::fmt;
+
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Room that is made while no frame is arriving, in bytes.
@@ -99,14 +101,12 @@ fn check(prefix: [u8; 4], bytes_max: usize) -> Result<usize, FrameError> {
 }
 
 /// Why what arrives is not a frame. The connection cannot be used on.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum FrameError {
     /// The length is negative.
-    #[error("frame length {0} is negative")]
     Negative(i32),
     /// The length is above the limit; nothing was allocated for it.
-    #[error("frame of {length} bytes exceeds the limit of {bytes_max}")]
     TooLarge {
         /// The length claimed, in bytes.
         length: usize,
@@ -114,14 +114,28 @@ pub enum FrameError {
         bytes_max: usize,
     },
     /// The peer speaks HTTP.
-    #[error("the peer speaks HTTP, not Kafka's protocol; check the port")]
     Http,
     /// The peer speaks TLS and we do not.
-    #[error(
-        "the peer speaks TLS, and plain text was expected; check the port and the security settings"
-    )]
     Tls,
 }
+
+impl fmt::Display for FrameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Negative(value) => write!(f, "frame length {value} is negative"),
+            Self::TooLarge { length, bytes_max } => {
+                write!(f, "frame of {length} bytes exceeds the limit of {bytes_max}")
+            }
+            Self::Http => f.write_str("the peer speaks HTTP, not Kafka's protocol; check the port"),
+            Self::Tls => f.write_str(
+                "the peer speaks TLS, and plain text was expected; \
+                 check the port and the security settings",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for FrameError {}
 
 #[cfg(test)]
 mod tests {

@@ -52,7 +52,8 @@ impl Struct for RequestHeader {
 
 const fn field(name: &'static str, kind: Type, nullable: Option<Versions>) -> Field {
     let versions = Versions::from(0);
-    Field { name, kind, versions, nullable, tag: None, default: None, ignorable: false }
+    let (tag, default, is_default) = (None, None, None);
+    Field { name, kind, versions, nullable, tag, default, ignorable: false, is_default }
 }
 
 const PLAIN: Version = Version { number: 1, flexible: false };
@@ -62,6 +63,10 @@ impl Wire for RequestHeader {
 
     fn size_min(version: Version) -> usize {
         10 + usize::from(version.flexible)
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -85,7 +90,7 @@ impl Wire for RequestHeader {
     }
 }
 
-messages! {
+messages! { hot;
     /// What a response starts with. `ResponseHeader.json`.
     struct ResponseHeader(0..=1, flexible 1..) {
         /// That of the request.

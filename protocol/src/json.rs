@@ -23,6 +23,7 @@
 //! ```
 
 mod batches;
+mod records;
 mod text;
 
 use bytes::Bytes;
@@ -34,7 +35,6 @@ use crate::header::{
     RequestHeader, ResponseHeader, decode_request_header, response_header_version,
 };
 use crate::ids::Uuid;
-use crate::metadata_records;
 use crate::schema::{Field, Schema, Type, Versions, taken};
 use crate::wire::{Reader, Version, Wire, read_tags};
 use text::Text;
@@ -126,27 +126,6 @@ impl Printer {
     ) -> Result<String, DecodeError> {
         let mut out = Text::default();
         self.whole(schema, version, &mut Reader::new(bytes), &mut out)?;
-        Ok(out.finish())
-    }
-
-    /// The value of a record of the metadata log, as `kafka-dump-log` shows it:
-    /// `{"type":"TOPIC_RECORD","version":0,"data":{..}}`.
-    ///
-    /// # Errors
-    ///
-    /// If the bytes are not such a value.
-    pub fn metadata_record(self, value: Bytes) -> Result<String, DecodeError> {
-        let mut reader = Reader::new(value);
-        let (schema, version) = metadata_records::read_schema(&mut reader)?;
-        let mut out = Text::default();
-        out.open('{');
-        out.member("type");
-        out.string(&text::screaming(schema.name));
-        out.member("version");
-        out.display(version);
-        out.member("data");
-        self.whole(schema, version, &mut reader, &mut out)?;
-        out.close('}');
         Ok(out.finish())
     }
 
@@ -285,7 +264,7 @@ impl Printer {
         out: &mut Text,
     ) -> Result<bool, DecodeError> {
         // nothing is allocated for the items
-        let Some(count) = reader.count(version, size_min(item, version), 0)? else {
+        let Some(count) = reader.count(version, item.size_min(version), 0)? else {
             return Ok(false);
         };
         out.open('[');
@@ -330,29 +309,6 @@ impl Printer {
             }
         }
         Ok(true)
-    }
-}
-
-/// The fewest bytes a value takes, as [`Wire::size_min`].
-fn size_min(kind: &Type, version: Version) -> usize {
-    match kind {
-        Type::Bool | Type::Int8 => 1,
-        Type::Int16 | Type::Uint16 | Type::PlainString => 2,
-        Type::Int32 | Type::Uint32 => 4,
-        Type::Int64 | Type::Float64 => 8,
-        Type::Uuid => 16,
-        Type::String | Type::Bytes | Type::Array(_) if version.flexible => 1,
-        Type::String => 2,
-        Type::Bytes | Type::Array(_) => 4,
-        Type::Struct { fields, .. } => {
-            let present = |field: &&Field| field.versions.contains(version.number);
-            let sizes = fields.iter().filter(present).filter(|field| field.tag.is_none());
-            let sizes = sizes.map(|field| match field.kind {
-                Type::Struct { .. } if field.nullable.is_some() => 1,
-                kind => size_min(&kind, version),
-            });
-            sizes.sum::<usize>() + usize::from(version.flexible)
-        }
     }
 }
 

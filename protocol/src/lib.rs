@@ -2,7 +2,8 @@
 //!
 //! - [`messages`], [`metadata_records`], [`internal_records`]: what is said, as plain structs;
 //!   [`schema`] shows how they are declared.
-//! - [`any`]: messages by key and version alone; [`json`]: bytes shown as JSON.
+//! - [`any`]: messages by key and version alone, for proxies and tools that match once;
+//!   [`AnyMessage`](schema::AnyMessage): whatever has a schema; [`json`]: bytes shown as JSON.
 //! - [`header`]: whole requests and responses; [`frame`]: cutting a stream into them; [`version`]:
 //!   which version to speak.
 //! - [`wire`]: reading and writing, with bounds ([`limits`]) and errors that say where ([`error`]).
@@ -38,6 +39,34 @@
 //! assert_eq!(asked, request);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A proxy does not know what comes, and matches on it; [`any`] goes on from here:
+//!
+//! ```
+//! # use ottla_protocol::ids::CorrelationId;
+//! # use ottla_protocol::messages::metadata::{MetadataRequest, MetadataResponse};
+//! # use ottla_protocol::{encode_request, encode_response, ApiKey};
+//! use ottla_protocol::{AnyRequest, AnyResponse};
+//!
+//! # let frame = encode_request(&MetadataRequest::default(), 12, CorrelationId(7), None)?;
+//! # let frame = frame.into_bytes().slice(4..);
+//! // what a client sent
+//! let (header, request) = AnyRequest::decode_frame(frame)?;
+//! let to_broker = request.encode_frame(&header)?;
+//! # let frame = encode_response(&MetadataResponse::default(), 12, ApiKey::METADATA, CorrelationId(7))?;
+//! # let frame = frame.into_bytes().slice(4..);
+//! // the answer to it: it does not say of which API and version it is
+//! let (answered, mut response) =
+//!     AnyResponse::decode_frame(frame, request.key(), header.api_version)?;
+//! if let AnyResponse::Metadata(metadata) = &mut response {
+//!     for broker in &mut metadata.brokers {
+//!         broker.host = "proxy.example.com".into();
+//!     }
+//! }
+//! let to_client = response.encode_frame(header.api_version, &answered)?;
+//! # assert_eq!(answered.correlation_id, CorrelationId(7));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
@@ -61,6 +90,10 @@ pub mod schema;
 pub mod topic;
 pub mod version;
 pub mod wire;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub use any::{AnyRequest, AnyResponse};
 pub use api_key::ApiKey;

@@ -25,8 +25,14 @@
 //! - A field that is set to something else than its default cannot be encoded at a version
 //!   without it, unless it is `ignorable`.
 //! - Tagged fields stand in the order of their tags (checked at compile time).
+//! - `messages! { hot; .. }` makes code of its own for each field, for messages that clients and
+//!   brokers exchange all day long. Without it a struct is written and read by its list of fields, by
+//!   code that all such structs share: slower by some instructions a field, and little to compile.
 
+mod fields;
+mod message;
 mod reflection;
+mod value;
 
 use core::fmt::Debug;
 use core::ops::RangeInclusive;
@@ -36,10 +42,13 @@ use bytes::Bytes;
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason, EncodeError, EncodeReason};
 use crate::wire::{FrameWriter, Reader, Version, Wire};
+pub(crate) use fields::{all_default, clone_fields, debug, same, same_fields};
+pub use message::{AnyMessage, SCHEMAS};
 pub use reflection::{Field, Schema, Type, Versions};
+pub(crate) use value::{Cold, Fields, Value};
 
 /// A struct that `messages!` declared.
-pub trait Struct: Wire + Default + Clone + Debug + PartialEq {
+pub trait Struct: Wire + Default + Clone + Debug + PartialEq + Send + Sync + 'static {
     /// What it consists of, in wire order.
     const FIELDS: &'static [Field];
 }
@@ -173,7 +182,8 @@ pub(crate) const fn ascend(tags: &[i64]) -> bool {
 
 /// Declares structs of messages; the module's page shows how.
 macro_rules! messages {
-    ($(
+    (hot; $($structs:tt)*) => { $crate::schema::messages!(@structs hot $($structs)*); };
+    (@structs $mode:ident $(
         $(#[$doc:meta])*
         struct $name:ident $((
             $($key:ident -> $response:ident,)? $first:literal ..= $last:literal
@@ -187,7 +197,6 @@ macro_rules! messages {
         )* }
     )*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq)]
         pub struct $name {
             $( $(#[$field_doc])* pub $field: $kind, )*
             /// Tagged fields that this version of Ottla does not know; they are written back.
@@ -203,6 +212,49 @@ macro_rules! messages {
             }
         }
 
+        impl Clone for $name {
+            #[inline]
+            fn clone(&self) -> Self {
+                let mut clone = Self::default();
+                $crate::schema::clone_fields(self, &mut clone);
+                clone
+            }
+        }
+
+        impl core::fmt::Debug for $name {
+            #[inline]
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                let fields = <Self as $crate::schema::Struct>::FIELDS;
+                $crate::schema::debug(stringify!($name), fields, self, f)
+            }
+        }
+
+        impl PartialEq for $name {
+            #[inline]
+            fn eq(&self, other: &Self) -> bool {
+                $crate::schema::same_fields(self, other)
+            }
+        }
+
+        impl $crate::schema::Fields for $name {
+            fn see(
+                &self,
+                see: &mut dyn FnMut(&[&dyn $crate::schema::Value], &$crate::wire::UnknownTags),
+            ) {
+                see(&[$( &self.$field, )*], &self.unknown_tags);
+            }
+
+            fn fill(
+                &mut self,
+                fill: &mut dyn FnMut(
+                    &mut [&mut dyn $crate::schema::Value],
+                    &mut $crate::wire::UnknownTags,
+                ),
+            ) {
+                fill(&mut [$( &mut self.$field, )*], &mut self.unknown_tags);
+            }
+        }
+
         impl $crate::schema::Struct for $name {
             const FIELDS: &'static [$crate::schema::Field] = &[ $( $crate::schema::Field {
                 name: stringify!($field),
@@ -215,6 +267,7 @@ macro_rules! messages {
                 tag: $crate::schema::messages!(@option $($tag)?),
                 default: $crate::schema::messages!(@option $(stringify!($absent))?),
                 ignorable: $crate::schema::messages!(@ignorable $($ignorable)?),
+                is_default: $crate::schema::messages!(@is_default $kind $(, $absent)?),
             }, )* ];
         }
 
@@ -227,11 +280,32 @@ macro_rules! messages {
             $($key -> $response,)? $first ..= $last $(, $flexible)?
         ))?);
 
+        $crate::schema::messages!(@code $mode $name { $(
+            $field: $kind = $min $(..= $max)?, ($($ignorable)?), ($($null_min)?)
+            $(, tag $tag)? $(, or $absent)?;
+        )* });
+    )*};
+    (@code cold $name:ident $_fields:tt) => {
+        impl $crate::schema::Cold for $name {
+            const STRUCT_NAME: &'static str = stringify!($name);
+            const STRUCT_FIELDS: &'static [$crate::schema::Field] =
+                <Self as $crate::schema::Struct>::FIELDS;
+        }
+    };
+    // Field by field, as one would by hand: for what clients and brokers say all day long.
+    (@code hot $name:ident { $(
+        $field:ident: $kind:ty = $min:literal $(..= $max:literal)?, ($($ignorable:ident)?),
+        ($($null_min:literal)?) $(, tag $tag:literal)? $(, or $absent:expr)?;
+    )* }) => {
         impl $crate::wire::Wire for $name {
             const TYPE: $crate::schema::Type = $crate::schema::Type::Struct {
                 name: stringify!($name),
                 fields: <Self as $crate::schema::Struct>::FIELDS,
             };
+
+            fn is_default(&self) -> bool {
+                $crate::schema::all_default(<Self as $crate::schema::Struct>::FIELDS, self)
+            }
 
             fn size_min(version: $crate::wire::Version) -> usize {
                 usize::from(version.flexible) $( + $crate::schema::messages!(
@@ -246,9 +320,7 @@ macro_rules! messages {
                 version: $crate::wire::Version,
             ) -> Result<(), $crate::error::EncodeError> {
                 $(
-                    if ($crate::schema::Versions::from($min) $(.to($max))?)
-                        .contains(version.number)
-                    {
+                    if ($crate::schema::Versions::from($min) $(.to($max))?).contains(version.number) {
                         $( if $null_min > version.number
                             && $crate::wire::Wire::is_null(&self.$field)
                         {
@@ -300,7 +372,7 @@ macro_rules! messages {
                 Ok(this)
             }
         }
-    )*};
+    };
     (@message $name:ident) => {};
     (@message $name:ident (
         $($key:ident -> $response:ident,)? $first:literal ..= $last:literal $(, $flexible:literal)?
@@ -320,6 +392,14 @@ macro_rules! messages {
     (@default $kind:ty, $absent:expr) => { $absent };
     (@option) => { None };
     (@option $value:expr) => { Some($value) };
+    (@is_default $kind:ty) => { None };
+    (@is_default $kind:ty, $absent:expr) => {{
+        fn is_default(value: &dyn $crate::schema::Value) -> bool {
+            let absent: $kind = $absent;
+            $crate::schema::same(value, &absent)
+        }
+        Some(is_default)
+    }};
     (@ignorable) => { false };
     (@ignorable ignorable) => { true };
     (@nullable $kind:ty, $versions:expr) => {
@@ -394,6 +474,9 @@ macro_rules! messages {
         $( if $null_min > $version.number && $crate::wire::Wire::is_null(&$this.$field) {
             return Err($crate::schema::null_taken(stringify!($field)));
         } )?
+    };
+    ($(#[$doc:meta])* struct $($structs:tt)*) => {
+        $crate::schema::messages!(@structs cold $(#[$doc])* struct $($structs)*);
     };
 }
 

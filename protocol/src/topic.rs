@@ -1,25 +1,40 @@
 //! Which names a topic may have.
 
+use core::fmt;
+
 /// The longest name in bytes: names of files end at 255, and `-<partition>` and `.index` follow.
 pub const NAME_BYTES_MAX: usize = 249;
 
 /// Why no topic can have a name (Kafka: `INVALID_TOPIC_EXCEPTION`).
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum NameError {
     /// It is empty.
-    #[error("topic name must not be empty")]
     Empty,
     /// It is `.` or `..`, which file systems keep for themselves.
-    #[error("topic name must not be '.' or '..'")]
     Dots,
     /// It has so many bytes, more than [`NAME_BYTES_MAX`].
-    #[error("topic name is {0} bytes long; {NAME_BYTES_MAX} are allowed")]
     TooLong(usize),
     /// It has a character that names of files, of metrics or of both do not have.
-    #[error("topic name has a character other than ASCII letters, digits, '.', '_' and '-'")]
     Character,
 }
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("topic name must not be empty"),
+            Self::Dots => f.write_str("topic name must not be '.' or '..'"),
+            Self::TooLong(value) => {
+                write!(f, "topic name is {value} bytes long; {NAME_BYTES_MAX} are allowed")
+            }
+            Self::Character => f.write_str(
+                "topic name has a character other than ASCII letters, digits, '.', '_' and '-'",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for NameError {}
 
 /// Checks a topic's name by Kafka's rules.
 ///

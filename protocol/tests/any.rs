@@ -8,11 +8,10 @@ use bytes::Bytes;
 use ottla_protocol::api_key::APIS;
 use ottla_protocol::header::{RequestHeader, ResponseHeader};
 use ottla_protocol::ids::CorrelationId;
-use ottla_protocol::schema::Schema;
 use ottla_protocol::wire::UnknownTags;
 use ottla_protocol::{AnyRequest, AnyResponse, ApiKey, Message};
 use ottla_protocol::{Reader, decode_request_header, encode_request, encode_response};
-use support::{Fill, filled, for_every_message};
+use support::{Fill, filled, versions};
 
 macro_rules! keys {
     (apis { $( $name:ident: $module:ident($request:ident, $response:ident); )* } $($_others:tt)*) => {
@@ -25,17 +24,6 @@ macro_rules! keys {
             same::<$request, $response>(stringify!($name))
         } ),*]
     };
-}
-
-fn body(schema: &Schema, version: i16) -> Bytes {
-    fn check<M: Message>(wanted: &str, version: i16, found: &mut Option<Bytes>) {
-        if M::NAME == wanted {
-            *found = Some(filled::<M>(version, Fill::Full));
-        }
-    }
-    let mut found = None;
-    for_every_message!(check, schema.name, version, &mut found);
-    found.unwrap()
 }
 
 #[test]
@@ -63,8 +51,8 @@ fn a_request_of_any_api_and_version_comes_back_as_it_was() {
     unknown_tags.push(7, Bytes::from_static(b"seven"));
     for api in APIS {
         let Some(schema) = api.key.request_schema() else { continue };
-        for version in api.versions.clone() {
-            let body = body(schema, version);
+        for version in versions(schema) {
+            let body = filled(schema, version, Fill::Full);
             let request = AnyRequest::decode(api.key, version, &mut Reader::new(body)).unwrap();
             assert_eq!(request.key(), api.key);
             let header = RequestHeader {
@@ -92,8 +80,8 @@ fn a_request_of_any_api_and_version_comes_back_as_it_was() {
 fn a_response_of_any_api_and_version_comes_back_as_it_was() {
     for api in APIS {
         let Some(schema) = api.key.response_schema() else { continue };
-        for version in api.versions.clone() {
-            let body = body(schema, version);
+        for version in versions(schema) {
+            let body = filled(schema, version, Fill::Full);
             let response = AnyResponse::decode(api.key, version, &mut Reader::new(body)).unwrap();
             assert_eq!(response.key(), api.key);
             let header = ResponseHeader { correlation_id: CorrelationId(9), ..Default::default() };

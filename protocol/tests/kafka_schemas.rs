@@ -2,15 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-#[expect(dead_code, reason = "only the list of messages is used here")]
-mod support;
-
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use ottla_protocol::Message;
-use ottla_protocol::schema::{Field, Type, Versions};
-use support::for_every_message;
+use ottla_protocol::schema::{Field, SCHEMAS, Schema, Type, Versions};
 
 const TABLE: &str = include_str!("data/kafka-schemas.tsv");
 
@@ -32,12 +27,12 @@ fn kafka() -> BTreeMap<&'static str, Vec<&'static str>> {
 struct Lines(Vec<(String, Option<&'static str>)>);
 
 impl Lines {
-    fn of<M: Message>() -> Self {
-        let (first, last) = (*M::VERSIONS.start(), *M::VERSIONS.end());
-        let flexible = M::FLEXIBLE_FROM.filter(|from| *from <= last);
+    fn of(schema: &Schema) -> Self {
+        let Versions { min: first, max: last } = schema.versions;
+        let flexible = schema.flexible_from.filter(|from| *from <= last);
         let flexible = flexible.map_or_else(dash, |from| from.max(first).to_string());
-        let mut lines = Self(vec![(format!("{}\t{first}-{last}\t{flexible}", M::NAME), None)]);
-        lines.fields(M::FIELDS, Versions::from(first).to(last), 1);
+        let mut lines = Self(vec![(format!("{}\t{first}-{last}\t{flexible}", schema.name), None)]);
+        lines.fields(schema.fields, schema.versions, 1);
         lines
     }
 
@@ -108,11 +103,12 @@ fn same_default(ours: Option<&str>, kafka: &str) -> bool {
 
 #[test]
 fn every_message_is_declared_as_in_kafka() {
-    fn check<M: Message>(kafka: &BTreeMap<&str, Vec<&str>>, complaints: &mut Vec<String>) {
-        let Some(theirs) = kafka.get(M::NAME) else {
-            return complaints.push(format!("{} is not in the table", M::NAME));
+    fn check(schema: &Schema, kafka: &BTreeMap<&str, Vec<&str>>, complaints: &mut Vec<String>) {
+        let name = schema.name;
+        let Some(theirs) = kafka.get(name) else {
+            return complaints.push(format!("{name} is not in the table"));
         };
-        let ours = Lines::of::<M>().0;
+        let ours = Lines::of(schema).0;
         for at in 0..ours.len().max(theirs.len()) {
             let (line, default) = ours.get(at).map_or(("", None), |(line, d)| (&**line, *d));
             let their = theirs.get(at).copied().unwrap_or_default();
@@ -122,25 +118,23 @@ fn every_message_is_declared_as_in_kafka() {
             };
             if line != fields {
                 // what follows is only out of step
-                return complaints.push(format!("{}: {line:?}, Kafka: {fields:?}", M::NAME));
+                return complaints.push(format!("{name}: {line:?}, Kafka: {fields:?}"));
             }
             if !same_default(default, their_default) {
-                complaints.push(format!("{}: {line:?}: {default:?}, Kafka: {their:?}", M::NAME));
+                complaints.push(format!("{name}: {line:?}: {default:?}, Kafka: {their:?}"));
             }
         }
     }
     let (kafka, mut complaints) = (kafka(), Vec::new());
-    for_every_message!(check, &kafka, &mut complaints);
+    for schema in SCHEMAS {
+        check(schema, &kafka, &mut complaints);
+    }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
 
 #[test]
 fn every_message_of_kafka_is_declared_and_no_other() {
-    fn name<M: Message>(names: &mut Vec<&str>) {
-        names.push(M::NAME);
-    }
-    let mut declared = Vec::new();
-    for_every_message!(name, &mut declared);
+    let mut declared: Vec<&str> = SCHEMAS.iter().map(|schema| schema.name).collect();
     declared.sort_unstable();
     assert_eq!(declared, kafka().into_keys().collect::<Vec<_>>());
 }
@@ -148,11 +142,7 @@ fn every_message_of_kafka_is_declared_and_no_other() {
 /// `with_every_message` is a list by hand: nothing that is declared may be missing in it.
 #[test]
 fn the_list_of_messages_has_all_that_are_declared() {
-    fn name<M: Message>(names: &mut Vec<String>) {
-        names.push(M::NAME.to_owned());
-    }
-    let mut listed = Vec::new();
-    for_every_message!(name, &mut listed);
+    let mut listed: Vec<&str> = SCHEMAS.iter().map(|schema| schema.name).collect();
     let mut declared = vec!["RequestHeader".to_owned(), "ResponseHeader".to_owned()];
     for folder in ["messages", "metadata_records", "internal_records"] {
         let folder = format!("{}/src/{folder}", env!("CARGO_MANIFEST_DIR"));

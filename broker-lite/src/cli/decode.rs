@@ -1,4 +1,4 @@
-//! `decode`: bytes of Kafka's protocol as JSON.
+//! `decode`: bytes of Kafka's protocol, and of what Kafka keeps in its own topics, as JSON.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
@@ -15,7 +15,8 @@ use super::exit::Failure;
 #[derive(Args, Debug)]
 pub(super) struct Decode {
     /// Frames in hex, with or without their length in front; blanks, colons and `0x` do not matter.
-    /// Without it and `--file`: standard input, in hex as well.
+    /// Without it and `--file`: standard input, in hex as well. With `--as` something else than
+    /// frames.
     #[arg(conflicts_with = "file")]
     hex: Vec<String>,
     /// Takes the frames from this file, as they are: not hex.
@@ -28,9 +29,33 @@ pub(super) struct Decode {
     /// The version of the responses.
     #[arg(short, long, requires = "api")]
     version: Option<i16>,
+    /// What the bytes are.
+    #[arg(long = "as", value_name = "KIND", value_enum, default_value_t = Kind::Frames)]
+    kind: Kind,
+    /// The key of a coordinator's record, in hex; the bytes are its value, none of them for a record
+    /// that takes away what its key names.
+    #[arg(short, long, value_name = "HEX", required_if_eq("kind", "coordinator-record"))]
+    key: Option<String>,
+    /// The topic of that record.
+    #[arg(short, long, default_value = "__consumer_offsets", requires = "key")]
+    topic: String,
     /// How records are shown: their size, what the headers of batches say, or base64.
     #[arg(short, long, value_enum, default_value_t = Shown::Size)]
     records: Shown,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+enum Kind {
+    /// Requests, or responses if `--api` says of what.
+    Frames,
+    /// The value of a record of the metadata log, `__cluster_metadata`.
+    MetadataRecord,
+    /// A record of a topic in which coordinators keep their state; see `--key` and `--topic`.
+    CoordinatorRecord,
+    /// The metadata of a consumer in JoinGroup.
+    Subscription,
+    /// What a consumer gets in SyncGroup.
+    Assignment,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -66,25 +91,44 @@ impl Decode {
             None => unhex(&self.hex.join(" "))
                 .map_err(|error| Failure::usage("the bytes to decode", &error))?,
         };
+        let key = unhex(self.key.as_deref().unwrap_or_default());
+        let key = Bytes::from(key.map_err(|error| Failure::usage("the key", &error))?);
+        let parts = match self.kind {
+            Kind::Frames => frames(&bytes.into()),
+            _ => vec![bytes.into()],
+        };
         let mut out = io::stdout().lock();
-        for (index, frame) in frames(&bytes.into()).into_iter().enumerate() {
-            let line = self.line(frame).map_err(|error| {
-                Failure::new(format!("decoding frame {}", index.saturating_add(1)), &error)
+        for (index, part) in parts.into_iter().enumerate() {
+            let line = self.line(&key, part).map_err(|error| {
+                Failure::new(
+                    match self.kind {
+                        Kind::Frames => format!("decoding frame {}", index.saturating_add(1)),
+                        _ => "decoding".to_owned(),
+                    },
+                    &error,
+                )
             })?;
             writeln!(out, "{line}").map_err(|error| Failure::stdout(&error))?;
         }
         out.flush().map_err(|error| Failure::stdout(&error))
     }
 
-    fn line(&self, frame: Bytes) -> Result<String, ottla_protocol::DecodeError> {
+    fn line(&self, key: &Bytes, bytes: Bytes) -> Result<String, ottla_protocol::DecodeError> {
         let printer = Printer::default().records(match self.records {
             Shown::Size => Records::Size,
             Shown::Batches => Records::Batches,
             Shown::Base64 => Records::Base64,
         });
-        match self.api.zip(self.version) {
-            Some((api, version)) => printer.response(frame, api, version),
-            None => printer.request(frame),
+        match (self.kind, self.api.zip(self.version)) {
+            (Kind::Frames, Some((api, version))) => printer.response(bytes, api, version),
+            (Kind::Frames, None) => printer.request(bytes),
+            (Kind::MetadataRecord, _) => printer.metadata_record(bytes),
+            (Kind::Subscription, _) => printer.consumer_subscription(bytes),
+            (Kind::Assignment, _) => printer.consumer_assignment(bytes),
+            (Kind::CoordinatorRecord, _) => {
+                let value = (!bytes.is_empty()).then_some(bytes);
+                printer.coordinator_record(&self.topic, key.clone(), value)
+            }
         }
     }
 }

@@ -16,11 +16,11 @@ pub mod transactions;
 use bytes::Bytes;
 
 use crate::error::{DecodeError, DecodeReason, EncodeError};
-use crate::schema::{Message, taken};
+use crate::schema::{Message, Schema, taken};
 use crate::wire::{FrameWriter, Reader};
 
 /// The only version there is of any key.
-const KEY_VERSION: i16 = 0;
+pub(crate) const KEY_VERSION: i16 = 0;
 
 macro_rules! coordinator_records {
     (
@@ -31,7 +31,8 @@ macro_rules! coordinator_records {
             $( $variant:ident: $module:ident($key:ident, $value:ident) = $id:literal; )*
         } )* }
         $($_others:tt)*
-    ) => {$(
+    ) => {
+        $(
         #[doc = concat!("The key of a record of `", $topic, "`: what it is about.")]
         #[derive(Clone, Debug, PartialEq)]
         #[non_exhaustive]
@@ -130,10 +131,36 @@ macro_rules! coordinator_records {
                 }
             }
         }
-    )*};
+    )*
+        /// What key and value of the records of type `id` in `topic` consist of.
+        fn schemas(topic: &str, id: i16) -> Option<(&'static Schema, &'static Schema)> {
+            match (topic, id) {
+                $( $( ($topic, $id) => Some((
+                    const { &Schema::of::<$module::$key>() },
+                    const { &Schema::of::<$module::$value>() },
+                )), )* )*
+                _ => None,
+            }
+        }
+    };
 }
 
 crate::with_every_message!(coordinator_records);
+
+/// What a record of `topic` consists of, and its type: key and value, behind what is taken of the
+/// key.
+pub(crate) fn read_schemas(
+    topic: &str,
+    key: &mut Reader,
+) -> Result<(i16, &'static Schema, &'static Schema), DecodeError> {
+    let id = taken(key.fixed(), "type").map(i16::from_be_bytes);
+    let id = id.map_err(|error| error.in_message(RECORD, -1))?;
+    let (key, value) = schemas(topic, id).ok_or_else(|| unknown(id, RECORD))?;
+    Ok((id, key, value))
+}
+
+/// What errors call a record of whatever topic.
+const RECORD: &str = "CoordinatorRecord";
 
 /// The number that keys and values begin with, and what follows it.
 fn number(

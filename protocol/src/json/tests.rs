@@ -140,3 +140,93 @@ fn tagged_fields_that_are_not_declared_are_shown() {
     let text = Printer::default().message(&schema, 0, bytes).unwrap();
     assert!(text.ends_with(r#","unknownTaggedFields":{"3":"Zm9v"}}"#), "{text}");
 }
+
+#[test]
+fn a_record_of_a_coordinator_says_its_type_and_version() {
+    use crate::ids::{LeaderEpoch, Offset};
+    use crate::internal_records::offsets::{OffsetCommitKey, OffsetCommitValue};
+    use crate::internal_records::{GroupRecordKey, GroupRecordValue};
+    let key = GroupRecordKey::OffsetCommit(OffsetCommitKey {
+        group: "g".into(),
+        topic: "t".into(),
+        partition: PartitionIndex(3),
+        ..Default::default()
+    });
+    let value = GroupRecordValue::OffsetCommit(OffsetCommitValue {
+        offset: Offset::new(9).unwrap(),
+        leader_epoch: Some(LeaderEpoch(2)),
+        commit_timestamp: Timestamp(5),
+        ..Default::default()
+    });
+    let key = key.encode().unwrap();
+    let shown = |topic, key: &[u8], value| {
+        let shown = Printer::default().coordinator_record(topic, key.to_vec().into(), value);
+        shown.map_err(|error| error.to_string())
+    };
+    let shown_key = r#"{"key":{"type":1,"data":{"group":"g","topic":"t","partition":3}},"value":"#;
+    let text = shown("__consumer_offsets", &key, Some(value.encode(3).unwrap())).unwrap();
+    let data = r#"{"offset":9,"leaderEpoch":2,"metadata":"","commitTimestamp":5}"#;
+    assert_eq!(text, format!(r#"{shown_key}{{"version":3,"data":{data}}}}}"#));
+    assert_eq!(shown("__consumer_offsets", &key, None).unwrap(), format!("{shown_key}null}}"));
+
+    for (topic, key, value, error) in [
+        ("orders", &key[..], None, "CoordinatorRecord: record type 1 is not known"),
+        ("__transaction_state", &key, None, "CoordinatorRecord: record type 1 is not known"),
+        ("__consumer_offsets", b"\0", None, "CoordinatorRecord, type: the bytes end 1 bytes"),
+        ("__consumer_offsets", b"\0\x01\0", None, "OffsetCommitKey v0, group: the bytes end"),
+        ("__consumer_offsets", &key, Some(&b""[..]), "OffsetCommitValue, version: the bytes end"),
+        ("__consumer_offsets", &key, Some(b"\0\x09"), "OffsetCommitValue v9: version is not"),
+    ] {
+        let found = shown(topic, key, value.map(Bytes::from_static)).unwrap_err();
+        assert!(found.starts_with(error), "{found}");
+    }
+}
+
+#[test]
+fn what_consumers_tell_each_other_is_shown_as_far_as_it_is_known() {
+    use crate::messages::consumer_protocol::{
+        ConsumerProtocolAssignment, ConsumerProtocolSubscription,
+    };
+    let subscription =
+        ConsumerProtocolSubscription { topics: vec!["t".into()], ..Default::default() };
+    let printer = Printer::default();
+    assert_eq!(
+        printer.consumer_subscription(subscription.to_blob(1).unwrap()).unwrap(),
+        r#"{"version":1,"data":{"topics":["t"],"userData":null,"ownedPartitions":[]}}"#
+    );
+    let mut newer = ConsumerProtocolAssignment::default().to_blob(3).unwrap().to_vec();
+    newer[1] = 99;
+    newer.extend_from_slice(b"more");
+    assert_eq!(
+        printer.consumer_assignment(newer.into()).unwrap(),
+        r#"{"version":99,"data":{"assignedPartitions":[],"userData":null}}"#
+    );
+    let error = printer.consumer_assignment(Bytes::from_static(b"\0\0")).unwrap_err();
+    let expected = "ConsumerProtocolAssignment v0, assigned_partitions: ";
+    assert!(error.to_string().starts_with(expected), "{error}");
+}
+
+#[test]
+fn the_frames_of_sasl_are_shown_as_all_others() {
+    use crate::header::encode_response;
+    use crate::messages::sasl_authenticate::{SaslAuthenticateRequest, SaslAuthenticateResponse};
+    use crate::messages::sasl_handshake::SaslHandshakeRequest;
+    let printer = Printer::default();
+    let handshake = SaslHandshakeRequest { mechanism: "PLAIN".into(), ..Default::default() };
+    let frame = encode_request(&handshake, 1, CorrelationId(1), None).unwrap();
+    let text = printer.request(frame.into_bytes().slice(4..)).unwrap();
+    assert!(text.contains(r#""requestApiKeyName":"SASL_HANDSHAKE""#), "{text}");
+    assert!(text.ends_with(r#""request":{"mechanism":"PLAIN"}}"#), "{text}");
+
+    let bytes = Bytes::from_static(b"\0me\0secret");
+    let token = SaslAuthenticateRequest { auth_bytes: bytes, ..Default::default() };
+    let frame = encode_request(&token, 2, CorrelationId(2), None).unwrap();
+    let text = printer.request(frame.into_bytes().slice(4..)).unwrap();
+    assert!(text.ends_with(r#""request":{"authBytes":"AG1lAHNlY3JldA=="}}"#), "{text}");
+
+    let response = SaslAuthenticateResponse { session_lifetime_ms: 60_000, ..Default::default() };
+    let (key, version) = (ApiKey::SASL_AUTHENTICATE, 2);
+    let frame = encode_response(&response, version, key, CorrelationId(2)).unwrap();
+    let text = printer.response(frame.into_bytes().slice(4..), key, version).unwrap();
+    assert!(text.ends_with(r#""authBytes":"","sessionLifetimeMs":60000}}"#), "{text}");
+}

@@ -13,7 +13,7 @@ use crate::error_code::ErrorCode;
 use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerId, Uuid};
 use crate::schema::messages;
 
-messages! {
+messages! { hot;
     /// Asks leaders for batches. `FetchRequest.json`.
     struct FetchRequest(FETCH -> FetchResponse, 4..=18, flexible 12..) {
         /// The cluster the caller means, if it knows; only followers say so.

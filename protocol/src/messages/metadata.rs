@@ -11,7 +11,7 @@ use crate::schema::messages;
 /// What stands in `*_authorized_operations` when they were not asked for.
 pub const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
 
-messages! {
+messages! { hot;
     /// Asks for brokers and topics. `MetadataRequest.json`.
     struct MetadataRequest(METADATA -> MetadataResponse, 0..=13, flexible 9..) {
         /// `None`: all topics (v0 says so by an empty list); empty: no topics.

@@ -8,7 +8,7 @@ use crate::error_code::ErrorCode;
 use crate::ids::{GroupEpoch, LeaderEpoch, PartitionIndex, Uuid};
 use crate::schema::messages;
 
-messages! {
+messages! { hot;
     /// Asks to keep offsets. `OffsetCommitRequest.json`.
     struct OffsetCommitRequest(OFFSET_COMMIT -> OffsetCommitResponse, 2..=10, flexible 8..) {
         /// The group (Kafka: `group.id`).

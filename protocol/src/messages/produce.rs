@@ -11,7 +11,7 @@ use crate::error_code::ErrorCode;
 use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Timestamp, Uuid};
 use crate::schema::messages;
 
-messages! {
+messages! { hot;
     /// Asks leaders to append batches. `ProduceRequest.json`.
     struct ProduceRequest(PRODUCE -> ProduceResponse, 3..=13, flexible 9..) {
         /// `None` unless the producer is transactional.

@@ -1,5 +1,7 @@
 //! The header of a batch, and batches whose checksum is known to be right.
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use super::compression::Compression;
@@ -21,11 +23,10 @@ pub(super) const CONTROL_BIT: i16 = 0x20;
 const DELETE_HORIZON_BIT: i16 = 0x40;
 
 /// Why bytes are not a record batch.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum BatchError {
     /// Fewer bytes than a header, or than the header promises.
-    #[error("record batch at offset {base_offset} ends {missing} bytes too early")]
     Truncated {
         /// The offset in its header, -1 if even that is missing.
         base_offset: i64,
@@ -33,7 +34,6 @@ pub enum BatchError {
         missing: usize,
     },
     /// More bytes than the header promises.
-    #[error("{extra} bytes follow the record batch at offset {base_offset}")]
     TrailingBytes {
         /// The offset in its header.
         base_offset: i64,
@@ -41,7 +41,6 @@ pub enum BatchError {
         extra: usize,
     },
     /// The header's length is less than a header, or negative.
-    #[error("record batch at offset {base_offset} claims a length of {length}")]
     BadLength {
         /// The offset in its header.
         base_offset: i64,
@@ -49,7 +48,6 @@ pub enum BatchError {
         length: i32,
     },
     /// Formats 0 and 1 went away with Kafka 4.0.
-    #[error("record batch at offset {base_offset} has magic {magic}; only 2 is supported")]
     Magic {
         /// The offset in its header.
         base_offset: i64,
@@ -57,7 +55,6 @@ pub enum BatchError {
         magic: i8,
     },
     /// The bytes changed since they were written.
-    #[error("record batch at offset {base_offset} has checksum {found:08x}, not {stored:08x}")]
     Checksum {
         /// The offset in its header.
         base_offset: i64,
@@ -67,6 +64,32 @@ pub enum BatchError {
         found: u32,
     },
 }
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated { base_offset, missing } => {
+                write!(f, "record batch at offset {base_offset} ends {missing} bytes too early")
+            }
+            Self::TrailingBytes { base_offset, extra } => {
+                write!(f, "{extra} bytes follow the record batch at offset {base_offset}")
+            }
+            Self::BadLength { base_offset, length } => {
+                write!(f, "record batch at offset {base_offset} claims a length of {length}")
+            }
+            Self::Magic { base_offset, magic } => write!(
+                f,
+                "record batch at offset {base_offset} has magic {magic}; only 2 is supported"
+            ),
+            Self::Checksum { base_offset, stored, found } => write!(
+                f,
+                "record batch at offset {base_offset} has checksum {found:08x}, not {stored:08x}"
+            ),
+        }
+    }
+}
+
+impl core::error::Error for BatchError {}
 
 /// What stands in front of a batch's records.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

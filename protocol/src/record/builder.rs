@@ -1,5 +1,7 @@
 //! Builds a batch where it will be sent from: records go straight behind the space of the header.
 
+use core::fmt;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::Header;
@@ -32,22 +34,36 @@ pub struct ProducerStamp {
 }
 
 /// Why a record cannot join a batch. The batch is as it was.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum AppendError {
     /// The record, or the batch with it, would be larger than its length field can say.
-    #[error("record of {bytes} bytes does not fit a batch, whose limit is {BYTES_MAX}")]
     TooLarge {
         /// What the batch would grow to.
         bytes: usize,
     },
     /// The batch has as many records as it can count.
-    #[error("batch has {0} records, as many as it can count")]
     TooMany(u32),
     /// The timestamp is too far from that of the first record.
-    #[error("timestamps {0} and {1} are too far apart for one batch")]
     TimestampRange(Timestamp, Timestamp),
 }
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLarge { bytes } => write!(
+                f,
+                "record of {bytes} bytes does not fit a batch, whose limit is {BYTES_MAX}"
+            ),
+            Self::TooMany(value) => write!(f, "batch has {value} records, as many as it can count"),
+            Self::TimestampRange(first, second) => {
+                write!(f, "timestamps {first} and {second} are too far apart for one batch")
+            }
+        }
+    }
+}
+
+impl core::error::Error for AppendError {}
 
 /// A batch that is ready to send.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! Control records: what brokers write into the log for each other.
 
+use core::fmt;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::assign;
@@ -140,15 +142,43 @@ impl EndTxnMarker {
 }
 
 /// Why a control batch could not be built.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub enum ControlBatchError {
     /// A record does not fit.
-    #[error(transparent)]
-    Append(#[from] AppendError),
+    Append(AppendError),
     /// Sealing failed.
-    #[error(transparent)]
-    Seal(#[from] CompressionError),
+    Seal(CompressionError),
+}
+
+impl fmt::Display for ControlBatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Append(error) => fmt::Display::fmt(error, f),
+            Self::Seal(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl core::error::Error for ControlBatchError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Append(error) => error.source(),
+            Self::Seal(error) => error.source(),
+        }
+    }
+}
+
+impl From<AppendError> for ControlBatchError {
+    fn from(error: AppendError) -> Self {
+        Self::Append(error)
+    }
+}
+
+impl From<CompressionError> for ControlBatchError {
+    fn from(error: CompressionError) -> Self {
+        Self::Seal(error)
+    }
 }
 
 /// A batch of control records, not yet numbered or placed.

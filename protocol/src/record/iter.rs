@@ -1,5 +1,6 @@
 //! Reads the records of a batch, one after the other, without copying them.
 
+use core::fmt;
 use std::borrow::Cow;
 
 use bytes::Bytes;
@@ -15,8 +16,7 @@ use crate::ids::{Offset, Timestamp};
 const RECORD_BYTES_MIN: usize = 7;
 
 /// Why a record cannot be read. What follows it in the batch cannot be read either.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("record {index} of the batch at offset {base_offset}: {reason}")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct RecordError {
     /// The offset in the batch's header.
     pub base_offset: i64,
@@ -26,18 +26,24 @@ pub struct RecordError {
     pub reason: RecordReason,
 }
 
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { index, base_offset, reason } = self;
+        write!(f, "record {index} of the batch at offset {base_offset}: {reason}")
+    }
+}
+
+impl core::error::Error for RecordError {}
+
 /// What is wrong with a record.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RecordReason {
     /// The batch ends before the record does, or the record before its fields do.
-    #[error("it ends within its {0}")]
     Truncated(&'static str),
     /// A varint takes more bytes or has more bits than its type.
-    #[error("the number of its {0} is too long")]
     BadNumber(&'static str),
     /// A length or a count is negative and does not mean null, or is above what follows.
-    #[error("its {field} cannot be {claimed} with {left} bytes left")]
     BadLength {
         /// Of which field.
         field: &'static str,
@@ -47,22 +53,18 @@ pub enum RecordReason {
         left: usize,
     },
     /// Its fields end before the length that it claims.
-    #[error("{0} bytes follow its last field")]
     TrailingBytes(usize),
     /// Its offset is negative or more than 63 bits.
-    #[error("its offset is {delta} from that of the batch, which no offset is")]
     Offset {
         /// What it claims.
         delta: i32,
     },
     /// Its timestamp is more than 64 bits.
-    #[error("its timestamp is {delta} ms from that of the batch, which overflows")]
     Timestamp {
         /// What it claims.
         delta: i64,
     },
     /// The batch's header counts more records than there are, or fewer.
-    #[error("the batch claims {claimed} records, and {left} bytes are left for it")]
     Count {
         /// What the batch's header claims.
         claimed: i32,
@@ -70,6 +72,30 @@ pub enum RecordReason {
         left: usize,
     },
 }
+
+impl fmt::Display for RecordReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated(value) => write!(f, "it ends within its {value}"),
+            Self::BadNumber(value) => write!(f, "the number of its {value} is too long"),
+            Self::BadLength { field, claimed, left } => {
+                write!(f, "its {field} cannot be {claimed} with {left} bytes left")
+            }
+            Self::TrailingBytes(value) => write!(f, "{value} bytes follow its last field"),
+            Self::Offset { delta } => {
+                write!(f, "its offset is {delta} from that of the batch, which no offset is")
+            }
+            Self::Timestamp { delta } => {
+                write!(f, "its timestamp is {delta} ms from that of the batch, which overflows")
+            }
+            Self::Count { claimed, left } => {
+                write!(f, "the batch claims {claimed} records, and {left} bytes are left for it")
+            }
+        }
+    }
+}
+
+impl core::error::Error for RecordReason {}
 
 /// The records of one batch, decompressed.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What declarations are as data.
 
-use super::Message;
+use super::message::{self, ReadWhole, Whole};
+use super::{Message, Value};
 use crate::wire::Version;
 
 /// The versions that carry a field, or allow null in it.
@@ -75,6 +76,8 @@ pub struct Field {
     pub default: Option<&'static str>,
     /// Whether it is silently left out of versions that cannot carry it.
     pub ignorable: bool,
+    /// Whether a value is the declared default, where one is declared.
+    pub(crate) is_default: Option<fn(&dyn Value) -> bool>,
 }
 
 /// What a [`Message`] says of itself, as data.
@@ -88,6 +91,8 @@ pub struct Schema {
     pub flexible_from: Option<i16>,
     /// Its fields, in wire order.
     pub fields: &'static [Field],
+    pub(crate) unset: fn() -> Box<dyn Whole>,
+    pub(crate) read: ReadWhole,
 }
 
 impl Schema {
@@ -99,6 +104,8 @@ impl Schema {
             versions: Versions::from(*M::VERSIONS.start()).to(*M::VERSIONS.end()),
             flexible_from: M::FLEXIBLE_FROM,
             fields: M::FIELDS,
+            unset: message::unset::<M>,
+            read: message::read::<M>,
         }
     }
 

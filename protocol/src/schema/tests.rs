@@ -155,3 +155,20 @@ fn the_declaration_can_be_read_back() {
     assert_eq!((low.tag, low.default, low.versions), (Some(1), Some("-1"), Versions::from(2)));
     assert_eq!((Sample::NAME, Sample::FLEXIBLE_FROM), ("Sample", Some(2)));
 }
+
+#[test]
+fn debug_shows_what_is_set_and_no_secret() {
+    use crate::messages::alter_user_scram_credentials::ScramCredentialUpsertion;
+    let credentials = ScramCredentialUpsertion {
+        name: "alice".into(),
+        salted_password: Bytes::from_static(b"hunter2"),
+        ..Default::default()
+    };
+    let shown = format!("{credentials:?}");
+    assert!(shown.starts_with("ScramCredentialUpsertion { name: \"alice\", "), "{shown}");
+    assert!(shown.ends_with("salt: <0 bytes>, salted_password: <7 bytes> }"), "{shown}");
+    let mut part = Part { name: "p".into(), ..Default::default() };
+    assert_eq!(format!("{part:?}"), r#"Part { name: "p" }"#);
+    part.unknown_tags.push(7, Bytes::new());
+    assert!(format!("{part:?}").contains(r#"name: "p", unknown_tags: "#), "{part:?}");
+}

@@ -39,6 +39,9 @@ pub trait Wire: Sized {
         false
     }
 
+    /// Whether this is what a field has that nobody set, if its declaration has no other default.
+    fn is_default(&self) -> bool;
+
     /// Appends this value to `out`.
     ///
     /// # Errors

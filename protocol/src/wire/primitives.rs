@@ -25,6 +25,11 @@ macro_rules! numbers {
             }
 
             #[inline]
+            fn is_default(&self) -> bool {
+                *self == Self::default()
+            }
+
+            #[inline]
             fn write(&self, out: &mut FrameWriter, _: Version) -> Result<(), EncodeError> {
                 out.put_slice(&self.to_be_bytes());
                 Ok(())
@@ -60,6 +65,11 @@ macro_rules! newtypes {
             }
 
             #[inline]
+            fn is_default(&self) -> bool {
+                self.0.is_default()
+            }
+
+            #[inline]
             fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
                 self.0.write(out, version)
             }
@@ -80,6 +90,11 @@ macro_rules! sentinels {
             #[inline]
             fn size_min(version: Version) -> usize {
                 <$number>::size_min(version)
+            }
+
+            #[inline]
+            fn is_default(&self) -> bool {
+                self.is_none()
             }
 
             #[inline]
@@ -124,6 +139,10 @@ impl Wire for bool {
         1
     }
 
+    fn is_default(&self) -> bool {
+        !self
+    }
+
     fn write(&self, out: &mut FrameWriter, _: Version) -> Result<(), EncodeError> {
         out.put_slice(&[u8::from(*self)]);
         Ok(())
@@ -142,6 +161,10 @@ impl Wire for Uuid {
         16
     }
 
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn write(&self, out: &mut FrameWriter, _: Version) -> Result<(), EncodeError> {
         out.put_slice(&self.0);
         Ok(())
@@ -157,6 +180,10 @@ impl Wire for Option<Offset> {
 
     fn size_min(_: Version) -> usize {
         8
+    }
+
+    fn is_default(&self) -> bool {
+        self.is_none()
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -179,6 +206,10 @@ impl Wire for Offset {
         8
     }
 
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
         self.get().write(out, version)
     }
@@ -194,6 +225,10 @@ impl Wire for Option<Sequence> {
 
     fn size_min(_: Version) -> usize {
         4
+    }
+
+    fn is_default(&self) -> bool {
+        self.is_none()
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -234,6 +269,10 @@ impl Wire for Option<Str> {
         self.is_none()
     }
 
+    fn is_default(&self) -> bool {
+        self.is_none()
+    }
+
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
         match self {
             Some(text) => text.write(out, version),
@@ -251,6 +290,10 @@ impl Wire for Str {
 
     fn size_min(version: Version) -> usize {
         length_size(version, false)
+    }
+
+    fn is_default(&self) -> bool {
+        self.is_empty()
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -276,6 +319,10 @@ impl Wire for Option<Bytes> {
         self.is_none()
     }
 
+    fn is_default(&self) -> bool {
+        self.is_none()
+    }
+
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
         match self {
             Some(bytes) => bytes.write(out, version),
@@ -293,6 +340,10 @@ impl Wire for Bytes {
 
     fn size_min(version: Version) -> usize {
         length_size(version, true)
+    }
+
+    fn is_default(&self) -> bool {
+        self.is_empty()
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -315,6 +366,10 @@ impl<T: Wire> Wire for Option<Vec<T>> {
     }
 
     fn is_null(&self) -> bool {
+        self.is_none()
+    }
+
+    fn is_default(&self) -> bool {
         self.is_none()
     }
 
@@ -347,6 +402,10 @@ impl<T: Wire> Wire for Vec<T> {
         length_size(version, true)
     }
 
+    fn is_default(&self) -> bool {
+        self.is_empty()
+    }
+
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
         out.put_length(version, true, Some(self.len()))?;
         for (index, item) in self.iter().enumerate() {
@@ -372,6 +431,10 @@ impl<S: Struct> Wire for Option<S> {
     }
 
     fn is_null(&self) -> bool {
+        self.is_none()
+    }
+
+    fn is_default(&self) -> bool {
         self.is_none()
     }
 

@@ -2,6 +2,7 @@
 
     python3 kafka-schemas.py > kafka-schemas.tsv         Maven fetches the jars
     python3 kafka-schemas.py DIR > kafka-schemas.tsv     the jars are in DIR
+    python3 kafka-schemas.py --fetch DIR                 Maven fetches the jars into DIR
 
 When Kafka moves, only RELEASE does; tests/kafka_schemas.rs then says what is declared otherwise.
 Versions are cut to those of the message and of the struct around the field.
@@ -109,7 +110,9 @@ def write(dir):
         fields(message["fields"], structs, valid, 1)
 
 
-if len(sys.argv) > 1:
+if sys.argv[1:2] == ["--fetch"]:
+    fetch(sys.argv[2])
+elif len(sys.argv) > 1:
     write(sys.argv[1])
 else:
     with tempfile.TemporaryDirectory() as dir:

@@ -1,8 +1,9 @@
 //! Messages written by their reflection alone, not by their encoder: a second opinion.
 
+use std::ops::RangeInclusive;
+
 use bytes::Bytes;
-use ottla_protocol::Message;
-use ottla_protocol::schema::{Field, Type};
+use ottla_protocol::schema::{Field, Schema, Type};
 
 /// What to put where the schema leaves a choice.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,36 +20,31 @@ pub(crate) struct Writer {
     pub(crate) flexible: bool,
     pub(crate) fill: Fill,
     pub(crate) items: u32,
+    /// Whether every struct ends with a tagged field that nobody declared.
+    pub(crate) unknown: bool,
     pub(crate) out: Vec<u8>,
     next: u8,
 }
 
 impl Writer {
-    pub(crate) fn new<M: Message>(version: i16, fill: Fill) -> Self {
-        let flexible = M::FLEXIBLE_FROM.is_some_and(|from| version >= from);
-        Self { version, flexible, fill, items: 2, out: Vec::new(), next: 2 }
+    pub(crate) fn new(schema: &Schema, version: i16, fill: Fill) -> Self {
+        let flexible = is_flexible(schema, version);
+        Self { version, flexible, fill, items: 2, unknown: false, out: Vec::new(), next: 19 }
     }
 
-    /// A small number, another one each time; never 0, -1, -2 or any other declared default.
+    /// A small number, another one each time; never a declared default.
     fn number(&mut self) -> u8 {
-        self.next = if self.next < 100 { self.next + 1 } else { 3 };
+        self.next = if self.next < 119 { self.next + 1 } else { 20 };
         self.next
     }
 
-    pub(crate) fn uvarint(&mut self, mut value: u32) {
-        while value >= 0x80 {
-            self.out.push((value & 0x7f).to_le_bytes()[0] | 0x80);
-            value >>= 7;
-        }
-        self.out.push(value.to_le_bytes()[0]);
+    pub(crate) fn uvarint(&mut self, value: u32) {
+        put_uvarint(&mut self.out, value);
     }
 
     pub(crate) fn length(&mut self, wide: bool, length: Option<u32>) {
-        if self.flexible {
-            return self.uvarint(length.map_or(0, |length| length + 1));
-        }
-        let bytes = length.unwrap_or(u32::MAX).to_be_bytes(); // null is -1
-        self.out.extend_from_slice(if wide { &bytes } else { &bytes[2..] });
+        let length = length.map(|length| length.try_into().unwrap());
+        put_length(&mut self.out, self.flexible, wide, length);
     }
 
     pub(crate) fn value(&mut self, kind: &Type, null: bool) {
@@ -91,6 +87,10 @@ impl Writer {
                 return;
             }
         }
+        if matches!(field.kind, Type::Bool) {
+            // something else than the default
+            return self.out.push(u8::from(field.default != Some("true")));
+        }
         self.value(&field.kind, null);
     }
 
@@ -108,7 +108,8 @@ impl Writer {
                 .filter_map(|field| Some((field.tag?, *field)))
                 .collect();
             tagged.sort_by_key(|(tag, _)| *tag);
-            self.uvarint(tagged.len().try_into().unwrap());
+            let tags = tagged.len() + usize::from(self.unknown);
+            self.uvarint(tags.try_into().unwrap());
             for (tag, field) in tagged {
                 self.uvarint(tag);
                 let outer = std::mem::take(&mut self.out);
@@ -117,49 +118,45 @@ impl Writer {
                 self.uvarint(body.len().try_into().unwrap());
                 self.out.extend(body);
             }
+            if self.unknown {
+                self.out.extend_from_slice(UNKNOWN_TAG);
+            }
         }
     }
 }
 
+/// Tag 1000, two bytes.
+const UNKNOWN_TAG: &[u8] = b"\xe8\x07\x02hi";
+
 /// The bytes of a message with every field set, or null where it may be.
-pub(crate) fn filled<M: Message>(version: i16, fill: Fill) -> Bytes {
-    let mut writer = Writer::new::<M>(version, fill);
-    writer.fields(M::FIELDS);
+pub(crate) fn filled(schema: &Schema, version: i16, fill: Fill) -> Bytes {
+    let mut writer = Writer::new(schema, version, fill);
+    writer.fields(schema.fields);
     writer.out.into()
 }
 
-/// Calls a function with every message there is.
-macro_rules! for_every_message {
-    (
-        @list ($function:ident $arguments:tt)
-        apis { $( $_api:ident: $api:ident($request:ident, $response:ident); )* }
-        messages { $( $module:ident::$message:ident; )* }
-        metadata_records { $( $_record:ident($record:ident) = $_id:literal; )* }
-        coordinator_records { $( $_keys:ident, $_values:ident of $_topic:literal {
-            $( $_variant:ident: $at:ident($key:ident, $value:ident) = $_type:literal; )*
-        } )* }
-        internal_records { $( $internal:ident::$other:ident; )* }
-    ) => {
-        for_every_message!(@ $function $arguments header::RequestHeader);
-        for_every_message!(@ $function $arguments header::ResponseHeader);
-        $(
-            for_every_message!(@ $function $arguments messages::$api::$request);
-            for_every_message!(@ $function $arguments messages::$api::$response);
-        )*
-        $( for_every_message!(@ $function $arguments messages::$module::$message); )*
-        $( for_every_message!(@ $function $arguments metadata_records::$record); )*
-        $( $(
-            for_every_message!(@ $function $arguments internal_records::$at::$key);
-            for_every_message!(@ $function $arguments internal_records::$at::$value);
-        )* )*
-        $( for_every_message!(@ $function $arguments internal_records::$internal::$other); )*
-    };
-    (@ $function:ident ($($argument:expr),*) $($message:tt)*) => {
-        $function::<ottla_protocol::$($message)*>($($argument),*);
-    };
-    ($function:ident $(, $argument:expr)*) => {
-        ottla_protocol::with_every_message!(for_every_message @list ($function ($($argument),*)));
-    };
+pub(crate) fn versions(schema: &Schema) -> RangeInclusive<i16> {
+    schema.versions.min..=schema.versions.max
 }
 
-pub(crate) use for_every_message;
+pub(crate) fn is_flexible(schema: &Schema, version: i16) -> bool {
+    schema.flexible_from.is_some_and(|from| version >= from)
+}
+
+pub(crate) fn put_uvarint(out: &mut Vec<u8>, mut value: u32) {
+    while value >= 0x80 {
+        out.push((value & 0x7f).to_le_bytes()[0] | 0x80);
+        value >>= 7;
+    }
+    out.push(value.to_le_bytes()[0]);
+}
+
+/// The length of a string, or, `wide`, of bytes or an array; `None` for null.
+pub(crate) fn put_length(out: &mut Vec<u8>, flexible: bool, wide: bool, length: Option<usize>) {
+    let length: Option<u32> = length.map(|length| length.try_into().unwrap());
+    if flexible {
+        return put_uvarint(out, length.map_or(0, |length| length + 1));
+    }
+    let bytes = length.unwrap_or(u32::MAX).to_be_bytes(); // null is -1
+    out.extend_from_slice(if wide { &bytes } else { &bytes[2..] });
+}

@@ -6,7 +6,7 @@ use super::Complaint;
 pub(crate) const ALLOWED: &[(&str, &str)] = &[
     (
         "protocol",
-        "bytes bytestring crc32c flate2 lz4_flex serde snap thiserror zstd dev:proptest \
+        "bytes bytestring crc32c flate2 lz4_flex serde snap zstd dev:proptest \
          dev:serde_json dev:stats_alloc",
     ),
     ("runtime", "futures thiserror tokio tracing dev:tokio"),

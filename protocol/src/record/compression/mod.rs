@@ -122,9 +122,16 @@ impl fmt::Display for Compression {
 }
 
 /// There is no codec of this name.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("no codec is called {0:?}; there are none, gzip, snappy, lz4 and zstd")]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct UnknownCompression(pub String);
+
+impl fmt::Display for UnknownCompression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no codec is called {:?}; there are none, gzip, snappy, lz4 and zstd", self.0)
+    }
+}
+
+impl core::error::Error for UnknownCompression {}
 
 impl FromStr for Compression {
     type Err = UnknownCompression;
@@ -136,17 +143,14 @@ impl FromStr for Compression {
 }
 
 /// Why records cannot be compressed or decompressed.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CompressionError {
     /// The batch names a codec that nobody knows.
-    #[error("no codec has the number {0}")]
     UnknownCodec(i16),
     /// The codec exists, but not in this build.
-    #[error("{0} is not built in: turn on the feature `{0}`")]
     NotBuiltIn(Compression),
     /// The codec refused the data.
-    #[error("{codec} data is damaged: {reason}")]
     Damaged {
         /// Which codec.
         codec: Compression,
@@ -154,7 +158,6 @@ pub enum CompressionError {
         reason: String,
     },
     /// The codec could not compress.
-    #[error("{codec} failed: {reason}")]
     Failed {
         /// Which codec.
         codec: Compression,
@@ -162,7 +165,6 @@ pub enum CompressionError {
         reason: String,
     },
     /// Decompressed, the records are larger than allowed.
-    #[error("{codec} data is larger than {bytes_max} bytes once decompressed")]
     Oversized {
         /// Which codec.
         codec: Compression,
@@ -171,15 +173,31 @@ pub enum CompressionError {
     },
 }
 
+impl fmt::Display for CompressionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownCodec(value) => write!(f, "no codec has the number {value}"),
+            Self::NotBuiltIn(value) => {
+                write!(f, "{value} is not built in: turn on the feature `{value}`")
+            }
+            Self::Damaged { codec, reason } => write!(f, "{codec} data is damaged: {reason}"),
+            Self::Failed { codec, reason } => write!(f, "{codec} failed: {reason}"),
+            Self::Oversized { codec, bytes_max } => {
+                write!(f, "{codec} data is larger than {bytes_max} bytes once decompressed")
+            }
+        }
+    }
+}
+
+impl core::error::Error for CompressionError {}
+
 /// A codec does not have the level that was asked for.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LevelError {
     /// It has no levels.
-    #[error("{0} has no levels: leave its level out")]
     None(Compression),
     /// It has levels, but not this one.
-    #[error("{codec} has no level {level}: it has {levels:?}")]
     OutOfRange {
         /// Which codec.
         codec: Compression,
@@ -189,6 +207,19 @@ pub enum LevelError {
         levels: RangeInclusive<i32>,
     },
 }
+
+impl fmt::Display for LevelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None(value) => write!(f, "{value} has no levels: leave its level out"),
+            Self::OutOfRange { codec, level, levels } => {
+                write!(f, "{codec} has no level {level}: it has {levels:?}")
+            }
+        }
+    }
+}
+
+impl core::error::Error for LevelError {}
 
 /// One direction of a codec: what it keeps from one batch to the next.
 trait Encode: Sized {
