@@ -1,5 +1,6 @@
 //! Structs by their lists of fields: one piece of code for all, so that a message costs little to
-//! compile. What clients and brokers say all day long is `hot` instead, see `messages!`.
+//! compile. What clients and brokers say all day long is `hot` instead, see `messages!`. Nothing of it
+//! is put inline: hundreds of copies would take longer to compile than all the rest.
 
 use core::any::Any;
 use core::fmt::{Debug, Formatter, Result as Shown};
@@ -177,12 +178,14 @@ fn is_null(value: &dyn Value) -> bool {
 }
 
 /// The fewest bytes a struct takes.
+#[inline(never)]
 pub(crate) fn size_min(fields: &[Field], version: Version) -> usize {
     let sizes = fields.iter().map(|field| field.size_min(version));
     sizes.sum::<usize>() + usize::from(version.flexible)
 }
 
 /// Appends a struct to `out`.
+#[inline(never)]
 pub(crate) fn write(
     fields: &[Field],
     it: &dyn Fields,
@@ -228,6 +231,7 @@ fn put_all(
 }
 
 /// Takes a struct from `reader`; nothing is set in it so far.
+#[inline(never)]
 pub(crate) fn read(
     fields: &[Field],
     it: &mut dyn Fields,
@@ -265,6 +269,7 @@ fn take_all(
 }
 
 /// Whether every field of a struct holds its default.
+#[inline(never)]
 pub(crate) fn all_default(fields: &[Field], it: &dyn Fields) -> bool {
     let mut all = true;
     it.see(&mut |values, unknown| {
@@ -275,6 +280,7 @@ pub(crate) fn all_default(fields: &[Field], it: &dyn Fields) -> bool {
 }
 
 /// Whether two structs of the same type hold the same.
+#[inline(never)]
 pub(crate) fn same_fields(one: &dyn Fields, other: &dyn Fields) -> bool {
     let mut all = true;
     one.see(&mut |ours, our_tags| {
@@ -307,6 +313,7 @@ pub(crate) fn same(one: &dyn Value, other: &dyn Value) -> bool {
 }
 
 /// Makes a struct with nothing set a clone of `from`.
+#[inline(never)]
 pub(crate) fn clone_fields(from: &dyn Fields, into: &mut dyn Fields) {
     from.see(&mut |theirs, their_tags| {
         into.fill(&mut |ours, our_tags| {
@@ -341,6 +348,7 @@ const SECRETS: [&str; 6] =
     ["auth_bytes", "hmac", "salt", "salted_password", "server_key", "stored_key"];
 
 /// Shows a struct as a derived `Debug` does, without unknown tags where there are none.
+#[inline(never)]
 pub(crate) fn debug(name: &str, fields: &[Field], it: &dyn Fields, f: &mut Formatter<'_>) -> Shown {
     let mut result = Ok(());
     it.see(&mut |values, unknown| {

@@ -205,6 +205,7 @@ impl<S: Cold> Wire for S {
         fields::write(S::STRUCT_FIELDS, self, out, version)
     }
 
+    #[inline(never)] // its callers are as many as there are structs
     fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
         let mut this = Self::default();
         fields::read(S::STRUCT_FIELDS, &mut this, reader, version)?;
