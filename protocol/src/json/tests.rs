@@ -143,7 +143,7 @@ fn tagged_fields_that_are_not_declared_are_shown() {
 
 #[test]
 fn a_record_of_a_coordinator_says_its_type_and_version() {
-    use crate::ids::{LeaderEpoch, Offset};
+    use crate::ids::LeaderEpoch;
     use crate::internal_records::offsets::{OffsetCommitKey, OffsetCommitValue};
     use crate::internal_records::{GroupRecordKey, GroupRecordValue};
     let key = GroupRecordKey::OffsetCommit(OffsetCommitKey {
@@ -153,7 +153,7 @@ fn a_record_of_a_coordinator_says_its_type_and_version() {
         ..Default::default()
     });
     let value = GroupRecordValue::OffsetCommit(OffsetCommitValue {
-        offset: Offset::new(9).unwrap(),
+        offset: 9,
         leader_epoch: Some(LeaderEpoch(2)),
         commit_timestamp: Timestamp(5),
         ..Default::default()
