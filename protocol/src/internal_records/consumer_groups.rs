@@ -81,7 +81,8 @@ messages! {
         /// The broker's way to assign that it prefers.
         server_assignor: Option<Str> = 0..;
         /// What else is known of it if it follows the classic protocol, else `None`.
-        classic_member_metadata: Option<ClassicMemberMetadata> = 0.., tag 0;
+        classic_member_metadata: Option<ClassicMemberMetadata> = 0.., tag 0,
+            or Some(ClassicMemberMetadata::default());
     }
 
     /// What is known of a member that follows the classic protocol.
@@ -167,7 +168,7 @@ messages! {
         /// Which partitions.
         partitions: Vec<PartitionIndex> = 0..;
         /// For each of them the member epoch at which it came, so that late commits are fenced.
-        assignment_epochs: Option<Vec<GroupEpoch>> = 0.., tag 0;
+        assignment_epochs: Option<Vec<GroupEpoch>> = 0.., tag 0, or Some(Vec::new());
     }
 
     /// Names a pattern that members of a group want topics by.

@@ -20,7 +20,8 @@ messages! {
         /// The version of the topology whose topics were found in order; -1: none.
         validated_topology_epoch: i32 = 0.., tag 0, or -1;
         /// The settings of the last assignment, to notice when they change.
-        last_assignment_configs: Option<Vec<LastAssignmentConfig>> = 0.., tag 1;
+        last_assignment_configs: Option<Vec<LastAssignmentConfig>> = 0.., tag 1,
+            or Some(Vec::new());
         /// The version of the topology whose description is stored; -1: none; -2: not known, for
         /// storing was cut short.
         stored_description_topology_epoch: i32 = 0.., tag 2, or -1;
@@ -161,6 +162,6 @@ messages! {
         partitions: Vec<PartitionIndex> = 0..;
         /// For each task that runs the member epoch at which it came, so that late commits are
         /// fenced.
-        assignment_epochs: Option<Vec<GroupEpoch>> = 0.., tag 0;
+        assignment_epochs: Option<Vec<GroupEpoch>> = 0.., tag 0, or Some(Vec::new());
     }
 }

@@ -88,8 +88,8 @@ def fields(of, common, around, depth):
             continue
         kind, inner = field["type"], field.get("fields") or common.get(field["type"].lstrip("[]"))
         kind = "[]" * kind.startswith("[]") + ("struct" if inner else kind.lstrip("[]"))
-        default = field.get("default", "-")
-        default = "null" if default is None else str(default).lower() or "-"
+        default = field.get("default")  # "null" is a default; null is none
+        default = "-" if default is None else str(default).lower() or "-"
         if re.match(r"0x", default):
             default = str(int(default, 16))
         print("." * depth + snake(field["name"]), kind.replace("records", "bytes"), shown(versions),
