@@ -203,10 +203,13 @@ impl Printer {
         } else {
             out.member(&text::camel(field.name));
             let is_struct = matches!(field.kind, Type::Struct { .. });
-            let marked = is_struct && field.nullable.is_some();
-            // as `Wire` of an `Option`: a byte says whether the struct follows
-            (!marked || i8::read(reader, version)? >= 0)
-                && self.value(&field.kind, version, reader, out)?
+            // a byte says whether a struct that may be null follows; a varint if it is tagged
+            let follows = match field.tag {
+                _ if !is_struct || field.nullable.is_none() => true,
+                Some(_) => reader.uvarint()? != 0,
+                None => i8::read(reader, version)? >= 0,
+            };
+            follows && self.value(&field.kind, version, reader, out)?
         };
         if present {
             return Ok(());

@@ -34,11 +34,45 @@ impl Field {
         reader: &mut Reader,
         version: Version,
     ) -> Result<(), DecodeError> {
-        taken(self.kind.take(value, reader, version), self.name)?;
+        taken(self.take_value(value, reader, version), self.name)?;
         if is_null(value) && !self.may_be_null(version) {
             return Err(null_taken(self.name));
         }
         Ok(())
+    }
+
+    fn take_value(
+        &self,
+        value: &mut dyn Value,
+        reader: &mut Reader,
+        version: Version,
+    ) -> Result<(), DecodeError> {
+        match (value.view_mut(), self.kind) {
+            (ViewMut::Optional(optional), Type::Struct { .. }) if self.tag.is_some() => {
+                if reader.uvarint()? == 0 {
+                    optional.set_null();
+                    return Ok(());
+                }
+                self.kind.take(optional.set_value(), reader, version)
+            }
+            _ => self.kind.take(value, reader, version),
+        }
+    }
+
+    /// A struct that may be null stands behind a varint in a tagged field: 1, or 0 for null.
+    fn put_tagged(
+        &self,
+        value: &dyn Value,
+        out: &mut FrameWriter,
+        version: Version,
+    ) -> Result<(), EncodeError> {
+        match (value.view(), self.kind) {
+            (View::Optional(optional), Type::Struct { .. }) => {
+                out.put_uvarint(u32::from(optional.is_some()));
+                optional.map_or(Ok(()), |value| self.kind.put(value, out, version))
+            }
+            _ => self.kind.put(value, out, version),
+        }
     }
 
     /// The fewest bytes it takes behind the fields in front of it.
@@ -223,7 +257,7 @@ fn put_all(
         let Some(tag) = field.tag.filter(|_| field.is_in(version)) else { continue };
         if !field.holds_default(*value) {
             let mark = tags.open(out, tag)?;
-            written(field.kind.put(*value, out, version), field.name)?;
+            written(field.put_tagged(*value, out, version), field.name)?;
             TagWriter::close(out, mark)?;
         }
     }
