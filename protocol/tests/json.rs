@@ -1,4 +1,4 @@
-//! Every message as JSON: by the decoder's own judgement of bytes, and as Kafka prints it.
+//! Every message as JSON, by the decoder's own judgement of bytes; `golden` has it as Kafka prints it.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
@@ -12,27 +12,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 use support::{Fill, filled, versions};
 
-/// What Kafka's own `JsonConverter`s make of bytes; `data/ToJson.java` wrote it.
-const KAFKA: &str = include_str!("data/kafka-json.tsv");
-
 fn json(schema: &Schema, version: i16, bytes: Bytes) -> Result<String, String> {
     let text = Printer::default().message(schema, version, bytes);
     text.map_err(|error| error.to_string())
-}
-
-#[test]
-fn a_message_reads_as_kafkas_own_json() {
-    for line in KAFKA.lines().filter(|line| !line.starts_with('#')) {
-        let [name, version, hex, kafka] = line.split('\t').collect::<Vec<_>>()[..] else {
-            panic!("{line}");
-        };
-        let schema = SCHEMAS.iter().find(|schema| schema.name == name).unwrap();
-        let pairs = hex.as_bytes().chunks(2).map(|pair| str::from_utf8(pair).unwrap());
-        let bytes = pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect();
-        let ours = json(schema, version.parse().unwrap(), bytes).unwrap();
-        let [ours, kafka] = [&ours, kafka].map(|t| serde_json::from_str::<Value>(t).unwrap());
-        assert_eq!(ours, kafka, "{name} v{version}");
-    }
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
     python3 kafka-schemas.py > kafka-schemas.tsv         Maven fetches the jars
     python3 kafka-schemas.py DIR > kafka-schemas.tsv     the jars are in DIR
-    python3 kafka-schemas.py --fetch DIR                 Maven fetches the jars into DIR
 
-When Kafka moves, only RELEASE does; tests/kafka_schemas.rs then says what is declared otherwise.
+When Kafka moves, only kafka-pom.xml does; tests/kafka_schemas.rs then says what is declared
+otherwise.
 Versions are cut to those of the message and of the struct around the field.
 """
 
@@ -16,7 +16,6 @@ import sys
 import tempfile
 import zipfile
 
-RELEASE = "4.4.0"
 JARS = {  # where a jar has its schemas
     "kafka-clients": "common/message/",
     "kafka-metadata": "common/metadata/",
@@ -26,27 +25,24 @@ JARS = {  # where a jar has its schemas
     "kafka-raft": "common/message/",
     "kafka-storage": "message/",
 }
-COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
-HEAD = f"""\
-# Message schemas of Apache Kafka {RELEASE} (Copyright The Apache Software Foundation, Apache License
+HEAD = """\
+# Message schemas of Apache Kafka {} (Copyright The Apache Software Foundation, Apache License
 # 2.0), made smaller by kafka-schemas.py. A message: its name, versions and first flexible version.
 # A field, behind as many dots as structs are around it: name, type, versions, versions with null,
 # tag, "ignorable", default; "-" where there is none. Tagged fields follow the others.
 """
 
 
-def fetch(into):
-    for jar in JARS:
-        artifact = f"-Dartifact=org.apache.kafka:{jar}:{RELEASE}"
-        command = ["mvn", "-q", "-B", COPY, artifact, f"-DoutputDirectory={into}"]
-        subprocess.run(command, check=True, stdout=sys.stderr)
+def jar_of(dir, name):
+    [jar] = pathlib.Path(dir).glob(f"{name}-[0-9]*.jar")
+    return jar
 
 
 def schemas(dir):
     """Every schema of the jars, parsed, by the name of its message."""
     found = {}
     for jar, folder in JARS.items():
-        with zipfile.ZipFile(pathlib.Path(dir) / f"{jar}-{RELEASE}.jar") as entries:
+        with zipfile.ZipFile(jar_of(dir, jar)) as entries:
             for entry in entries.namelist():
                 if re.fullmatch(re.escape(folder) + r"\w+\.json", entry):
                     schema = load(entries.read(entry).decode())
@@ -99,7 +95,8 @@ def fields(of, common, around, depth):
 
 
 def write(dir):
-    print(HEAD, end="")
+    release = jar_of(dir, "kafka-clients").stem.removeprefix("kafka-clients-")
+    print(HEAD.format(release), end="")
     for message in schemas(dir):
         valid = cut(message["validVersions"], 0, 1 << 14)
         if valid is None:
@@ -110,11 +107,9 @@ def write(dir):
         fields(message["fields"], structs, valid, 1)
 
 
-if sys.argv[1:2] == ["--fetch"]:
-    fetch(sys.argv[2])
-elif len(sys.argv) > 1:
+if len(sys.argv) > 1:
     write(sys.argv[1])
 else:
     with tempfile.TemporaryDirectory() as dir:
-        fetch(dir)
+        subprocess.run([pathlib.Path(__file__).with_name("kafka-jars.sh"), dir], check=True)
         write(dir)
