@@ -178,11 +178,11 @@ fn end<M: Message>(reader: &Reader, version: i16) -> Result<(), DecodeError> {
 }
 
 fn unknown(id: i16, what: &'static str) -> DecodeError {
-    let reason = match u32::try_from(id) {
-        Ok(id) => DecodeReason::UnknownRecord(id),
-        Err(_) => DecodeReason::OutOfRange(id.into()),
+    let error = match u32::try_from(id) {
+        Ok(id) => DecodeError::new(DecodeReason::UnknownRecord(id)),
+        Err(_) => DecodeError::new(DecodeReason::OutOfRange(id.into())).in_field("type"),
     };
-    DecodeError::new(reason).in_message(what, -1)
+    error.in_message(what, -1)
 }
 
 #[cfg(test)]
@@ -235,7 +235,7 @@ mod tests {
         for (key, text) in [
             (&b""[..], "GroupRecordKey, type: "),
             (b"\0\x09", "GroupRecordKey: record type 9 is not known"),
-            (b"\xff\xff", "GroupRecordKey: -1 is out of range"),
+            (b"\xff\xff", "GroupRecordKey, type: -1 is out of range"),
             (b"\0\x02\0\x01g!", "GroupMetadataKey v0: 1 bytes follow the end of the message"),
         ] {
             let error = GroupRecordKey::decode(Bytes::from_static(key)).unwrap_err().to_string();

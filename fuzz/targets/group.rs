@@ -1,0 +1,4 @@
+//! See `fuzz::group`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::group(data));
