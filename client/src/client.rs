@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use ottla_protocol::{ApiKey, Str};
+use ottla_protocol::Str;
 use ottla_runtime::net::Connector;
 use ottla_runtime::net::tcp::Tcp;
 use ottla_runtime::{Clock, Scope};
@@ -49,12 +49,7 @@ impl Client {
         let cluster = &self.cluster;
         let timeout = cluster.config().api_timeout;
         let checked = cluster.clock().timeout(timeout, self.answered()).await;
-        checked.unwrap_or_else(|_| {
-            let last = cluster.attempts().borrow().error.clone();
-            let peer = format!("bootstrap {}", cluster.config().bootstrap_text);
-            let (api, possibly_sent) = (ApiKey::METADATA, true);
-            Err(last.unwrap_or(CallError::TimedOut { peer, api, timeout, possibly_sent }))
-        })
+        checked.unwrap_or_else(|_| Err(cluster.unanswered(timeout)))
     }
 
     /// Waits until a question for metadata is answered or all who can be asked have failed.

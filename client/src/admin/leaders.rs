@@ -22,13 +22,19 @@ pub(super) struct PartitionItem<P> {
     pub(super) index: PartitionIndex,
     /// What errors call it, and what replies are matched by.
     pub(super) name: Str,
+    /// Only items of one group are asked for in one request.
+    pub(super) group: Group,
     pub(super) payload: P,
 }
+
+/// The version that a question needs, and which question about its partition it is: brokers refuse
+/// to be asked about one twice in a request.
+pub(super) type Group = (i16, usize);
 
 impl<P> PartitionItem<P> {
     pub(super) fn new(topic: Str, index: PartitionIndex, payload: P) -> Self {
         let name = partition_name(&topic, index);
-        Self { topic, index, name, payload }
+        Self { topic, index, name, group: Group::default(), payload }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -43,8 +49,15 @@ pub(super) fn partition_name(topic: &str, index: PartitionIndex) -> Str {
 
 type Items<P> = Vec<Pending<PartitionItem<P>>>;
 
-/// Asks the leader of each item for it; gives the results in the same order. Leaders are looked up
-/// again before every attempt.
+/// What to ask each leader.
+type Led<P> = BTreeMap<NodeId, BTreeMap<Group, Items<P>>>;
+
+/// Asks the leader of each item for it, one group after another; gives the results in the same
+/// order. Leaders are looked up again before every attempt, once for all items.
+///
+/// As with Java, all that is retriable is asked again: a leader that does not know a partition has
+/// not heard of it yet. Unlike with Java, a topic or partition that the look-up does not find is not
+/// waited for.
 pub(super) async fn by_leader<P, R, T>(
     admin: &Admin,
     items: Vec<PartitionItem<P>>,
@@ -68,16 +81,25 @@ where
     while !pending.is_empty() {
         let left = deadline.since(clock.now());
         let (led, mut again) = split(admin, pending, left, lost, &mut results).await;
-        let left = deadline.since(clock.now()).min(config.request_timeout);
-        let calls = led.into_iter().map(|(node, group)| {
-            let asked = group.iter().map(|p| p.item.clone()).collect();
-            let call = ask(&cluster.connection(node, Purpose::General), asked, left);
-            async move { (group, call.await) }
+        let ask = &ask;
+        let calls = led.into_iter().map(async |(node, groups)| {
+            let connection = cluster.connection(node, Purpose::General);
+            let mut answers = Vec::new();
+            for group in groups.into_values() {
+                let asked = group.iter().map(|p| p.item.clone()).collect();
+                let left = deadline.since(clock.now()).min(config.request_timeout);
+                answers.push((group, ask(&connection, asked, left).await));
+            }
+            answers
         });
-        for (group, answer) in join_all(calls).await {
+        for (group, answer) in join_all(calls).await.into_iter().flatten() {
             lost |= answer.as_ref().is_err_and(CallError::possibly_sent);
             let operation = Operation { cluster, whom: Whom::Any, name: PartitionItem::name };
-            again.extend(operation.settle(group, answer.map(&read), lost, &mut results));
+            let (answer, passes) = (answer.map(&read), ErrorCode::is_retriable);
+            let open = operation.settle(group, answer, lost, passes, &mut results);
+            // a leader that gave up waiting may still do it
+            lost |= open.iter().filter_map(|p| p.last.as_ref()).any(AdminError::possibly_done);
+            again.extend(open);
         }
         pending = again;
         let wait = backoff.next_wait();
@@ -102,8 +124,8 @@ async fn split<P: Clone, T>(
     left: Duration,
     lost: bool,
     results: &mut [Option<Result<T, AdminError>>],
-) -> (BTreeMap<NodeId, Items<P>>, Items<P>) {
-    let (mut led, mut again) = (BTreeMap::<_, Items<P>>::new(), Vec::new());
+) -> (Led<P>, Items<P>) {
+    let (mut led, mut again) = (Led::new(), Vec::new());
     let topics: BTreeSet<Str> = pending.iter().map(|p| p.item.topic.clone()).collect();
     let described = admin.describe_topics_by_metadata(topics.iter().cloned().collect());
     let described = admin.cluster.clock().timeout(left, described).await;
@@ -120,7 +142,10 @@ async fn split<P: Clone, T>(
         match described.get(&asked.item.topic) {
             Some(Ok(topic)) => match topic.partitions.iter().find(|p| p.index == index) {
                 Some(found) => match found.leader {
-                    Some(leader) => led.entry(leader).or_default().push(asked),
+                    Some(leader) => {
+                        let groups = led.entry(leader).or_default();
+                        groups.entry(asked.item.group).or_default().push(asked);
+                    }
                     None => {
                         asked.last = Some(refused(ErrorCode::LEADER_NOT_AVAILABLE));
                         again.push(asked);

@@ -3,7 +3,6 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use futures::future::join_all;
 use ottla_protocol::ids::{LeaderEpoch, Offset, Timestamp};
 use ottla_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse,
@@ -13,7 +12,7 @@ use ottla_protocol::messages::list_offsets::{
 use ottla_protocol::{Message, Str};
 
 use super::error::AdminError;
-use super::leaders::{PartitionItem, by_leader, partition_name};
+use super::leaders::{Group, PartitionItem, by_leader, partition_name};
 use super::partitions::merge;
 use super::retry::{Refusal, Reply};
 use super::{Admin, millis};
@@ -78,8 +77,11 @@ impl Admin {
     /// such record or offset. A partition may be asked about several times. Kafka's tools take
     /// [`Isolation::ReadUncommitted`] unless told otherwise.
     ///
-    /// `UNKNOWN_TOPIC_OR_PARTITION`. A leader that is too old for an [`OffsetSpec`] is an error for
-    /// those items only. Cancel safe.
+    /// A leader that is too old for an [`OffsetSpec`] is an error for those items only. What is
+    /// retriable is asked again; but a topic or partition that the cluster does not name is
+    /// `UNKNOWN_TOPIC_OR_PARTITION` at once, where Java's client waits for it. A leader is asked
+    /// about a partition once in a request, so many questions about one partition take as many, one
+    /// after another. Cancel safe.
     pub async fn list_offsets<P: Into<TopicPartition>>(
         &self,
         isolation: Isolation,
@@ -87,31 +89,14 @@ impl Admin {
     ) -> Vec<Result<Option<ListedOffset>, AdminError>> {
         let items: Vec<_> = items.into_iter().map(|(p, spec)| (p.into(), spec)).collect();
         let groups = groups(&items);
-        let asked = groups.iter().map(|(&(since, _), places)| {
-            let items = places.iter().filter_map(|&place| items.get(place));
-            let items = items.map(|(partition, spec)| {
-                let topic = Str::from(&*partition.topic);
-                PartitionItem::new(topic, partition.partition, spec.wire().0)
-            });
-            self.list_group(isolation, since, items.collect())
+        let items = items.into_iter().zip(groups).map(|((partition, spec), group)| {
+            let (topic, time) = (Str::from(&*partition.topic), spec.wire().0);
+            PartitionItem { group, ..PartitionItem::new(topic, partition.partition, time) }
         });
-        let answers = join_all(asked).await;
-        let mut placed = BTreeMap::new();
-        for (places, results) in groups.into_values().zip(answers) {
-            placed.extend(places.into_iter().zip(results));
-        }
-        placed.into_values().collect()
-    }
-
-    /// Asks for what one request may ask of a leader.
-    async fn list_group(
-        &self,
-        isolation: Isolation,
-        since: i16,
-        items: Vec<PartitionItem<i64>>,
-    ) -> Vec<Result<Option<ListedOffset>, AdminError>> {
-        let since = if isolation.on_the_wire() == 0 { since } else { since.max(ISOLATION_SINCE) };
         let ask = |connection: &Connection, items: Vec<PartitionItem<i64>>, timeout: Duration| {
+            let since = items.iter().map(|item| item.group.0).max().unwrap_or(0);
+            let isolated = if isolation.on_the_wire() == 0 { since } else { ISOLATION_SINCE };
+            let versions = since.max(isolated)..=*ListOffsetsRequest::VERSIONS.end();
             let topics = items.into_iter().map(|item| {
                 let (partition_index, timestamp) = (item.index, item.payload);
                 let partition =
@@ -121,7 +106,6 @@ impl Admin {
             });
             let topics = merge(topics, |t| &t.name, |t, more| t.partitions.extend(more.partitions));
             let (isolation_level, timeout_ms) = (isolation.on_the_wire(), millis(timeout));
-            let versions = since..=*ListOffsetsRequest::VERSIONS.end();
             connection.call_versioned(versions, timeout, move |_| ListOffsetsRequest {
                 isolation_level,
                 topics,
@@ -140,22 +124,20 @@ impl Admin {
             }
             replies
         };
-        by_leader::<_, ListOffsetsRequest, _>(self, items, ask, read).await
+        by_leader::<_, ListOffsetsRequest, _>(self, items.collect(), ask, read).await
     }
 }
 
-/// Which items, by place, go into one request: those of one version, each partition once, because
-/// brokers refuse to be asked about one twice.
-fn groups(items: &[(TopicPartition, OffsetSpec)]) -> BTreeMap<(i16, usize), Vec<usize>> {
-    let mut groups = BTreeMap::<_, Vec<usize>>::new();
+/// Which items go into one request: those of one version, each partition once.
+fn groups(items: &[(TopicPartition, OffsetSpec)]) -> Vec<Group> {
     let mut seen = BTreeMap::<(i16, &TopicPartition), usize>::new();
-    for (place, (partition, spec)) in items.iter().enumerate() {
+    let group = items.iter().map(|(partition, spec)| {
         let since = spec.wire().1;
         let times = seen.entry((since, partition)).or_default();
-        groups.entry((since, *times)).or_default().push(place);
         *times += 1;
-    }
-    groups
+        (since, *times)
+    });
+    group.collect()
 }
 
 fn found(answer: &ListOffsetsPartitionResponse) -> Option<ListedOffset> {
@@ -180,10 +162,6 @@ mod tests {
             (b, OffsetSpec::MaxTimestamp),
             (a, OffsetSpec::Earliest),
         ];
-        let groups: Vec<_> = groups(&items).into_iter().collect();
-        assert_eq!(
-            groups,
-            [((1, 0), vec![0, 2]), ((1, 1), vec![1]), ((1, 2), vec![4]), ((7, 0), vec![3])]
-        );
+        assert_eq!(groups(&items), [(1, 1), (1, 2), (1, 1), (7, 1), (1, 3)]);
     }
 }

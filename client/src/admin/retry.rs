@@ -54,6 +54,13 @@ pub(super) enum Whom {
     Broker(NodeId),
 }
 
+/// Whether who shall be asked is there.
+enum Reached {
+    At(Connection),
+    /// The cluster names no such broker.
+    Gone(NodeId),
+}
+
 /// One operation on several items.
 pub(super) struct Operation<'a, I> {
     pub(super) cluster: &'a Cluster,
@@ -110,30 +117,30 @@ impl<I: Clone> Operation<'_, I> {
             Backoff::new(config.retry_backoff, config.retry_backoff_max, self.cluster.next_seed());
         let mut results: Vec<Option<Result<T, AdminError>>> = items.iter().map(|_| None).collect();
         let mut pending: Vec<_> = items.into_iter().enumerate().map(Pending::new).collect();
-        let mut lost = false;
+        let (mut lost, mut failed) = (false, false);
         while !pending.is_empty() {
-            let left = deadline.since(clock.now()).min(config.request_timeout);
-            let connection = match self.whom {
-                Whom::Controller => self.cluster.controller(),
-                Whom::Any => self.cluster.any_node(),
-                Whom::Broker(id) => self.cluster.connection(id, Purpose::General),
-            };
-            let asked = pending.iter().map(|p| p.item.clone()).collect();
-            let answer = ask(&connection, asked, left).await;
-            lost |= answer.as_ref().is_err_and(CallError::possibly_sent);
-            if let Err(CallError::UnknownNode(id)) = answer
-                && self.is_unknown(id, deadline).await
-            {
-                for Pending { place, item, .. } in pending {
-                    let (item, source) =
-                        ((self.name)(&item).to_owned(), CallError::UnknownNode(id));
-                    let error = AdminError::Call { item, source, possibly_done: lost };
-                    set(&mut results, place, Err(error));
+            let answer = match self.reach(failed, deadline).await {
+                Ok(Reached::At(connection)) => {
+                    let asked = pending.iter().map(|p| p.item.clone()).collect();
+                    let left = deadline.since(clock.now()).min(config.request_timeout);
+                    let answer = ask(&connection, asked, left).await;
+                    lost |= answer.as_ref().is_err_and(CallError::possibly_sent);
+                    answer
                 }
-                break;
-            }
+                Ok(Reached::Gone(id)) => {
+                    for Pending { place, item, .. } in pending {
+                        let (item, source) =
+                            ((self.name)(&item).to_owned(), CallError::UnknownNode(id));
+                        let error = AdminError::Call { item, source, possibly_done: lost };
+                        set(&mut results, place, Err(error));
+                    }
+                    break;
+                }
+                Err(error) => Err(error),
+            };
+            failed = answer.is_err();
             let answer = answer.map(&read);
-            pending = self.settle(pending, answer, lost, &mut results);
+            pending = self.settle(pending, answer, lost, passes, &mut results);
             let wait = backoff.next_wait();
             if !pending.is_empty() && clock.now() + wait >= deadline {
                 for Pending { place, item, last } in pending {
@@ -151,25 +158,51 @@ impl<I: Clone> Operation<'_, I> {
         results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
     }
 
-    /// Whether the cluster, asked anew, does not name the broker either.
-    async fn is_unknown(&self, node: NodeId, deadline: Instant) -> bool {
-        let clock = self.cluster.clock();
-        let mut attempts = self.cluster.attempts();
-        let enough = self.cluster.request_news();
-        let answered = async {
-            let answered = attempts.wait_for(|attempts| attempts.answered >= enough).await;
-            answered.is_ok()
+    /// The connection to who is asked. A broker is asked only if the cluster names it: where one that
+    /// left was, another may be by now. What is old, or in `doubt`, is looked up anew.
+    async fn reach(&self, doubt: bool, deadline: Instant) -> Result<Reached, CallError> {
+        let id = match self.whom {
+            Whom::Controller => return Ok(Reached::At(self.cluster.controller())),
+            Whom::Any => return Ok(Reached::At(self.cluster.any_node())),
+            Whom::Broker(id) => id,
         };
-        let news = clock.timeout(deadline.since(clock.now()), answered).await;
-        news == Ok(true) && !self.cluster.metadata().nodes.contains_key(&node)
+        let is_named = || self.cluster.metadata().nodes.contains_key(&id);
+        if doubt || !is_named() || self.cluster.is_aged() {
+            self.look_up(deadline).await?;
+        }
+        Ok(match is_named() {
+            true => Reached::At(self.cluster.connection(id, Purpose::General)),
+            false => Reached::Gone(id),
+        })
     }
 
-    /// Files what is final; gives what is to be asked again.
+    /// Asks the cluster anew who there is, until it answers or waiting does not help.
+    async fn look_up(&self, deadline: Instant) -> Result<(), CallError> {
+        let cluster = self.cluster;
+        let mut attempts = cluster.attempts();
+        let before = attempts.borrow_and_update().failed;
+        let enough = cluster.request_news();
+        let is_final = |error: &CallError| !error.is_retriable();
+        let decided = attempts.wait_for(|attempts| {
+            let hopeless =
+                attempts.failed != before && attempts.error.as_ref().is_some_and(is_final);
+            attempts.answered >= enough || hopeless
+        });
+        let clock = cluster.clock();
+        match clock.timeout(deadline.since(clock.now()), decided).await {
+            Ok(Ok(attempts)) if attempts.answered >= enough => Ok(()),
+            Ok(Err(_)) => Err(CallError::Closed { possibly_sent: false }),
+            Ok(Ok(_)) | Err(_) => Err(cluster.unanswered(cluster.config().api_timeout)),
+        }
+    }
+
+    /// Files what is final; gives what is to be asked again. `passes`: which errors end by themselves.
     pub(super) fn settle<T: Clone>(
         &self,
         pending: Vec<Pending<I>>,
         answer: Result<Vec<Reply<T>>, CallError>,
         lost: bool,
+        passes: fn(ErrorCode) -> bool,
         results: &mut [Option<Result<T, AdminError>>],
     ) -> Vec<Pending<I>> {
         let mut again = Vec::new();
@@ -239,7 +272,8 @@ pub(super) fn set<T>(
 }
 
 /// Whether the state behind an error passes by itself. Narrower than retriable: a topic that does
-/// not exist is retriable for a producer, and final here.
+/// not exist is retriable for a producer, and final here. What leaders say is judged by
+/// [`by_leader`](super::leaders::by_leader).
 const fn passes(code: ErrorCode) -> bool {
     matches!(
         code,

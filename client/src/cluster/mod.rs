@@ -7,10 +7,11 @@ pub(crate) mod refresh;
 
 use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
+use core::time::Duration;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ottla_protocol::Str;
 use ottla_protocol::ids::NodeId;
+use ottla_protocol::{ApiKey, Str};
 use ottla_runtime::{Clock, Scope, watch};
 use tokio::sync::Notify;
 
@@ -167,6 +168,19 @@ impl Cluster {
         refresh.on_request();
         self.inner().refresh_changed.notify_one();
         answered + stale + 1
+    }
+
+    /// Whether what is known of the brokers is older than anything should be that is relied on.
+    pub(crate) fn is_aged(&self) -> bool {
+        self.inner().refresh().is_aged(self.clock().now())
+    }
+
+    /// Why nobody has answered a question for metadata within `timeout`.
+    pub(crate) fn unanswered(&self, timeout: Duration) -> CallError {
+        let last = self.inner().attempts.borrow().error.clone();
+        let peer = format!("bootstrap {}", self.config().bootstrap_text);
+        let (api, possibly_sent) = (ApiKey::METADATA, true);
+        last.unwrap_or(CallError::TimedOut { peer, api, timeout, possibly_sent })
     }
 
     /// Takes over what a response says about new leaders (KIP-951). Gives whether it was news.

@@ -120,6 +120,11 @@ impl Refresh {
         self.asked.is_some()
     }
 
+    /// Whether the last answer is older than `max_age`, or there is none.
+    pub(crate) fn is_aged(&self, now: Instant) -> bool {
+        self.refreshed_at.is_none_or(|at| now.since(at) >= self.max_age)
+    }
+
     /// Somebody found the metadata stale.
     pub(crate) const fn on_request(&mut self) {
         self.wanted = true;

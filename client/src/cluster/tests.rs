@@ -1,14 +1,20 @@
 //! A client against a small cluster in memory that answers what a test tells it to.
 
+mod admin;
+
 use core::time::Duration;
 use std::collections::{BTreeMap, VecDeque};
 
-use ottla_protocol::ids::{LeaderEpoch, PartitionIndex, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Uuid};
 use ottla_protocol::messages::create_topics::{
     CreatableTopicResult, CreateTopicsRequest, CreateTopicsResponse,
 };
 use ottla_protocol::messages::delete_topics::DeleteTopicsResponse;
 use ottla_protocol::messages::delete_topics::{DeletableTopicResult, DeleteTopicsRequest};
+use ottla_protocol::messages::describe_log_dirs::{DescribeLogDirsResponse, DescribeLogDirsResult};
+use ottla_protocol::messages::list_offsets::{
+    ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsResponse, ListOffsetsTopicResponse,
+};
 use ottla_protocol::messages::metadata::{
     MetadataRequest, MetadataResponse, MetadataResponseBroker, MetadataResponsePartition,
     MetadataResponseTopic,
@@ -113,6 +119,26 @@ impl Fake {
                 };
                 let responses = names.map(result).rev().collect(); // order promises nothing
                 encode(&DeleteTopicsResponse { responses, ..Default::default() }, header)
+            }
+            ApiKey::DESCRIBE_LOG_DIRS => {
+                let dir = DescribeLogDirsResult { log_dir: Str::from(host), ..Default::default() };
+                let results = vec![dir];
+                encode(&DescribeLogDirsResponse { results, ..Default::default() }, header)
+            }
+            ApiKey::LIST_OFFSETS => {
+                let error_code = world.errors.pop_front().unwrap_or_default();
+                let request = ListOffsetsRequest::decode(body, version).unwrap();
+                let topics = request.topics.into_iter().map(|topic| ListOffsetsTopicResponse {
+                    name: topic.name,
+                    partitions: vec![ListOffsetsPartitionResponse {
+                        error_code,
+                        offset: Offset::new(7),
+                        ..Default::default()
+                    }],
+                    ..Default::default()
+                });
+                let topics = topics.collect();
+                encode(&ListOffsetsResponse { topics, ..Default::default() }, header)
             }
             other => panic!("{other} is not part of the test"),
         }
@@ -347,49 +373,4 @@ async fn leader_hints_are_taken_over_at_once() {
     cluster.request_refresh();
     cluster.clock().sleep(Duration::from_secs(1)).await;
     leader_of(cluster, "t", 2).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn admin_asks_again_what_passes_and_gives_up_in_time() {
-    let fake = Fake::new();
-    let _node = fake.start("node-1");
-    fake.world().brokers = vec![(1, "node-1")];
-    fake.world().errors.extend([ErrorCode::NOT_CONTROLLER, ErrorCode::THROTTLING_QUOTA_EXCEEDED]);
-    let client = fake.builder("node-1:9092").api_timeout(Duration::from_secs(5)).build().unwrap();
-    let admin = client.admin();
-    assert_eq!(admin.create_topic(NewTopic::new("t")).await.unwrap().name, "t");
-    fake.world().errors.push_back(ErrorCode::TOPIC_ALREADY_EXISTS);
-    let error = admin.create_topic(NewTopic::new("t")).await.unwrap_err();
-    assert_eq!(error.code(), Some(ErrorCode::TOPIC_ALREADY_EXISTS));
-    assert!(error.to_string().starts_with("t: TOPIC_ALREADY_EXISTS (36): "), "{error}");
-    assert!(!error.possibly_done() && !error.is_retriable());
-    fake.world().leaders.insert("a", (1, 0));
-    let before = client.cluster().clock().now();
-    let results = admin.delete_topics(["a", "b", "c"]).await;
-    let codes: Vec<_> = results.iter().map(|r| r.as_ref().err().map(|e| e.code())).collect();
-    let missing = Some(Some(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)); // final here
-    assert_eq!(codes, [None, missing, missing]);
-    assert_eq!(client.cluster().clock().now(), before);
-    fake.world().errors.extend([ErrorCode::NOT_CONTROLLER; 100]);
-    let error = admin.create_topic(NewTopic::new("t")).await.unwrap_err();
-    let expected = "t: gave up after 5s: t: NOT_CONTROLLER (41)";
-    assert!(error.to_string().starts_with(expected), "{error}");
-    assert!(client.cluster().clock().now().since(Instant::ZERO) < Duration::from_secs(7));
-}
-
-#[tokio::test(start_paused = true)]
-async fn admin_survives_a_cluster_that_starts_later() {
-    let fake = Fake::new();
-    let client = fake.client("node-1:9092");
-    let (admin, later) = (client.admin(), fake.clone());
-    let clock = client.cluster().clock().clone();
-    fake.scope.spawn(async move {
-        clock.sleep(Duration::from_secs(8)).await;
-        later.world().brokers = vec![(1, "node-1")];
-        let node = later.start("node-1");
-        node.ended().await;
-    });
-    admin.create_topic(NewTopic::new("t").partitions(3)).await.unwrap();
-    let now = client.cluster().clock().now();
-    assert!(now >= Instant::from_millis(8_000) && now < Instant::from_millis(11_000), "{now:?}");
 }

@@ -152,6 +152,8 @@ impl Peer {
             api(ApiKey::API_VERSIONS, 4),
             api(ApiKey::CREATE_TOPICS, 7),
             api(ApiKey::DELETE_TOPICS, 6),
+            api(ApiKey::DESCRIBE_LOG_DIRS, 4),
+            api(ApiKey::LIST_OFFSETS, 8),
         ];
         let response = ApiVersionsResponse { api_keys, ..Default::default() };
         let frame = encode(&response, header);
