@@ -235,10 +235,11 @@ impl Pages {
         }
         self.rest.retain(|name| !self.found.contains_key(name));
         let stuck = self.progress() <= before;
-        self.cursor = page.next_cursor;
-        if self.cursor.is_none() || stuck {
+        if page.next_cursor.is_none() || stuck {
             self.rest.clear();
         }
+        // brokers refuse one in a topic that is not asked for: of one that failed half way
+        self.cursor = page.next_cursor.filter(|cursor| self.rest.contains(&cursor.topic_name));
     }
 
     /// Grows with every page that says something new.
@@ -396,5 +397,18 @@ mod tests {
         pages.on_page(page(vec![topic("a", 2, &[1])], None));
         let error = pages.found["a"].as_ref().unwrap_err();
         assert_eq!(error.code(), Some(ErrorCode::INCONSISTENT_TOPIC_ID));
+    }
+
+    #[test]
+    fn a_topic_made_anew_between_pages_does_not_take_those_behind_it_along() {
+        let mut pages = pages(&["a", "b"]);
+        pages.on_page(page(vec![topic("a", 1, &[0])], Some(("a", 1))));
+        pages.on_page(page(vec![topic("a", 2, &[1])], Some(("a", 2))));
+        assert_eq!(asked(&pages), Some((vec!["b".into()], None)), "no cursor in what is not asked");
+        pages.on_page(page(vec![topic("b", 3, &[0])], None));
+        assert_eq!(asked(&pages), None);
+        let error = pages.found["a"].as_ref().unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::INCONSISTENT_TOPIC_ID));
+        assert_eq!(pages.found["b"].as_ref().unwrap().partitions.len(), 1);
     }
 }
