@@ -32,8 +32,8 @@ pub struct PartitionReassignment {
 }
 
 impl Admin {
-    /// Which of these partitions, or of all if none is given, are on their way to other brokers,
-    /// and how. Those that stay, or that there are not, are left out. Cancel safe.
+    /// Which of these partitions are on their way to other brokers, and how. Those that stay, or
+    /// that there are not, are left out. Cancel safe.
     ///
     /// # Errors
     ///
@@ -55,7 +55,27 @@ impl Admin {
             |t| &t.name,
             |t, more| t.partition_indexes.extend(more.partition_indexes),
         );
-        let topics = Some(topics).filter(|topics| !topics.is_empty());
+        if topics.is_empty() {
+            return Ok(BTreeMap::new()); // to brokers it would mean all
+        }
+        self.reassignments(Some(topics)).await
+    }
+
+    /// As [`list_partition_reassignments`](Self::list_partition_reassignments), of all partitions.
+    ///
+    /// # Errors
+    ///
+    /// If no broker answers in time, or the broker refuses.
+    pub async fn list_all_partition_reassignments(
+        &self,
+    ) -> Result<BTreeMap<TopicPartition, PartitionReassignment>, AdminError> {
+        self.reassignments(None).await
+    }
+
+    async fn reassignments(
+        &self,
+        topics: Option<Vec<ListPartitionReassignmentsTopics>>,
+    ) -> Result<BTreeMap<TopicPartition, PartitionReassignment>, AdminError> {
         let operation =
             Operation { cluster: &self.cluster, whom: Whom::Controller, name: |()| LIST };
         let ask = |connection: &Connection, _, timeout| {

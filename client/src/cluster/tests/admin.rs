@@ -135,3 +135,20 @@ async fn leaders_are_looked_up_once_and_asked_again_for_what_passes() {
     assert_eq!(list("missing").await, [unknown; 3], "nobody has heard of it");
     assert_eq!((asked(ApiKey::LIST_OFFSETS), client.cluster().clock().now()), (0, before));
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_partitions_are_not_all_partitions() {
+    let fake = Fake::new();
+    let _node = fake.start("node-1");
+    fake.world().brokers = vec![(1, "node-1")];
+    let admin = fake.client("node-1:9092").admin();
+    let none = admin.list_partition_reassignments::<(&str, i32)>([]).await;
+    assert!(none.unwrap().is_empty() && fake.world().asked.is_empty(), "nobody was asked");
+    let all = admin.list_all_partition_reassignments().await.unwrap_err();
+    let asked = matches!(
+        all,
+        AdminError::Call { source: CallError::UnsupportedVersion { api, .. }, .. }
+            if api == ApiKey::LIST_PARTITION_REASSIGNMENTS
+    );
+    assert!(asked, "{all:?}");
+}
