@@ -68,7 +68,8 @@ impl AlterConfigs {
 
 impl Admin {
     /// Alters the configurations of resources; gives the result of each, in the same order.
-    /// Each resource is altered as a whole or not at all. A broker is asked itself.
+    /// Each resource is altered as a whole or not at all. A broker is asked itself; one that the
+    /// cluster does not name is [`CallError::UnknownNode`](crate::CallError).
     ///
     /// `INVALID_CONFIG`: a name or value that the resource cannot have. Retries as
     /// [`create_topics`](Self::create_topics) does; [`AlterConfigs::append`] and

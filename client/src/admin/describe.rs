@@ -270,11 +270,12 @@ impl Admin {
         only(operation.run::<DescribeClusterRequest, _>(vec![()], ask, read).await)
     }
 
-    /// How a topic or a broker is configured, by name. Cancel safe.
+    /// How a topic or a broker is configured, by name. A broker is asked itself. Cancel safe.
     ///
     /// # Errors
     ///
-    /// `UNKNOWN_TOPIC_OR_PARTITION`, or that no broker answers in time.
+    /// `UNKNOWN_TOPIC_OR_PARTITION`, [`CallError::UnknownNode`](crate::CallError) for a broker that
+    /// the cluster does not name, or that no broker answers in time.
     pub async fn describe_configs(
         &self,
         resource: ConfigResource,

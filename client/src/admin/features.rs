@@ -42,17 +42,19 @@ pub struct Features {
 pub struct UpdateFeature(FeatureUpdateKey);
 
 impl UpdateFeature {
-    /// `feature` shall have at least this level, and may not fall.
+    /// `feature` shall have this level, which is not below the one it has.
     pub fn upgrade(feature: &str, level: i16) -> Self {
         Self::new(feature, level, UPGRADE)
     }
 
-    /// `feature` shall have this level if no metadata is lost by that; 0 takes it away.
+    /// `feature` shall have this lower level if no metadata is lost by that; 0 takes it away, where
+    /// it can be missed.
     pub fn safe_downgrade(feature: &str, level: i16) -> Self {
         Self::new(feature, level, SAFE_DOWNGRADE)
     }
 
-    /// `feature` shall have this level even if metadata is lost by that; 0 takes it away.
+    /// `feature` shall have this lower level even if metadata is lost by that; 0 takes it away,
+    /// where it can be missed.
     pub fn unsafe_downgrade(feature: &str, level: i16) -> Self {
         Self::new(feature, level, UNSAFE_DOWNGRADE)
     }
@@ -86,7 +88,8 @@ impl Admin {
     /// Changes the levels that the whole cluster speaks; gives the result of each, in the same
     /// order. Brokers since Kafka 4.0 change all or nothing, and then each has the same error.
     ///
-    /// `INVALID_UPDATE_VERSION`: a broker cannot have that level, or it would fall without leave.
+    /// `INVALID_UPDATE_VERSION`: a broker cannot have that level, or it is lower than the one there
+    /// is and was not asked for as a downgrade, or as a safe one that is not.
     /// `FEATURE_UPDATE_FAILED`: another reason. Retries as [`create_topics`](Self::create_topics)
     /// does. Heeds [`validate_only`](Self::validate_only). Brokers before Kafka 3.3 are not asked.
     /// Cancel safe in the same way.
@@ -148,6 +151,8 @@ fn updated(names: &[Str], response: UpdateFeaturesResponse) -> Vec<Reply<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ottla_protocol::encode_request;
+    use ottla_protocol::ids::CorrelationId;
     use ottla_protocol::messages::api_versions::{FinalizedFeatureKey, SupportedFeatureKey};
     use ottla_protocol::messages::update_features::UpdatableFeatureResult;
 
@@ -171,6 +176,24 @@ mod tests {
         assert_eq!(codes(Default::default()), [(a.clone(), None), (b.clone(), None)]);
         let refused = UpdateFeaturesResponse { error_code: failed, ..Default::default() };
         assert_eq!(codes(refused), [(a, Some(failed)), (b, Some(failed))]);
+    }
+
+    #[test]
+    fn each_kind_of_update_has_kafkas_number() {
+        let all = [
+            (UpdateFeature::upgrade("f", 3), 1),
+            (UpdateFeature::safe_downgrade("f", 3), 2),
+            (UpdateFeature::unsafe_downgrade("f", 3), 3),
+        ];
+        for (update, number) in all {
+            let feature_updates = vec![update.0.clone()];
+            let request = UpdateFeaturesRequest { feature_updates, ..Default::default() };
+            let frame = encode_request(&request, UPGRADE_TYPES_SINCE, CorrelationId(0), None);
+            let bytes = frame.unwrap().into_bytes();
+            // length and name, level, kind, no tags
+            let expected = [2, b'f', 0, 3, number, 0];
+            assert!(bytes.windows(6).any(|part| part == expected), "{update:?}: {bytes:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Topics, partitions, records and disks, administered.
 
+use std::collections::BTreeMap;
+
 use ottla::admin::{
     AdminError, ClientQuotaFilter, DeleteRecords, ElectionType, QuotaEntityType, UpdateFeature,
 };
@@ -209,10 +211,12 @@ async fn the_only_replica_leads_and_stays_where_it_is() {
         let all = admin.elect_all_leaders(election).await.unwrap();
         assert!(all.is_empty(), "{all:?}");
     }
-    for partitions in [&asked[..], &[]] {
-        let moving = admin.list_partition_reassignments(partitions.iter().copied()).await.unwrap();
-        assert!(moving.is_empty(), "{moving:?}");
-    }
+    let moving = [
+        admin.list_partition_reassignments(asked).await.unwrap(),
+        admin.list_partition_reassignments::<(&str, i32)>([]).await.unwrap(),
+        admin.list_all_partition_reassignments().await.unwrap(),
+    ];
+    assert!(moving.iter().all(BTreeMap::is_empty), "{moving:?}");
     world.end().await;
 }
 
@@ -253,11 +257,20 @@ async fn features_have_the_levels_they_had_unless_another_is_possible() {
     let supported = &features.supported["metadata.version"];
     assert!(supported.contains(&level) && features.finalized_epoch.is_some(), "{features:?}");
     let update = |feature, level| UpdateFeature::upgrade(feature, level);
+    let (safe, unsafely) = (UpdateFeature::safe_downgrade, UpdateFeature::unsafe_downgrade);
+    let higher = supported.end() + 1;
     for (updates, expected) in [
         (vec![update("metadata.version", level)], vec![None]),
-        (vec![update("metadata.version", supported.end() + 1)], vec![INVALID]),
+        (vec![update("metadata.version", higher)], vec![INVALID]),
         (vec![update("metadata.version", level - 1)], vec![INVALID]),
         (vec![update("no.such.feature", 1)], vec![INVALID]),
+        (vec![safe("no.such.feature", 1)], vec![INVALID]),
+        (vec![unsafely("no.such.feature", 1)], vec![INVALID]),
+        // no downgrade, or one to nothing
+        (vec![safe("metadata.version", higher)], vec![INVALID]),
+        (vec![unsafely("metadata.version", higher)], vec![INVALID]),
+        (vec![safe("metadata.version", 0)], vec![INVALID]),
+        (vec![unsafely("metadata.version", 0)], vec![INVALID]),
         // all or nothing
         (vec![update("metadata.version", level), update("none", 1)], vec![INVALID, INVALID]),
     ] {
