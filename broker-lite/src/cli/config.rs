@@ -6,7 +6,7 @@ use ottla::ids::NodeId;
 use ottla::{AlterConfigs, ConfigResource};
 use serde_json::Value;
 
-use super::connect::{Connect, Connected};
+use super::connect::Connect;
 use super::exit::Failure;
 use super::output::{self, Cell, Column, Format, Output, Shown};
 use super::{pair, parted};
@@ -98,7 +98,6 @@ impl Config {
             Self::Describe { of, connect, output, all } => {
                 let resource = of.resource()?;
                 let client = connect.client().await?;
-                of.is_there(&client).await?;
                 let described = client.admin().describe_configs(resource).await;
                 let what = || format!("describing {}", of.text());
                 let entries = described.map_err(|error| Failure::new(what(), &error))?;
@@ -127,19 +126,6 @@ impl Of {
                     .ok_or_else(|| Failure::misused(wrong()))
             }
         }
-    }
-
-    /// A broker is asked itself, and one that is not there would be waited for.
-    async fn is_there(&self, client: &Connected) -> Result<(), Failure> {
-        let ConfigResource::Broker(id) = self.resource()? else { return Ok(()) };
-        let cluster = client.admin().describe_cluster().await;
-        let cluster = cluster.map_err(|error| Failure::new("listing brokers", &error))?;
-        let there: Vec<_> = cluster.brokers.iter().map(|broker| broker.id).collect();
-        if there.contains(&id) {
-            return Ok(());
-        }
-        let there: Vec<_> = there.iter().map(ToString::to_string).collect();
-        Err(Failure::say(format!("there is no broker {id}, but {}", there.join(", "))))
     }
 
     fn row(&self, entry: &ConfigEntry) -> [Cell; 9] {
@@ -188,7 +174,6 @@ impl Alter {
             change = change.subtract(name, value);
         }
         let client = self.connect.client().await?;
-        self.of.is_there(&client).await?;
         let admin = client.admin();
         let admin = if self.dry_run { admin.validate_only() } else { admin };
         let altered = admin.alter_configs([change]).await;
@@ -198,7 +183,7 @@ impl Alter {
             return Ok(());
         }
         let columns = [
-            ("type", Shown::Left("VALUE_TYPE")),
+            ("type", Shown::Left("TYPE")),
             ("of", Shown::Left("OF")),
             ("dry_run", Shown::Left("DRY_RUN")),
         ];

@@ -66,7 +66,8 @@ fn what_cannot_be_set_or_is_not_there_is_refused_by_kafkas_name() {
         ),
         (&["alter", "topic", "t", "--set", "no.such=1"], ["INVALID_CONFIG", "no.such"]),
         (&["alter", "topic", "no", "--delete", "a"], ["altering topic no", "UNKNOWN_TOPIC"]),
-        (&["describe", "broker", "7"], ["there is no broker 7", "but 1"]),
+        (&["describe", "broker", "7"], ["describing broker 7", "broker 7 is unknown"]),
+        (&["alter", "broker", "7", "--set", "a=1"], ["altering broker 7", "broker 7 is unknown"]),
         (&["describe", "topic", "no"], ["describing topic no", "UNKNOWN_TOPIC_OR_PARTITION"]),
     ] {
         let (code, errors) = broker.fails(&[&["config"][..], arguments].concat(), b"");
