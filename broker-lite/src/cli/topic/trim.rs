@@ -4,7 +4,7 @@ use core::error::Error;
 
 use clap::Args;
 use ottla::ids::Offset;
-use ottla::{DeleteRecords, ErrorCode, TopicPartition};
+use ottla::{ConfigResource, DeleteRecords, ErrorCode, Isolation, TopicPartition};
 
 use super::DRY_RUN;
 use crate::cli::connect::{Connect, Connected};
@@ -64,7 +64,12 @@ impl Trim {
         let first = |p: &TopicPartition| bounds.beginnings.get(p).copied().unwrap_or_default();
         let deleted = if self.dry_run {
             // as the leader would answer
+            let deletes = self.deletes(&client).await?;
             let kept = |(p, place): &(TopicPartition, Offset)| match bounds.ends.get(p) {
+                _ if !deletes => {
+                    let code = ErrorCode::POLICY_VIOLATION;
+                    Err(format!("{p}: {code}: the topic's cleanup.policy is compact alone"))
+                }
                 Some(end) if place > end => {
                     let code = ErrorCode::OFFSET_OUT_OF_RANGE;
                     Err(format!("{p}: {code}: the log ends at {end}"))
@@ -95,6 +100,18 @@ impl Trim {
         failure
     }
 
+    /// Whether records of the topic may be deleted at all.
+    async fn deletes(&self, client: &Connected) -> Result<bool, Failure> {
+        let topic = ConfigResource::Topic(self.topic.clone());
+        let settings = client.admin().describe_configs(topic).await;
+        let failed = |error| Failure::new(format!("reading settings of {}", self.topic), &error);
+        let settings = settings.map_err(failed)?;
+        let policy = settings.into_iter().find(|entry| entry.name == "cleanup.policy");
+        let policy = policy.and_then(|entry| entry.value).unwrap_or_default();
+        let has = |wanted| policy.split(',').any(|each| each.trim() == wanted);
+        Ok(has("delete") || !has("compact"))
+    }
+
     async fn places(
         &self,
         client: &Connected,
@@ -102,7 +119,8 @@ impl Trim {
     ) -> Result<(Bounds, Vec<(TopicPartition, Offset)>), Failure> {
         let failed =
             |error: &dyn Error| Failure::new(format!("finding offsets of {}", self.topic), error);
-        let consumer = client.consumer()?.build();
+        // records of open transactions are deleted like others, whatever the properties say
+        let consumer = client.consumer()?.isolation(Isolation::ReadUncommitted).build();
         let consumer = consumer.map_err(|error| Failure::usage("consumer settings", &error))?;
         let bounds = Bounds::of(&consumer, partitions).await.map_err(|error| failed(&error))?;
         let places = self.before.offsets(&consumer, &bounds).await;
