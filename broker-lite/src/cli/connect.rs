@@ -1,7 +1,6 @@
 //! Which Kafka a verb talks to, and how.
 
 use core::ops::Deref;
-use core::time::Duration;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read as _;
@@ -61,7 +60,19 @@ const FILE_BYTES_MAX: u64 = 1024 * 1024;
 impl Connect {
     /// A client that has reached a broker, so that a wrong address is said at once.
     pub(super) async fn client(&self) -> Result<Connected, Failure> {
-        let properties = self.properties()?;
+        self.connect(self.properties(Properties::new())?).await
+    }
+
+    /// The same for who wants to know soon: unless the properties say otherwise, another broker is
+    /// asked after 2 seconds, and what has no answer after 5 is given up.
+    pub(super) async fn hasty_client(&self) -> Result<Connected, Failure> {
+        let limits = [("request.timeout.ms", "2000"), ("default.api.timeout.ms", "5000")];
+        let mut defaults = Properties::new();
+        defaults.extend(limits);
+        self.connect(self.properties(defaults)?).await
+    }
+
+    async fn connect(&self, properties: Properties) -> Result<Connected, Failure> {
         let builder = ClientBuilder::from_properties(&properties);
         let builder = builder.map_err(|error| Failure::usage("client settings", &error))?;
         let client = builder.build();
@@ -71,14 +82,13 @@ impl Connect {
         Ok(Connected { client, properties })
     }
 
-    /// All of them; of two that say the same the last one counts.
-    fn properties(&self) -> Result<Properties, Failure> {
+    /// All of them behind `defaults`; of two that say the same the last one counts.
+    fn properties(&self, defaults: Properties) -> Result<Properties, Failure> {
         let names = ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_BROKERS", "BOOTSTRAP_SERVERS"];
         let set = |name: &&str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let servers = names.iter().find_map(set);
         let servers = servers.unwrap_or_else(|| "127.0.0.1:9092".to_owned());
-        let mut all =
-            Properties::new().set("bootstrap.servers", &servers).set("client.id", "broker-lite");
+        let mut all = defaults.set("bootstrap.servers", &servers).set("client.id", "broker-lite");
         if let Some(path) = &self.config {
             all = all.and(read(path)?);
         }
@@ -136,16 +146,7 @@ impl Connected {
     }
 
     pub(super) fn consumer(&self) -> Result<ConsumerBuilder, Failure> {
-        self.with_properties(self.client.consumer())
-    }
-
-    /// One that gives up so soon, unless the properties say otherwise.
-    pub(super) fn consumer_within(&self, wait: Duration) -> Result<ConsumerBuilder, Failure> {
-        self.with_properties(self.client.consumer().default_api_timeout(wait))
-    }
-
-    fn with_properties(&self, consumer: ConsumerBuilder) -> Result<ConsumerBuilder, Failure> {
-        let builder = consumer.properties(&self.properties);
+        let builder = self.client.consumer().properties(&self.properties);
         builder.map_err(|error| Failure::usage("consumer settings", &error))
     }
 }

@@ -61,11 +61,41 @@ fn what_a_leader_does_not_say_hides_nothing_else() {
         ["bad 0 1 0 1 1 - - - - -", "good 0 1 0 1 1 0 0 0 - -", "mute 0 1 0 1 1 - - - - -"];
     assert_eq!(lines, expected.map(words), "{text}{errors}");
     for part in
-        ["offsets are not known: the leader of bad-0", "mute-0", "sizes on disk are not known"]
+        ["offsets are not known: bad-0: TOPIC_AUTH", "mute-0", "sizes on disk are not known"]
     {
         assert!(errors.contains(part), "{part}: {errors}");
     }
     assert_eq!(output.status.code(), Some(0), "what is not known is said to be: {errors}");
+}
+
+#[test]
+fn a_broker_that_says_nothing_is_given_up_and_the_rest_is_shown() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let cluster = runtime.block_on(Cluster::builder().memory().topic("t", 1).start()).unwrap();
+    let describe = |properties: &[&str]| {
+        let mut describe = command(&["topic", "describe", "t", "--bootstrap"]);
+        describe.arg(cluster.bootstrap());
+        describe.args(properties.iter().flat_map(|property| ["-X", property]));
+        let output = describe.output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{errors}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let row = text.lines().nth(1).unwrap().split_whitespace();
+        (row.map(str::to_owned).collect::<Vec<_>>().join(" "), errors)
+    };
+    // one silence is not the end: who is asked next may answer
+    let pages = Fault::on(ApiKey::DESCRIBE_TOPIC_PARTITIONS).times(1).then(Action::Silence);
+    cluster.faults().add(pages);
+    let (row, errors) = describe(&["default.api.timeout.ms=20000"]);
+    assert!(row.starts_with("t 0 1 0 1 1 0 0 0 - 0"), "{row}: {errors}");
+    for api in [ApiKey::LIST_OFFSETS, ApiKey::DESCRIBE_LOG_DIRS] {
+        cluster.faults().add(Fault::on(api).then(Action::Silence));
+    }
+    let (row, errors) = describe(&["request.timeout.ms=200", "default.api.timeout.ms=1000"]);
+    assert_eq!(row, "t 0 1 0 1 1 - - - - -", "{errors}");
+    for part in ["offsets are not known: t-0: gave up", "not known: broker 1: gave up"] {
+        assert!(errors.contains(part), "{part}: {errors}");
+    }
 }
 
 #[test]
@@ -117,6 +147,14 @@ fn trim_deletes_what_lies_before_an_offset_a_time_or_the_last_few() {
     }
     broker.ok(&["topic", "trim", "t", "--before", "end"], b"");
     assert_eq!(left("0"), "");
+    let compact = ["topic", "create", "kept", "-p", "1", "--set", "cleanup.policy=compact"];
+    broker.ok(&compact, b"");
+    for options in [&[][..], &["--dry-run"]] {
+        let trim = ["topic", "trim", "kept", "--before", "end"];
+        let (code, errors) = broker.fails(&[&trim, options].concat(), b"");
+        let named = errors.contains("deleting records: kept-0: POLICY_VIOLATION (44): ");
+        assert!(code == 1 && named, "{options:?}: {errors}");
+    }
 }
 
 #[test]

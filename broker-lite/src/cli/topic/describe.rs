@@ -1,18 +1,15 @@
 //! `topic describe`: where partitions are, what they hold, and whether one holds too much.
 
-use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clap::Args;
-use futures::future::join_all;
-use ottla::admin::{PartitionDescription, TopicDescription};
+use ottla::admin::{Admin, AdminError, OffsetSpec, PartitionDescription, TopicDescription};
 use ottla::ids::{NodeId, PartitionIndex};
-use ottla::{Consumer, TopicPartition};
-use ottla_runtime::Clock;
+use ottla::{Isolation, TopicPartition};
 use serde_json::Value;
 
-use crate::cli::connect::{Connect, Connected};
+use crate::cli::connect::Connect;
 use crate::cli::exit::Failure;
 use crate::cli::output::{self, Cell, Column, Output, Shown};
 use crate::cli::parted;
@@ -45,75 +42,68 @@ const COLUMNS: [Column; 12] = [
     ("size_bytes", Shown::Right("SIZE")),
 ];
 
-/// How long leaders may take to say what they have; the properties may allow more for offsets. What
-/// the metadata says of their partitions is worth showing without it.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Bytes that a leader has of a partition.
 type Sizes = BTreeMap<(NodeId, String, PartitionIndex), u64>;
 
 impl Describe {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let client = self.connect.client().await?;
-        let described = client.admin().describe_topics(&self.topic).await;
+        let client = self.connect.hasty_client().await?;
+        let admin = client.admin();
+        let described = admin.describe_topics(&self.topic).await;
         let (topics, failure) = parted("describing a topic", described);
-        let consumer = client.consumer_within(PATIENCE)?.build();
-        let consumer = consumer.map_err(|error| Failure::usage("consumer settings", &error))?;
-        let (bounds, sizes) = futures::join!(bounds(&consumer, &topics), sizes(&client, &topics));
+        let (bounds, sizes) = futures::join!(bounds(&admin, &topics), sizes(&admin, &topics));
         let rows: Vec<_> = topics.iter().flat_map(|topic| rows(topic, &bounds, &sizes)).collect();
         output::print(self.output.format, &COLUMNS, &rows)?;
         failure
     }
 }
 
-/// What the leaders say of where their partitions end: nobody else can be asked. Who does not answer
-/// is asked apart from the rest, and for one topic at a time, so that a broker that is gone or a
-/// topic that is being deleted hides only itself.
-async fn bounds(consumer: &Consumer, topics: &[TopicDescription]) -> Bounds {
-    let mut led: BTreeMap<_, Vec<TopicPartition>> = BTreeMap::new();
+/// What the leaders say of where their partitions start and end: nobody else can be asked.
+async fn bounds(admin: &Admin, topics: &[TopicDescription]) -> Bounds {
+    let mut led = Vec::new();
     for topic in topics {
         let name: Arc<str> = topic.name.as_str().into();
-        for partition in &topic.partitions {
-            let Some(leader) = partition.leader else { continue };
-            let partition = TopicPartition { topic: Arc::clone(&name), partition: partition.index };
-            led.entry((leader, Arc::clone(&name))).or_default().push(partition);
+        let partitions = topic.partitions.iter().filter(|p| p.leader.is_some());
+        led.extend(partitions.map(|partition| TopicPartition {
+            topic: Arc::clone(&name),
+            partition: partition.index,
+        }));
+    }
+    let both = [OffsetSpec::Earliest, OffsetSpec::Latest];
+    let asked: Vec<_> = led.iter().flat_map(|p| both.map(|spec| (p.clone(), spec))).collect();
+    let listed = admin.list_offsets(Isolation::ReadUncommitted, asked.iter().cloned()).await;
+    let mut all = Bounds::default();
+    // of one topic the first is enough: the others have most likely the same reason
+    let mut unknown: BTreeMap<Arc<str>, AdminError> = BTreeMap::new();
+    for ((partition, spec), found) in asked.into_iter().zip(listed) {
+        let known = match spec {
+            OffsetSpec::Earliest => &mut all.beginnings,
+            _ => &mut all.ends,
+        };
+        match found {
+            Ok(Some(found)) => drop(known.insert(partition, found.offset)),
+            Ok(None) => {}
+            Err(error) => drop(unknown.entry(partition.topic).or_insert(error)),
         }
     }
-    let each = join_all(led.values().map(|partitions| Bounds::of(consumer, partitions))).await;
-    let mut all = Bounds::default();
-    for asked in each {
-        match asked {
-            Ok(Bounds { beginnings, ends }) => {
-                all.beginnings.extend(beginnings);
-                all.ends.extend(ends);
-            }
-            Err(error) => eprintln!("broker-lite: offsets are not known: {error}"),
-        }
+    for error in unknown.values() {
+        eprintln!("broker-lite: offsets are not known: {error}");
     }
     all
 }
 
 /// What the leaders have on their disks.
-async fn sizes(client: &Connected, topics: &[TopicDescription]) -> Sizes {
+async fn sizes(admin: &Admin, topics: &[TopicDescription]) -> Sizes {
     let partitions = topics.iter().flat_map(|topic| &topic.partitions);
     let leaders: BTreeSet<NodeId> = partitions.filter_map(|p| p.leader).collect();
-    let (admin, clock) = (client.admin(), Clock::system());
-    let asked = |leader: NodeId| {
-        let (admin, clock) = (&admin, &clock);
-        async move { (leader, clock.timeout(PATIENCE, admin.describe_log_dirs([leader])).await) }
-    };
+    let each = admin.describe_log_dirs(leaders.iter().copied()).await;
     let mut sizes = Sizes::new();
-    for (leader, dirs) in join_all(leaders.into_iter().map(asked)).await {
-        let late = || format!("broker {leader} did not answer within {PATIENCE:?}");
-        let dirs = dirs.map_err(|_| late()).and_then(|dirs| {
-            let each: Result<Vec<_>, _> = dirs.into_iter().collect();
-            each.map_err(|error| error.to_string())
-        });
+    for (leader, dirs) in leaders.into_iter().zip(each) {
         let dirs = dirs.unwrap_or_else(|error| {
             eprintln!("broker-lite: sizes on disk are not known: {error}");
             Vec::new()
         });
-        for replica in dirs.into_iter().flatten().flat_map(|dir| dir.replicas) {
+        for replica in dirs.into_iter().flat_map(|dir| dir.replicas) {
             if !replica.is_future {
                 sizes.insert((leader, replica.topic, replica.partition), replica.bytes);
             }

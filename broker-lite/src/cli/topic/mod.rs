@@ -28,6 +28,10 @@ pub(super) enum Topic {
     Create(Create),
     /// Prints the partitions of topics: leader, replicas, offsets, size, and which share of the
     /// topic's records each has.
+    ///
+    /// Only leaders know offsets and sizes. What one of them does not tell is shown as `-`, in JSON as
+    /// null, and the reason is printed on standard error; that alone is no failure. A broker that
+    /// does not answer is given up after 5 seconds, or as `default.api.timeout.ms` says.
     Describe(describe::Describe),
     /// Gives a topic more partitions. Records stay where they are, but keys may go elsewhere.
     AddPartitions {
