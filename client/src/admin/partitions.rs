@@ -34,8 +34,9 @@ impl DeleteRecords {
         Self { partition: partition.into(), before: offset.get() }
     }
 
-    /// All that are there when the leader is asked: up to the high watermark. If an answer is lost
-    /// it is asked again, and so may also delete what came in between: name an offset, as
+    /// All that are there when the leader is asked: up to the high watermark. If an answer is lost,
+    /// or the leader gave up waiting for replicas, it is asked again, and so may also delete what
+    /// came in between: name an offset, as
     /// [`Consumer::end_offsets`](crate::Consumer::end_offsets) gives it, where that matters.
     pub fn all(partition: impl Into<TopicPartition>) -> Self {
         Self { partition: partition.into(), before: OFFSET_HIGH_WATERMARK }
@@ -64,9 +65,9 @@ impl Admin {
     /// Deletes the first records of partitions; gives for each, in the same order, the first offset
     /// that it still has (Kafka: low watermark).
     ///
-    /// Retries as [`create_topics`](Self::create_topics) does: with an offset, twice is as once.
+    /// Retries as [`list_offsets`](Self::list_offsets) does: with an offset, twice is as once.
     /// `OFFSET_OUT_OF_RANGE`: the offset lies behind the high watermark. `POLICY_VIOLATION`: the
-    /// topic is compacted only. Cancel safe in the same way.
+    /// topic is compacted only. Cancel safe: what was asked may be done all the same.
     pub async fn delete_records(
         &self,
         items: impl IntoIterator<Item = DeleteRecords>,
@@ -102,7 +103,8 @@ impl Admin {
         by_leader::<_, DeleteRecordsRequest, _>(self, items.collect(), ask, read).await
     }
 
-    /// Which producers partitions know; gives the result of each, in the same order. Cancel safe.
+    /// Which producers partitions know; gives the result of each, in the same order. Retries as
+    /// [`list_offsets`](Self::list_offsets) does. Cancel safe.
     pub async fn describe_producers<P: Into<TopicPartition>>(
         &self,
         partitions: impl IntoIterator<Item = P>,
