@@ -172,12 +172,7 @@ pub(super) const SETTINGS: &[Setting] = &[
             Ok(())
         }),
     ),
-    row(
-        "message.timeout.ms",
-        &[],
-        "delivery_timeout",
-        Apply::Producer(message_timeout),
-    ),
+    row("message.timeout.ms", &[], "delivery_timeout", Apply::Producer(message_timeout)),
     set!(Producer, "request.timeout.ms", [], "request_timeout", millis, .request_timeout),
     set!(Producer, "retry.backoff.ms", [], "retry_backoff", millis, .retry_backoff.0),
     set!(Producer, "retry.backoff.max.ms", [], "retry_backoff", millis, .retry_backoff.1),
