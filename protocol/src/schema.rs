@@ -212,27 +212,11 @@ macro_rules! messages {
             }
         }
 
-        impl Clone for $name {
-            #[inline]
-            fn clone(&self) -> Self {
-                let mut clone = Self::default();
-                $crate::schema::clone_fields(self, &mut clone);
-                clone
-            }
-        }
-
         impl core::fmt::Debug for $name {
             #[inline]
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 let fields = <Self as $crate::schema::Struct>::FIELDS;
                 $crate::schema::debug(stringify!($name), fields, self, f)
-            }
-        }
-
-        impl PartialEq for $name {
-            #[inline]
-            fn eq(&self, other: &Self) -> bool {
-                $crate::schema::same_fields(self, other)
             }
         }
 
@@ -286,6 +270,22 @@ macro_rules! messages {
         )* });
     )*};
     (@code cold $name:ident $_fields:tt) => {
+        impl Clone for $name {
+            #[inline]
+            fn clone(&self) -> Self {
+                let mut clone = Self::default();
+                $crate::schema::clone_fields(self, &mut clone);
+                clone
+            }
+        }
+
+        impl PartialEq for $name {
+            #[inline]
+            fn eq(&self, other: &Self) -> bool {
+                $crate::schema::same_fields(self, other)
+            }
+        }
+
         impl $crate::schema::Cold for $name {
             const STRUCT_NAME: &'static str = stringify!($name);
             const STRUCT_FIELDS: &'static [$crate::schema::Field] =
@@ -297,6 +297,18 @@ macro_rules! messages {
         $field:ident: $kind:ty = $min:literal $(..= $max:literal)?, ($($ignorable:ident)?),
         ($($null_min:literal)?) $(, tag $tag:literal)? $(, or $absent:expr)?;
     )* }) => {
+        impl Clone for $name {
+            fn clone(&self) -> Self {
+                Self { $( $field: self.$field.clone(), )* unknown_tags: self.unknown_tags.clone() }
+            }
+        }
+
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                $( self.$field == other.$field && )* self.unknown_tags == other.unknown_tags
+            }
+        }
+
         impl $crate::wire::Wire for $name {
             const TYPE: $crate::schema::Type = $crate::schema::Type::Struct {
                 name: stringify!($name),

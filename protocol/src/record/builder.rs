@@ -95,6 +95,55 @@ fn headers_size(headers: &[Header]) -> usize {
 /// The bytes of a number, the first one lowest, and how many of them count.
 type Digits = (u64, usize);
 
+/// Both in one word, which has room for them.
+#[inline]
+fn joined(word: Digits, next: Digits) -> Digits {
+    (word.0 | next.0 << (8 * word.1), word.1 + next.1)
+}
+
+/// The numbers of a record but its own length, zigzag, where each takes two bytes at most: so it is
+/// but for the records of a large batch or some seconds apart, and for large ones.
+struct Near {
+    time: u32,
+    index: u32,
+    key: u32,
+    value: u32,
+}
+
+impl Near {
+    /// What each number is below, before zigzag.
+    const END: u64 = 1 << 13;
+    /// The numbers, key, value and headers.
+    const RECORD_BYTES_MAX: usize = NUMBERS_BYTES_MAX + 3 * (1 << 13);
+
+    #[inline]
+    fn new(
+        time: u64,
+        records: u32,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers_size: usize,
+    ) -> Option<Self> {
+        let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+        let largest = len(key) | len(value) | headers_size;
+        if time >> 1 | u64::from(records) | largest as u64 >= Self::END {
+            return None;
+        }
+        let length = |bytes: Option<&[u8]>| bytes.map_or(NULL, |bytes| near_zigzag(bytes.len()));
+        let time = (time & 0x3fff) as u32;
+        Some(Self { time, index: records << 1, key: length(key), value: length(value) })
+    }
+}
+
+/// A length that takes three bytes at most.
+#[inline]
+const fn near_zigzag(length: usize) -> u32 {
+    ((length as u64 & 0xffff) as u32) << 1
+}
+
+/// The length of null: -1.
+const NULL: u32 = varint::zigzag32(-1);
+
 /// A length or a count as records carry it. What is above 31 bits is refused before it is written.
 #[inline]
 fn zigzag(length: usize) -> u32 {
@@ -104,7 +153,7 @@ fn zigzag(length: usize) -> u32 {
 /// The length of bytes as records carry it: -1 for null.
 #[inline]
 fn length(bytes: Option<&[u8]>) -> u32 {
-    bytes.map_or(varint::zigzag32(-1), |bytes| zigzag(bytes.len()))
+    bytes.map_or(NULL, |bytes| zigzag(bytes.len()))
 }
 
 /// An open batch.
@@ -129,6 +178,7 @@ pub struct BatchBuilder {
     /// The space of the header, then the records.
     buffer: BytesMut,
     records: u32,
+    /// These two are of no meaning while there is no record.
     first_timestamp: Timestamp,
     max_timestamp: Timestamp,
     control: bool,
@@ -176,13 +226,13 @@ impl BatchBuilder {
     /// The timestamp of the first record; 0 if there is none.
     #[must_use]
     pub const fn first_timestamp(&self) -> Timestamp {
-        self.first_timestamp
+        if self.is_empty() { Timestamp(0) } else { self.first_timestamp }
     }
 
     /// The highest timestamp; 0 if there is no record.
     #[must_use]
     pub const fn max_timestamp(&self) -> Timestamp {
-        self.max_timestamp
+        if self.is_empty() { Timestamp(0) } else { self.max_timestamp }
     }
 
     /// Appends a record and returns its index in the batch.
@@ -229,10 +279,61 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers_size: usize,
     ) -> Result<(), AppendError> {
-        let first = if self.records == 0 { timestamp } else { self.first_timestamp };
-        let Some(time_delta) = timestamp.0.checked_sub(first.0) else {
-            return Err(AppendError::TimestampRange(first, timestamp));
+        if self.records == 0 {
+            (self.first_timestamp, self.max_timestamp) = (timestamp, timestamp);
+        }
+        let Some(time_delta) = timestamp.0.checked_sub(self.first_timestamp.0) else {
+            return Err(AppendError::TimestampRange(self.first_timestamp, timestamp));
         };
+        let time = varint::zigzag64(time_delta);
+        match Near::new(time, self.records, key, value, headers_size) {
+            Some(numbers) if self.buffer.len() <= BYTES_MAX - Near::RECORD_BYTES_MAX => {
+                self.put_near(&numbers, key, value, headers_size);
+                Ok(())
+            }
+            _ => self.append_far(time, key, value, headers_size),
+        }
+    }
+
+    /// The record of [`append_front`](Self::append_front), all of whose numbers are small.
+    #[inline]
+    fn put_near(
+        &mut self,
+        numbers: &Near,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers_size: usize,
+    ) {
+        let mut word = (0, 1); // attributes: none is defined
+        word = joined(word, varint::spread_near(numbers.time));
+        word = joined(word, varint::spread_near(numbers.index));
+        word = joined(word, varint::spread_near(numbers.key)); // 7 bytes at most
+        let value_length = varint::spread_near(numbers.value);
+        let payload = key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
+        let body = word.1 + value_length.1 + payload + headers_size;
+        self.buffer.reserve(5 + body + WORD_BYTES);
+        word = self.join(varint::spread(near_zigzag(body)), word);
+        word = if let Some(key) = key {
+            self.put_word(word);
+            self.buffer.put_slice(key);
+            value_length
+        } else {
+            self.join(word, value_length)
+        };
+        self.put_word(word);
+        self.buffer.put_slice(value.unwrap_or_default());
+    }
+
+    /// The same whatever the numbers are, if there can be such a record.
+    #[cold]
+    #[inline(never)]
+    fn append_far(
+        &mut self,
+        time: u64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+        headers_size: usize,
+    ) -> Result<(), AppendError> {
         if self.records >= i32::MAX.cast_unsigned() {
             return Err(AppendError::TooMany(self.records));
         }
@@ -243,44 +344,22 @@ impl BatchBuilder {
             return Err(AppendError::TooLarge { bytes: total });
         }
         // nothing fails from here on, and every length fits in 31 bits
-        let time_delta = varint::zigzag64(time_delta);
-        let far = || (0, varint::len64(time_delta));
-        let near = u32::try_from(time_delta).ok();
-        let time = near.map_or_else(far, varint::spread);
+        let (time, time_digits) = varint::spread_long(time);
         let index = varint::spread(varint::zigzag32(self.records.cast_signed()));
-        let key_length = varint::spread(length(key));
-        let value_length = varint::spread(length(value));
-        let numbers = 1 + time.1 + index.1 + key_length.1 + value_length.1;
+        let (key_length, value_length) =
+            (varint::spread(length(key)), varint::spread(length(value)));
+        let numbers = 1 + time_digits + index.1 + key_length.1 + value_length.1;
         let body = numbers + payload + headers_size;
         self.buffer.reserve(5 + body + WORD_BYTES);
-        let (length, length_digits) = varint::spread(zigzag(body));
-        let mut word = (length, length_digits + 1); // attributes: none is defined
-        word = if near.is_some() {
-            self.join(word, time)
-        } else {
-            self.put_far_time(word, time_delta)
-        };
-        word = self.join(word, index);
-        word = self.join(word, key_length);
-        if let Some(key) = key {
-            self.put_word(word);
-            self.buffer.put_slice(key);
-            word = value_length;
-        } else {
-            word = self.join(word, value_length);
-        }
-        self.put_word(word);
+        self.put_length(zigzag(body));
+        self.buffer.put_u8(0); // attributes: none is defined
+        self.buffer.put_slice(time.get(..time_digits).unwrap_or_default());
+        self.put_word(index);
+        self.put_word(key_length);
+        self.buffer.put_slice(key.unwrap_or_default());
+        self.put_word(value_length);
         self.buffer.put_slice(value.unwrap_or_default());
         Ok(())
-    }
-
-    /// Appends `word` and a delta above 32 bits; gives an empty word.
-    #[cold]
-    fn put_far_time(&mut self, word: Digits, time_delta: u64) -> Digits {
-        self.put_word(word);
-        let (far, digits) = varint::spread_long(time_delta);
-        self.buffer.put_slice(far.get(..digits).unwrap_or_default());
-        (0, 0)
     }
 
     /// Puts a number behind those in `word`, which is written first if it has no room left. Numbers
@@ -291,7 +370,7 @@ impl BatchBuilder {
             self.put_word(word);
             return next;
         }
-        (word.0 | next.0 << (8 * word.1), word.1 + next.1)
+        joined(word, next)
     }
 
     /// Appends the bytes of `word` that count.
@@ -320,10 +399,6 @@ impl BatchBuilder {
     #[inline]
     fn count_record(&mut self, timestamp: Timestamp) -> u32 {
         let index = self.records;
-        if index == 0 {
-            self.first_timestamp = timestamp;
-            self.max_timestamp = timestamp;
-        }
         self.max_timestamp = self.max_timestamp.max(timestamp);
         self.records += 1;
         index
@@ -344,7 +419,8 @@ impl BatchBuilder {
         compressor: &mut Compressor,
         stamp: Option<ProducerStamp>,
     ) -> Result<Sealed, CompressionError> {
-        let Self { mut buffer, records, first_timestamp, max_timestamp, control } = self;
+        let (first_timestamp, max_timestamp) = (self.first_timestamp(), self.max_timestamp());
+        let Self { mut buffer, records, control, .. } = self;
         let mut spare = None;
         if compression != Compression::None {
             let mut packed = compressor.buffer();

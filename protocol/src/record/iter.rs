@@ -139,7 +139,7 @@ impl RecordBlock {
     /// The records, first to last.
     #[must_use]
     pub fn records(&self) -> Records<'_> {
-        Records { header: &self.header, rest: &self.bytes, index: 0, ended: false }
+        Records::new(&self.header, &self.bytes, 0)
     }
 
     /// The records from byte `position` on, of which `index` come before; what
@@ -147,7 +147,7 @@ impl RecordBlock {
     #[must_use]
     pub fn records_from(&self, position: usize, index: u32) -> Records<'_> {
         let rest = self.bytes.get(position..).unwrap_or_default();
-        Records { header: &self.header, rest, index, ended: false }
+        Records::new(&self.header, rest, index)
     }
 
     /// A part of this block, such as a record's value, that shares its memory. What is not a part
@@ -251,19 +251,25 @@ fn number<T>(result: Result<T, VarintError>, field: &'static str) -> Result<T, R
     })
 }
 
-/// Takes as many bytes as a length says.
+/// Takes as many bytes as a length says, which is twice that if it is not negative.
 #[inline]
 fn take_exactly<'a>(
     input: &mut &'a [u8],
-    claimed: i32,
+    length: u32,
     field: &'static str,
 ) -> Result<&'a [u8], RecordReason> {
-    let split = usize::try_from(claimed).ok().and_then(|length| input.split_at_checked(length));
-    let Some((bytes, rest)) = split else {
-        return Err(RecordReason::BadLength { field, claimed, left: input.len() });
-    };
-    *input = rest;
-    Ok(bytes)
+    if length & 1 == 0
+        && let Some((bytes, rest)) = input.split_at_checked((length >> 1) as usize)
+    {
+        *input = rest;
+        return Ok(bytes);
+    }
+    Err(bad_length(length, field, input.len()))
+}
+
+#[cold]
+fn bad_length(length: u32, field: &'static str, left: usize) -> RecordReason {
+    RecordReason::BadLength { field, claimed: varint::unzigzag32(length), left }
 }
 
 /// Takes bytes behind their length; `None` for null.
@@ -272,16 +278,63 @@ fn take_bytes<'a>(
     input: &mut &'a [u8],
     field: &'static str,
 ) -> Result<Option<&'a [u8]>, RecordReason> {
-    match number(varint::take32(input), field)? {
-        -1 => Ok(None),
-        claimed => take_exactly(input, claimed, field).map(Some),
+    let length = number(varint::take_raw32(input), field)?;
+    match take_exactly(input, length, field) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(_) if length == NULL => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The length of null: -1.
+const NULL: u32 = varint::zigzag32(-1);
+
+/// A record up to its key, and what follows it.
+struct Front<'a> {
+    time_delta: i64,
+    offset_delta: i32,
+    body: &'a [u8],
+    rest: &'a [u8],
+}
+
+impl<'a> Front<'a> {
+    /// Takes the numbers out of one word: `None` if they take more, or something is wrong with
+    /// them. Then [`far`](Self::far) reads them or says what it is.
+    #[inline]
+    fn near(bytes: &'a [u8]) -> Option<Self> {
+        let mut word = varint::Word::new(bytes)?;
+        let length = word.take()?;
+        let from = word.taken()?;
+        word.skip(); // attributes: none is defined
+        let (time, offset) = (word.take()?, word.take()?);
+        if (length | offset) & 1 != 0 {
+            return None; // one of them is negative
+        }
+        let (record, rest) = bytes.split_at_checked(from + (length >> 1) as usize)?;
+        let body = record.get(word.taken()?..)?;
+        let time_delta = varint::unzigzag32(time).into();
+        let offset_delta = (offset >> 1).cast_signed();
+        Some(Self { time_delta, offset_delta, body, rest })
+    }
+
+    /// The same number by number.
+    #[cold]
+    fn far(bytes: &'a [u8]) -> Result<Self, RecordReason> {
+        let mut rest = bytes;
+        let length = number(varint::take_raw32(&mut rest), "length")?;
+        let record = take_exactly(&mut rest, length, "length")?;
+        let (_attributes, mut body) =
+            record.split_first().ok_or(RecordReason::Truncated("attributes"))?;
+        let time_delta = number(varint::take64(&mut body), "timestamp")?;
+        let offset_delta = number(varint::take32(&mut body), "offset")?;
+        Ok(Self { time_delta, offset_delta, body, rest })
     }
 }
 
 /// Takes a header: its key, which cannot be null, and its value.
 fn take_header<'a>(input: &mut &'a [u8]) -> Result<(&'a [u8], Option<&'a [u8]>), RecordReason> {
-    let claimed = number(varint::take32(input), "header key")?;
-    let key = take_exactly(input, claimed, "header key")?;
+    let length = number(varint::take_raw32(input), "header key")?;
+    let key = take_exactly(input, length, "header key")?;
     Ok((key, take_bytes(input, "header value")?))
 }
 
@@ -306,10 +359,17 @@ pub struct Records<'a> {
     header: &'a BatchHeader,
     rest: &'a [u8],
     index: u32,
+    /// Before which index the records end; 0 once an error was given.
+    end: u32,
     ended: bool,
 }
 
 impl<'a> Records<'a> {
+    fn new(header: &'a BatchHeader, rest: &'a [u8], index: u32) -> Self {
+        let end = u32::try_from(header.records_count).unwrap_or(0);
+        Self { header, rest, index, end, ended: false }
+    }
+
     /// Where the next record starts in `block`, and how many came before it.
     #[must_use]
     pub fn position(&self, block: &RecordBlock) -> (usize, u32) {
@@ -318,20 +378,34 @@ impl<'a> Records<'a> {
 
     #[cold]
     fn error(&mut self, reason: RecordReason) -> RecordError {
-        self.ended = true;
+        (self.ended, self.end) = (true, 0);
         RecordError { base_offset: self.header.base_offset, index: self.index, reason }
+    }
+
+    /// Behind the last record: whether the batch ends there too.
+    #[cold]
+    fn end(&mut self) -> Option<Result<RecordRef<'a>, RecordError>> {
+        let (claimed, left) = (self.header.records_count, self.rest.len());
+        let wrong = !self.ended && (claimed < 0 || left > 0);
+        self.ended = true;
+        wrong.then(|| Err(self.error(RecordReason::Count { claimed, left })))
+    }
+
+    #[cold]
+    fn far_front(&self) -> Result<Front<'a>, RecordReason> {
+        if self.rest.is_empty() {
+            return Err(RecordReason::Count { claimed: self.header.records_count, left: 0 });
+        }
+        Front::far(self.rest)
     }
 
     #[inline]
     fn read(&mut self) -> Result<RecordRef<'a>, RecordReason> {
-        let mut rest = self.rest; // a copy stays in registers
-        let length = number(varint::take32(&mut rest), "length")?;
-        let mut body = take_exactly(&mut rest, length, "length")?;
-        let (_attributes, fields) =
-            body.split_first().ok_or(RecordReason::Truncated("attributes"))?;
-        body = fields;
-        let time_delta = number(varint::take64(&mut body), "timestamp")?;
-        let offset_delta = number(varint::take32(&mut body), "offset")?;
+        let front = match Front::near(self.rest) {
+            Some(front) => front,
+            None => self.far_front()?,
+        };
+        let Front { time_delta, offset_delta, mut body, rest } = front;
         let key = take_bytes(&mut body, "key")?;
         let value = take_bytes(&mut body, "value")?;
         let headers = body;
@@ -356,18 +430,8 @@ impl<'a> Iterator for Records<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let claimed = self.header.records_count;
-        if i64::from(self.index) >= i64::from(claimed) {
-            self.ended = true;
-            let left = self.rest.len();
-            let wrong = claimed < 0 || left > 0;
-            return wrong.then(|| Err(self.error(RecordReason::Count { claimed, left })));
-        }
-        if self.rest.is_empty() {
-            return Some(Err(self.error(RecordReason::Count { claimed, left: 0 })));
+        if self.index >= self.end {
+            return self.end();
         }
         match self.read() {
             Ok(record) => {
@@ -379,9 +443,51 @@ impl<'a> Iterator for Records<'a> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = i64::from(self.header.records_count) - i64::from(self.index);
+        let left = usize::try_from(self.end.saturating_sub(self.index)).unwrap_or(usize::MAX);
         let fit = self.rest.len() / RECORD_BYTES_MIN;
         // at most one error comes in place of records
-        (0, Some(usize::try_from(left).unwrap_or(0).min(fit).saturating_add(1)))
+        (0, Some(left.min(fit).saturating_add(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is read out of one word is what is read number by number.
+        #[test]
+        fn the_short_way_leads_where_the_long_way_does(
+            length in 0_u8..80,
+            numbers in vec(prop_oneof![0_u8..0x80, any::<u8>()], 0..80),
+        ) {
+            let bytes = [&[length][..], &numbers].concat();
+            let of = |front: Front<'_>| {
+                let (body, rest) = (front.body.to_vec(), front.rest.to_vec());
+                (front.time_delta, front.offset_delta, body, rest)
+            };
+            if let Some(near) = Front::near(&bytes).map(of) {
+                prop_assert_eq!(Ok(near), Front::far(&bytes).map(of));
+            }
+        }
+    }
+
+    #[test]
+    fn the_short_way_is_taken_up_to_three_bytes_a_number() {
+        let record = |numbers: &[u8]| [&[40, 0], numbers, &[0; 30]].concat();
+        for (numbers, near) in [
+            (&[0x02, 0x04][..], true),
+            (&[0x80, 0x01, 0x80, 0x02], true),
+            (&[0x80, 0x80, 0x01, 0x80, 0x80, 0x02], true),
+            (&[0x80, 0x80, 0x80, 0x01, 0x02], false),
+        ] {
+            let bytes = record(numbers);
+            assert_eq!(Front::near(&bytes).is_some(), near, "{numbers:?}");
+            assert!(Front::far(&bytes).is_ok(), "{numbers:?}");
+        }
+        let cut = record(&[0x80, 0x80, 0x01, 0x80, 0x80, 0x02]);
+        assert!(Front::near(&cut[..7]).is_none()); // no word
     }
 }

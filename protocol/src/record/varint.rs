@@ -23,7 +23,7 @@ pub(super) const fn zigzag64(value: i64) -> u64 {
 }
 
 #[inline]
-const fn unzigzag32(value: u32) -> i32 {
+pub(super) const fn unzigzag32(value: u32) -> i32 {
     (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
@@ -38,22 +38,21 @@ pub(super) const fn len32(value: u32) -> usize {
     (((31 - (value | 1).leading_zeros()) * 9 + 73) / 64) as usize // at most 5
 }
 
-/// How many bytes `value` takes: 1 to 10.
-#[inline]
-pub(super) const fn len64(value: u64) -> usize {
-    (((63 - (value | 1).leading_zeros()) * 9 + 73) / 64) as usize // at most 10
-}
-
 /// The bytes of `value` as a little-endian word, and how many of them count.
 #[inline]
 pub(super) fn spread(value: u32) -> (u64, usize) {
+    if value < 0x4000 { spread_near(value) } else { spread_wide(value) }
+}
+
+/// The same of two bytes at most.
+#[inline]
+pub(super) fn spread_near(value: u32) -> (u64, usize) {
+    debug_assert!(value < 0x4000);
     if value < 0x80 {
-        return (u64::from(value), 1);
+        (u64::from(value), 1)
+    } else {
+        (u64::from(value & 0x7f | 0x80 | (value & 0x3f80) << 1), 2)
     }
-    if value < 0x4000 {
-        return (u64::from(value & 0x7f | 0x80 | (value & 0x3f80) << 1), 2);
-    }
-    spread_wide(value)
 }
 
 /// Three bytes and more: out of the way, so that what is common stays small.
@@ -89,21 +88,72 @@ pub(super) fn spread_long(value: u64) -> ([u8; 10], usize) {
     (bytes, len)
 }
 
+/// Eight bytes to take short varints from: what is left of them stays in a register.
+pub(super) struct Word {
+    left: u64,
+    taken: usize,
+}
+
+impl Word {
+    /// The first bytes of `input`; `None` if it has fewer.
+    #[inline]
+    pub(super) fn new(input: &[u8]) -> Option<Self> {
+        let left = u64::from_le_bytes(*input.first_chunk()?);
+        Some(Self { left, taken: 0 })
+    }
+
+    /// How many bytes were taken; `None` if more than there were: then what was taken is wrong.
+    #[inline]
+    pub(super) fn taken(&self) -> Option<usize> {
+        (self.taken <= size_of_val(&self.left)).then_some(self.taken)
+    }
+
+    /// Takes one byte.
+    #[inline]
+    pub(super) const fn skip(&mut self) {
+        self.left >>= 8;
+        self.taken += 1;
+    }
+
+    /// Takes a varint, still zigzag; `None` if it is longer than three bytes.
+    #[inline]
+    pub(super) const fn take(&mut self) -> Option<u32> {
+        let bytes = (self.left & 0x00ff_ffff) as u32;
+        self.skip();
+        if bytes & 0x80 == 0 {
+            return Some(bytes & 0x7f);
+        }
+        self.skip();
+        let value = bytes & 0x7f | (bytes & 0x7f00) >> 1;
+        if bytes & 0x8000 == 0 {
+            return Some(value);
+        }
+        self.skip();
+        if bytes & 0x80_0000 == 0 { Some(value | (bytes & 0x7f_0000) >> 2) } else { None }
+    }
+}
+
 /// Takes a 32-bit varint off the front of `input`.
 #[inline]
 pub(super) fn take32(input: &mut &[u8]) -> Result<i32, VarintError> {
+    take_raw32(input).map(unzigzag32)
+}
+
+/// Takes a 32-bit varint off the front of `input`, still zigzag.
+#[inline]
+pub(super) fn take_raw32(input: &mut &[u8]) -> Result<u32, VarintError> {
     match *input {
         [low, rest @ ..] if *low < 0x80 => {
             *input = rest;
-            Ok(unzigzag32(u32::from(*low)))
+            Ok(u32::from(*low))
         }
         [low, high, rest @ ..] if *high < 0x80 => {
             *input = rest;
-            Ok(unzigzag32(u32::from(*low & 0x7f) | u32::from(*high) << 7))
+            Ok(u32::from(*low & 0x7f) | u32::from(*high) << 7)
         }
         _ => {
             let long = take_slowly(input, 5)?;
-            u32::try_from(long).map(unzigzag32).map_err(|_| VarintError::Overlong)
+            u32::try_from(long).map_err(|_| VarintError::Overlong)
         }
     }
 }
@@ -154,7 +204,6 @@ mod tests {
 
     fn bytes64(value: i64) -> Vec<u8> {
         let (bytes, len) = spread_long(zigzag64(value));
-        assert_eq!(len, len64(zigzag64(value)));
         bytes[..len].to_vec()
     }
 

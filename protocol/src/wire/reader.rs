@@ -13,10 +13,9 @@ use crate::limits;
 /// before memory is asked for, so a lying count costs nothing.
 #[derive(Clone, Debug)]
 pub struct Reader {
+    /// Up to where reading ends: all of it, or inside a tagged field up to the field's end.
     frame: Bytes,
     position: usize,
-    /// Where reading ends: at the frame's end, or inside a tagged field at the field's.
-    end: usize,
     /// Bytes that may still be allocated.
     budget: usize,
 }
@@ -25,14 +24,14 @@ impl Reader {
     /// Reads `frame` from its first byte.
     #[must_use]
     pub fn new(frame: Bytes) -> Self {
-        let end = frame.len();
-        Self { frame, position: 0, end, budget: limits::decode_budget(end) }
+        let budget = limits::decode_budget(frame.len());
+        Self { frame, position: 0, budget }
     }
 
     /// How many bytes are left.
     #[must_use]
     pub fn remaining(&self) -> usize {
-        self.end.saturating_sub(self.position)
+        self.frame.len().saturating_sub(self.position)
     }
 
     /// How many bytes have been taken.
@@ -42,7 +41,7 @@ impl Reader {
     }
 
     fn rest(&self) -> &[u8] {
-        self.frame.get(self.position..self.end).unwrap_or_default()
+        self.frame.get(self.position..).unwrap_or_default()
     }
 
     #[cold]
@@ -78,8 +77,8 @@ impl Reader {
     /// Takes everything that is left.
     #[must_use]
     pub fn take_rest(&mut self) -> Bytes {
-        let rest = self.frame.slice(self.position..self.end);
-        self.position = self.end;
+        let rest = self.frame.slice(self.position..);
+        self.position = self.frame.len();
         rest
     }
 
@@ -90,6 +89,17 @@ impl Reader {
     /// If the bytes end, or the varint is longer than 5 bytes or above 32 bits.
     #[inline]
     pub fn uvarint(&mut self) -> Result<u32, DecodeError> {
+        match self.rest() {
+            [digit @ 0..0x80, ..] => {
+                let value = u32::from(*digit); // most lengths, all counts of no tags
+                self.position += 1;
+                Ok(value)
+            }
+            _ => self.long_uvarint(),
+        }
+    }
+
+    fn long_uvarint(&mut self) -> Result<u32, DecodeError> {
         let mut value = 0u32;
         for shift in [0u32, 7, 14, 21, 28] {
             let [byte] = self.fixed::<1>()?;
@@ -105,7 +115,19 @@ impl Reader {
     }
 
     /// A length in front of bytes or items; `None` for null.
+    #[inline]
     fn length(&mut self, version: Version, wide: bool) -> Result<Option<usize>, DecodeError> {
+        match self.rest() {
+            [digit @ 1..0x80, ..] if version.flexible => {
+                let length = usize::from(*digit) - 1; // most of them
+                self.position += 1;
+                Ok(Some(length))
+            }
+            _ => self.long_length(version, wide),
+        }
+    }
+
+    fn long_length(&mut self, version: Version, wide: bool) -> Result<Option<usize>, DecodeError> {
         let length = if version.flexible {
             i64::from(self.uvarint()?) - 1
         } else if wide {
@@ -173,19 +195,18 @@ impl Reader {
         }
     }
 
-    /// Narrows the reader to the next `length` bytes; gives the end to restore.
-    pub(crate) fn enter(&mut self, length: usize) -> Result<usize, DecodeError> {
+    /// Narrows the reader to the next `length` bytes; gives the frame to restore.
+    pub(crate) fn enter(&mut self, length: usize) -> Result<Bytes, DecodeError> {
         if length > self.remaining() {
             return Err(self.truncated(length));
         }
-        let outer = self.end;
-        self.end = self.position + length;
-        Ok(outer)
+        let narrow = self.frame.slice(..self.position + length);
+        Ok(core::mem::replace(&mut self.frame, narrow))
     }
 
     /// Widens the reader again.
-    pub(crate) fn leave(&mut self, outer: usize) {
-        self.end = outer;
+    pub(crate) fn leave(&mut self, outer: Bytes) {
+        self.frame = outer;
     }
 
     /// Checks that nothing is left of a tagged field.

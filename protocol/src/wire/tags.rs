@@ -75,8 +75,8 @@ pub(crate) fn read_tags(
 /// What errors call the tagged fields as a whole.
 const TAGS: &str = "unknown_tags";
 
-/// Reads tag and size, and narrows the reader to the field; gives the end to restore.
-fn enter_tag(reader: &mut Reader, previous: Option<u32>) -> Result<(u32, usize), DecodeError> {
+/// Reads tag and size, and narrows the reader to the field; gives the frame to restore.
+fn enter_tag(reader: &mut Reader, previous: Option<u32>) -> Result<(u32, Bytes), DecodeError> {
     let tag = reader.uvarint()?;
     if let Some(previous) = previous.filter(|&previous| previous >= tag) {
         return Err(DecodeError::new(DecodeReason::TagOrder { tag, previous }));
@@ -118,7 +118,10 @@ impl<'a> TagWriter<'a> {
     /// Writes the unknown fields that are left, and the count in front of all.
     pub(crate) fn finish(&mut self, out: &mut FrameWriter) -> Result<(), EncodeError> {
         self.put_unknown(out, None)?;
-        out.insert_uvarint(self.start, self.count);
+        match self.count {
+            0 => out.put_uvarint(0), // nothing was written since the start
+            count => out.insert_uvarint(self.start, count),
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Writes one frame: small fields into one buffer, records by reference between its parts.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::Version;
 use crate::error::{EncodeError, EncodeReason};
@@ -13,7 +13,7 @@ const COPY_BYTES_MAX: usize = 1024;
 #[derive(Debug, Default)]
 pub struct FrameWriter {
     /// Everything but the splices.
-    head: BytesMut,
+    head: Vec<u8>,
     /// Where in `head` foreign bytes belong; ascending.
     splices: Vec<(usize, Bytes)>,
     spliced: usize,
@@ -31,13 +31,7 @@ impl FrameWriter {
     /// A writer with room for the fields of a common message.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_buffer(BytesMut::with_capacity(256))
-    }
-
-    /// A writer that appends to `buffer`, so that one allocation serves many frames.
-    #[must_use]
-    pub fn with_buffer(buffer: BytesMut) -> Self {
-        Self { head: buffer, splices: Vec::new(), spliced: 0 }
+        Self { head: Vec::with_capacity(256), splices: Vec::new(), spliced: 0 }
     }
 
     /// Bytes written so far.
@@ -55,13 +49,13 @@ impl FrameWriter {
     /// Appends `bytes`, by copy.
     #[inline]
     pub fn put_slice(&mut self, bytes: &[u8]) {
-        self.head.put_slice(bytes);
+        self.head.extend_from_slice(bytes);
     }
 
     /// Appends `bytes`: a copy if they are few, a reference if not.
     pub fn put_bytes(&mut self, bytes: &Bytes) {
         if bytes.len() <= COPY_BYTES_MAX {
-            self.head.put_slice(bytes);
+            self.head.extend_from_slice(bytes);
         } else {
             self.splices.push((self.head.len(), bytes.clone()));
             self.spliced += bytes.len();
@@ -71,8 +65,15 @@ impl FrameWriter {
     /// Appends an unsigned varint.
     #[inline]
     pub fn put_uvarint(&mut self, value: u32) {
+        match u8::try_from(value) {
+            Ok(digit @ 0..0x80) => self.head.push(digit), // most lengths, all counts of no tags
+            _ => self.put_long_uvarint(value),
+        }
+    }
+
+    fn put_long_uvarint(&mut self, value: u32) {
         let (digits, len) = uvarint(value);
-        self.head.put_slice(digits.get(..len).unwrap_or_default());
+        self.head.extend_from_slice(digits.get(..len).unwrap_or_default());
     }
 
     /// Appends the length of bytes or items; `None` for null. `wide`: not a string.
@@ -87,9 +88,9 @@ impl FrameWriter {
             if version.flexible {
                 self.put_uvarint(0);
             } else if wide {
-                self.head.put_i32(-1);
+                self.put_slice(&(-1i32).to_be_bytes());
             } else {
-                self.head.put_i16(-1);
+                self.put_slice(&(-1i16).to_be_bytes());
             }
             return Ok(());
         };
@@ -101,9 +102,9 @@ impl FrameWriter {
             let plus_one = u32::try_from(length + 1).map_err(|_| too_long())?;
             self.put_uvarint(plus_one);
         } else if wide {
-            self.head.put_i32(i32::try_from(length).map_err(|_| too_long())?);
+            self.put_slice(&i32::try_from(length).map_err(|_| too_long())?.to_be_bytes());
         } else {
-            self.head.put_i16(i16::try_from(length).map_err(|_| too_long())?);
+            self.put_slice(&i16::try_from(length).map_err(|_| too_long())?.to_be_bytes());
         }
         Ok(())
     }
@@ -123,7 +124,7 @@ impl FrameWriter {
         let (digits, len) = uvarint(value);
         let digits = digits.get(..len).unwrap_or_default();
         let end = self.head.len();
-        self.head.put_slice(digits); // makes room
+        self.head.extend_from_slice(digits); // makes room
         if let Some(behind) = self.head.get_mut(mark.head..) {
             behind.copy_within(..end - mark.head, len);
             for (place, digit) in behind.iter_mut().zip(digits) {
@@ -138,7 +139,7 @@ impl FrameWriter {
     /// The bytes in order: parts of one buffer, and the spliced bytes between them.
     #[must_use]
     pub fn into_chunks(self) -> Vec<Bytes> {
-        let head = self.head.freeze();
+        let head = Bytes::from(self.head);
         if self.splices.is_empty() {
             return vec![head];
         }
@@ -165,7 +166,7 @@ impl FrameWriter {
 
     /// Starts a frame: leaves room for the length prefix.
     pub(crate) fn begin_frame(&mut self) {
-        self.head.put_i32(0);
+        self.put_slice(&[0; 4]);
     }
 
     /// Ends a frame that [`begin_frame`](Self::begin_frame) started as the writer's first bytes.
@@ -202,11 +203,11 @@ fn concat(mut chunks: Vec<Bytes>) -> Bytes {
     if chunks.len() == 1 {
         return chunks.pop().unwrap_or_default();
     }
-    let mut all = BytesMut::with_capacity(chunks.iter().map(Bytes::len).sum());
+    let mut all = Vec::with_capacity(chunks.iter().map(Bytes::len).sum());
     for chunk in chunks {
-        all.put_slice(&chunk);
+        all.extend_from_slice(&chunk);
     }
-    all.freeze()
+    all.into()
 }
 
 /// A frame ready to be written, its length prefix included.
