@@ -1,8 +1,6 @@
 //! Times of the jobs: `cargo bench --manifest-path tests/peers/wire-bench/Cargo.toml`. They hang on
 //! the machine and on what else it does; counts of instructions do not.
 
-#![expect(missing_docs, reason = "criterion's macros make public items")]
-
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use wire_bench::{JOBS, Side};
 

@@ -61,7 +61,7 @@ pub fn payloads(size: Size) -> Vec<Payload> {
     let mut timestamp = 1_700_000_000_000;
     let mut bytes = |count: usize| Bytes::from_iter((0..count).map(|_| random.u8(..)));
     let payload = |index: usize| {
-        timestamp += i64::from(index % 3 == 0);
+        timestamp += i64::from(index.is_multiple_of(3));
         Payload { key: bytes(8), value: bytes(size.value_bytes()), timestamp }
     };
     (0..RECORDS).map(payload).collect()
