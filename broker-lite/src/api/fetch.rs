@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use ottla_protocol::messages::fetch::{FetchRequest, FetchResponse, FetchTopic};
 use ottla_runtime::Instant;
 
@@ -45,6 +45,21 @@ impl Handler for FetchRequest {
                 && broker
                     .sessions()
                     .any(self.session_id, |name, id, index| is_topic(name, id) && is_index(index)))
+    }
+
+    /// The last byte of the last batch: its checksum covers that one, but not all before it.
+    fn damage(response: &mut FetchResponse) -> bool {
+        let mut partitions = response.responses.iter_mut().flat_map(|topic| &mut topic.partitions);
+        let records = partitions.rfind(|p| p.records.as_ref().is_some_and(|r| !r.is_empty()));
+        let Some(records) = records.and_then(|partition| partition.records.as_mut()) else {
+            return false;
+        };
+        let mut bytes = BytesMut::from(records.as_ref());
+        if let Some(last) = bytes.last_mut() {
+            *last = !*last;
+        }
+        *records = bytes.freeze();
+        true
     }
 
     async fn handle(mut self, context: &Context) -> Result<Option<FetchResponse>, Close> {

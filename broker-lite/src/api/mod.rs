@@ -84,6 +84,12 @@ pub(crate) trait Handler: Request + Send + 'static {
         false
     }
 
+    /// Inverts a byte of the records in a reply; false if it has none.
+    fn damage(response: &mut Self::Response) -> bool {
+        let _ = response;
+        false
+    }
+
     /// Does what is asked. `None`: no reply leaves. Cancel safe: what was decided happens all the
     /// same.
     fn handle(
@@ -223,9 +229,11 @@ where
         context.broker.stopping.begun().await;
         return Err(Close::Fault);
     }
-    let Some(response) = response else { return Ok(None) };
+    let Some(mut response) = response else { return Ok(None) };
+    let damaged = context.verdict.corrupt && H::damage(&mut response);
     let frame = encode::<H>(&response, version, call.header.correlation_id)?;
-    Ok(Some(if context.verdict.corrupt { corrupt(frame) } else { frame.into_chunks() }))
+    let whole = damaged || !context.verdict.corrupt;
+    Ok(Some(if whole { frame.into_chunks() } else { corrupt(frame) }))
 }
 
 fn encode<H: Handler>(
@@ -236,8 +244,7 @@ fn encode<H: Handler>(
     encode_response(response, version, H::KEY, correlation_id).map_err(Close::Reply)
 }
 
-/// Inverts one byte: of the last records if there are any, else in the middle of the body. Length
-/// and correlation id stay.
+/// Inverts one byte in the middle of the body. Length and correlation id stay.
 fn corrupt(frame: EncodedFrame) -> Vec<Bytes> {
     const HEAD_BYTES: usize = 8;
     let mut chunks = frame.into_chunks();

@@ -34,7 +34,7 @@ pub enum Action {
     /// later one on that connection.
     Silence,
     /// The request has its effect and one byte in the middle of its reply is inverted; in a Fetch
-    /// reply that carries records, a byte of the last record batch.
+    /// reply that carries records, one of the last record batch that its checksum covers.
     CorruptReply,
     /// Nothing; the hit is counted.
     Observe,

@@ -127,16 +127,17 @@ async fn the_end_of_a_peer_is_noticed_while_it_gets_no_reply() {
 
 #[tokio::test(start_paused = true)]
 async fn a_corrupt_fetch_has_a_batch_with_a_wrong_checksum() {
-    let cluster = cluster().topic("t", 1).start().await.unwrap();
-    let mut raw = Raw::connect(&cluster).await;
-    let large = "x".repeat(4000);
-    raw.call(&produce("t", 0, &[&large]), 9).await;
-    cluster.faults().add(Fault::on(ApiKey::FETCH).times(1).then(Action::CorruptReply));
-    let id = raw.send(&fetch("t", 0, 0, 0), 12).await;
-    let (answered, response) = raw.receive::<FetchRequest>(12).await;
-    assert_eq!(answered, id);
-    let records = response.responses[0].partitions[0].records.clone().unwrap();
-    let batch = split_batches(records).next().unwrap().unwrap();
-    assert!(CheckedBatch::check(batch).is_err());
-    assert_eq!(stored(&mut raw, 0).await, 1, "the log is sound");
+    for bytes in [0, 1, 5, 20, 100, 4000] {
+        let cluster = cluster().topic("t", 1).start().await.unwrap();
+        let mut raw = Raw::connect(&cluster).await;
+        raw.call(&produce("t", 0, &[&"x".repeat(bytes)]), 9).await;
+        cluster.faults().add(Fault::on(ApiKey::FETCH).times(1).then(Action::CorruptReply));
+        let id = raw.send(&fetch("t", 0, 0, 0), 12).await;
+        let (answered, response) = raw.receive::<FetchRequest>(12).await;
+        assert_eq!(answered, id);
+        let records = response.responses[0].partitions[0].records.clone().unwrap();
+        let batch = split_batches(records).next().unwrap().unwrap();
+        assert!(CheckedBatch::check(batch).is_err(), "{bytes} bytes");
+        assert_eq!(stored(&mut raw, 0).await, 1, "the log is sound");
+    }
 }
