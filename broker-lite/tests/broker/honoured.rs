@@ -17,6 +17,7 @@ use ottla_protocol::messages::describe_log_dirs::DescribeLogDirsRequest;
 use ottla_protocol::messages::describe_producers::{self, DescribeProducersRequest};
 use ottla_protocol::messages::incremental_alter_configs::{OPERATION_DELETE, OPERATION_SET};
 use ottla_protocol::record::{BatchBuilder, BatchHeader, Compression, Compressor};
+use ottla_runtime::Clock;
 use tokio::io::AsyncWriteExt;
 
 use crate::alter::{BROKER, TOPIC, alter, altered};
@@ -267,6 +268,9 @@ fn for_case(name: &str, dir: &Path) -> ClusterBuilder {
     let cluster = cluster().storage(Storage::directory(dir));
     if name.ends_with("index.interval.bytes") {
         cluster.config("log.index.size.max.bytes", "12")
+    } else if name == "producer.id.expiration.ms" {
+        // the system's wall time stands still, or nearly, while the runtime's is skipped
+        cluster.clock(Clock::starting_at(1_700_000_000_000))
     } else {
         cluster
     }
