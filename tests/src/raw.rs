@@ -11,7 +11,7 @@ use ottla_runtime::net::{Connector, Halves};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// How long a test waits for the peer before it fails: far longer than a healthy peer needs.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One connection.
 #[derive(Debug)]

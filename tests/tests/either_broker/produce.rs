@@ -25,7 +25,7 @@ fn value(number: u64) -> Vec<u8> {
 async fn each_codec_brings_back_every_byte_and_is_what_lies_in_the_log() {
     let world = World::new().await;
     for codec in Compression::ALL {
-        let topic = world.topic_with(codec.name(), |topic| topic.partitions(3)).await;
+        let topic = world.topic_for_old_times(codec.name(), 3).await;
         let builder = world.client.producer().compression(codec).batch_bytes_max(100_000);
         let producer = builder.build().unwrap();
         for number in 0..RECORDS {
@@ -134,7 +134,8 @@ async fn each_kind_of_acknowledgement_tells_what_it_can() {
 #[tokio::test]
 async fn the_leader_remembers_who_wrote_idempotently_and_what_came_last() {
     let world = World::new().await;
-    let (plain, numbered) = (world.topic("plain").await, world.topic("numbered").await);
+    let plain = world.topic_for_old_times("plain", 1).await;
+    let numbered = world.topic_for_old_times("numbered", 1).await;
     for (topic, idempotent) in [(&plain, false), (&numbered, true), (&numbered, true)] {
         let producer = world.client.producer().idempotence(idempotent).build().unwrap();
         for time in [7_000, 9_000, 8_000] {

@@ -17,7 +17,7 @@ const TIMES: [i64; 6] = [1_000, 3_000, 2_000, 5_000, 4_000, 5_000];
 
 /// A topic with a record for each of [`TIMES`]: one batch each, or one for all.
 async fn timed(world: &World, codec: Compression, batches: bool) -> String {
-    let topic = world.topic("times").await;
+    let topic = world.topic_for_old_times("times", 1).await;
     let builder = world.client.producer().compression(codec);
     let linger = core::time::Duration::from_secs(5);
     let builder = if batches { builder } else { builder.linger(linger) };

@@ -82,6 +82,12 @@ impl World {
         name
     }
 
+    /// A topic for records with old times: Kafka deletes those half a minute after its start.
+    pub(crate) async fn topic_for_old_times(&self, about: &str, partitions: i32) -> String {
+        let kept = |topic: NewTopic| topic.partitions(partitions).config("retention.ms", "-1");
+        self.topic_with(about, kept).await
+    }
+
     /// Waits until `look` sees what an answered request has done. Kafka's controller answers when
     /// the change is in the metadata log; its broker reads that log a moment later. On broker-lite
     /// the change is visible before the answer leaves: there the first look must see it.
