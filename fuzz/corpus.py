@@ -64,7 +64,7 @@ OTHERS = [
 class Message:
     """One message as protocol/tests/data/kafka-schemas.tsv has it."""
 
-    def __init__(self, name, versions, flexible):
+    def __init__(self, name, versions, flexible, _key, _listeners):
         self.name = name
         first, last = versions.split("-")
         self.versions = range(int(first), int(last) + 1)

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use ottla_protocol::schema::{Field, SCHEMAS, Schema, Type, Versions};
+use ottla_protocol::api_key::APIS;
+use ottla_protocol::messages;
+use ottla_protocol::schema::{Field, Request, SCHEMAS, Schema, Type, Versions};
+use ottla_protocol::with_every_message;
 
 const TABLE: &str = include_str!("data/kafka-schemas.tsv");
 
@@ -116,7 +119,7 @@ fn every_message_is_declared_as_in_kafka() {
             let their = theirs.get(at).copied().unwrap_or_default();
             let (fields, their_default) = match their.starts_with('.') {
                 true => their.rsplit_once('\t').unwrap(),
-                false => (their, "-"),
+                false => (their.rsplitn(3, '\t').last().unwrap(), "-"), // number and listeners
             };
             if line != fields {
                 // what follows is only out of step
@@ -124,7 +127,7 @@ fn every_message_is_declared_as_in_kafka() {
             }
             let columns: Vec<&str> = their.split('\t').collect();
             let optional_tag =
-                matches!(columns[..], [_, _, _, null, tag, ..] if null != "-" && tag != "-");
+                matches!(columns[..], [_, _, _, null, tag, _, _] if null != "-" && tag != "-");
             if !same_default(default, their_default, optional_tag) {
                 complaints.push(format!("{name}: {line:?}: {default:?}, Kafka: {their:?}"));
             }
@@ -135,6 +138,59 @@ fn every_message_is_declared_as_in_kafka() {
         check(schema, &kafka, &mut complaints);
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// The number of an API or of a type of record, by name of the message.
+macro_rules! numbers {
+    (
+        apis { $( $api:ident: $module:ident($request:ident, $response:ident); )* }
+        messages $_messages:tt
+        metadata_records { $( $variant:ident($record:ident) = $id:literal; )* }
+        coordinator_records { $( $keys:ident, $values:ident of $topic:literal {
+            $( $name:ident: $folder:ident($key:ident, $value:ident) = $number:literal; )*
+        } )* }
+        $($_others:tt)*
+    ) => {
+        BTreeMap::from([
+            $(
+                (stringify!($request), messages::$module::$request::KEY.0),
+                (stringify!($response), messages::$module::$request::KEY.0),
+            )*
+            $( (stringify!($record), $id), )*
+            $( $( (stringify!($key), $number), (stringify!($value), $number), )* )*
+        ])
+    };
+}
+
+#[test]
+fn every_number_is_that_of_kafka() {
+    let ours: BTreeMap<&str, i16> = with_every_message!(numbers);
+    for (name, lines) in kafka() {
+        let number = lines[0].split('\t').nth(3).unwrap();
+        // written by a plug-in of brokers, which numbers them on its own
+        if !name.starts_with("Remote") || ours.contains_key(name) {
+            assert_eq!(ours.get(name).map_or_else(dash, i16::to_string), number, "{name}");
+        }
+    }
+}
+
+#[test]
+fn every_api_is_named_as_in_kafka_and_advertised_where_brokers_take_it() {
+    let kafka = kafka();
+    let not_advertised = [
+        "GetTelemetrySubscriptions", // only where a plug-in takes metrics
+        "PushTelemetry",
+        "StreamsGroupTopologyDescriptionUpdate", // newer than Kafka 4.3.1
+        "UnregisterController",
+    ];
+    for api in APIS {
+        let line = kafka[&*format!("{}Request", api.name)][0];
+        let columns: Vec<&str> = line.split('\t').collect();
+        assert_eq!(columns[3], api.key.0.to_string(), "{}", api.name);
+        let taken = columns[4].split(',').any(|listener| listener == "broker");
+        let expected = taken && !not_advertised.contains(&api.name);
+        assert_eq!(api.advertised.is_some(), expected, "{}", api.name);
+    }
 }
 
 #[test]

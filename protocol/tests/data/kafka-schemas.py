@@ -27,9 +27,10 @@ JARS = {  # where a jar has its schemas
 }
 HEAD = """\
 # Message schemas of Apache Kafka {} (Copyright The Apache Software Foundation, Apache License
-# 2.0), made smaller by kafka-schemas.py. A message: its name, versions and first flexible version.
-# A field, behind as many dots as structs are around it: name, type, versions, versions with null,
-# tag, "ignorable", default; "-" where there is none. Tagged fields follow the others.
+# 2.0), made smaller by kafka-schemas.py. A message: its name, versions, first flexible version, the
+# number of its API or its type of record, and the listeners that take it. A field, behind as many
+# dots as structs are around it: name, type, versions, versions with null, tag, "ignorable",
+# default. "-" where there is none. Tagged fields follow the others.
 """
 
 
@@ -102,7 +103,9 @@ def write(dir):
         if valid is None:
             continue  # removed from Kafka; only its number is still taken
         flexible = cut(message["flexibleVersions"], *valid)
-        print(message["name"], shown(valid), flexible[0] if flexible else "-", sep="\t")
+        listeners = ",".join(sorted(message.get("listeners", []))) or "-"
+        print(message["name"], shown(valid), flexible[0] if flexible else "-",
+              message.get("apiKey", "-"), listeners, sep="\t")
         structs = {struct["name"]: struct["fields"] for struct in message.get("commonStructs", [])}
         fields(message["fields"], structs, valid, 1)
 
