@@ -44,6 +44,7 @@ use crate::error::{DecodeError, DecodeReason, EncodeError, EncodeReason};
 use crate::wire::{FrameWriter, Reader, Version, Wire};
 pub(crate) use fields::{all_default, clone_fields, debug, same, same_fields};
 pub use message::{AnyMessage, SCHEMAS};
+pub(crate) use reflection::tagged_if_hot;
 pub use reflection::{Field, Schema, Type, Versions};
 pub(crate) use value::{Cold, Fields, Value};
 
@@ -448,6 +449,7 @@ macro_rules! messages {
         if $versions.contains($version.number)
             && $this.$field != $crate::schema::messages!(@default $kind $(, $absent)?)
         {
+            const { $crate::schema::tagged_if_hot::<$kind>() };
             let mark = $tags.open($out, $tag)?;
             $crate::schema::written(
                 $crate::wire::Wire::write(&$this.$field, $out, $version),

@@ -2,7 +2,7 @@
 
 use super::message::{self, ReadWhole, Whole};
 use super::{Message, Value};
-use crate::wire::Version;
+use crate::wire::{Version, Wire};
 
 /// The versions that carry a field, or allow null in it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -114,4 +114,13 @@ impl Schema {
         let flexible = self.flexible_from.is_some_and(|from| number >= from);
         self.versions.contains(number).then_some(Version { number, flexible })
     }
+}
+
+/// Fails to compile where code of a hot struct would miswrite a tagged field: a struct that may be
+/// null stands there behind a varint, which only the code for lists of fields knows.
+pub(crate) const fn tagged_if_hot<T: Wire>() {
+    assert!(
+        !(T::NULLABLE && matches!(T::TYPE, Type::Struct { .. })),
+        "a tagged struct that may be null cannot be declared in a hot message"
+    );
 }

@@ -82,7 +82,8 @@ impl Writer {
         let nullable = field.nullable.is_some_and(|versions| versions.contains(self.version));
         let null = nullable && self.fill == Fill::Null;
         if field.nullable.is_some() && matches!(field.kind, Type::Struct { .. }) {
-            self.out.push(if null { 0xff } else { 1 });
+            // a byte, negative for null; a varint if it is tagged
+            self.out.push(if null { field.tag.map_or(0xff, |_| 0) } else { 1 });
             if null {
                 return;
             }
