@@ -13,7 +13,8 @@ use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason, EncodeError};
 use crate::ids::CorrelationId;
 use crate::schema::{
-    Field, Message, Request, Struct, Type, Versions, messages, not_in_version, taken, written,
+    DefaultValue, Field, Message, Request, Struct, Type, Versions, messages, not_in_version, taken,
+    written,
 };
 use crate::wire::{
     EncodedFrame, FrameWriter, Reader, TagWriter, UnknownTags, Version, Wire, read_tags,
@@ -43,30 +44,29 @@ impl Message for RequestHeader {
 /// Declared by hand: the client id has no compact length, which the DSL cannot say.
 impl Struct for RequestHeader {
     const FIELDS: &'static [Field] = &[
-        field("request_api_key", i16::TYPE, None),
-        field("request_api_version", i16::TYPE, None),
-        field("correlation_id", CorrelationId::TYPE, None),
-        field("client_id", Type::PlainString, Some(Versions::from(1))),
+        field("request_api_key", i16::TYPE, i16::DEFAULT),
+        field("request_api_version", i16::TYPE, i16::DEFAULT),
+        field("correlation_id", CorrelationId::TYPE, CorrelationId::DEFAULT),
+        Field {
+            nullable: Some(Versions::from(1)),
+            ..field("client_id", Type::PlainString, DefaultValue::Null)
+        },
     ];
 }
 
-const fn field(name: &'static str, kind: Type, nullable: Option<Versions>) -> Field {
-    let versions = Versions::from(0);
-    let (tag, default, is_default) = (None, None, None);
-    Field { name, kind, versions, nullable, tag, default, ignorable: false, is_default }
+const fn field(name: &'static str, kind: Type, default: DefaultValue) -> Field {
+    let (versions, nullable, tag) = (Versions::from(0), None, None);
+    Field { name, kind, versions, nullable, tag, default, ignorable: false }
 }
 
 const PLAIN: Version = Version { number: 1, flexible: false };
 
 impl Wire for RequestHeader {
     const TYPE: Type = Type::Struct { name: Self::NAME, fields: Self::FIELDS };
+    const DEFAULT: DefaultValue = DefaultValue::Struct;
 
     fn size_min(version: Version) -> usize {
         10 + usize::from(version.flexible)
-    }
-
-    fn is_default(&self) -> bool {
-        *self == Self::default()
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {

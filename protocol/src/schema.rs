@@ -20,8 +20,10 @@
 //! - The clauses stand in this order: `ignorable`, `nullable`, `tag`, `or`.
 //! - An `Option` of a string, bytes, an array or a struct is null at `None`; without a `nullable` clause in
 //!   all its versions. An `Option` of a newtype is -1 at `None`, which is not null.
+//! - A name that is a Rust keyword ends with an underscore, which is no part of it.
 //! - Without `or` the default is the type's. Here we differ from Kafka on purpose: where an
-//!   `Option` has no declared default, Kafka's is empty or 0, and ours is `None`.
+//!   `Option` has no declared default, Kafka's is empty or 0, and ours is `None`;
+//!   `tests/data/defaults.tsv` names them all.
 //! - A field that is set to something else than its default cannot be encoded at a version
 //!   without it, unless it is `ignorable`.
 //! - Tagged fields stand in the order of their tags (checked at compile time).
@@ -29,6 +31,7 @@
 //!   brokers exchange all day long. Without it a struct is written and read by its list of fields, by
 //!   code that all such structs share: slower by some instructions a field, and little to compile.
 
+mod default;
 mod fields;
 mod message;
 mod reflection;
@@ -42,10 +45,12 @@ use bytes::Bytes;
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason, EncodeError, EncodeReason};
 use crate::wire::{FrameWriter, Reader, Version, Wire};
-pub(crate) use fields::{all_default, clone_fields, debug, same, same_fields};
+pub use default::DefaultValue;
+pub(crate) use default::Literal;
+pub(crate) use fields::{clone_fields, debug, same_fields};
 pub use message::{AnyMessage, SCHEMAS};
-pub(crate) use reflection::tagged_if_hot;
 pub use reflection::{Field, Schema, Type, Versions};
+pub(crate) use reflection::{name, tagged_if_hot};
 pub(crate) use value::{Cold, Fields, Value};
 
 /// A struct that `messages!` declared.
@@ -242,7 +247,7 @@ macro_rules! messages {
 
         impl $crate::schema::Struct for $name {
             const FIELDS: &'static [$crate::schema::Field] = &[ $( $crate::schema::Field {
-                name: stringify!($field),
+                name: $crate::schema::name(stringify!($field)),
                 kind: <$kind as $crate::wire::Wire>::TYPE,
                 versions: $crate::schema::Versions::from($min) $(.to($max))?,
                 nullable: $crate::schema::messages!(
@@ -250,9 +255,8 @@ macro_rules! messages {
                     $(, $null_min)?
                 ),
                 tag: $crate::schema::messages!(@option $($tag)?),
-                default: $crate::schema::messages!(@option $(stringify!($absent))?),
+                default: $crate::schema::messages!(@default_value $kind $(, $absent)?),
                 ignorable: $crate::schema::messages!(@ignorable $($ignorable)?),
-                is_default: $crate::schema::messages!(@is_default $kind $(, $absent)?),
             }, )* ];
         }
 
@@ -315,10 +319,7 @@ macro_rules! messages {
                 name: stringify!($name),
                 fields: <Self as $crate::schema::Struct>::FIELDS,
             };
-
-            fn is_default(&self) -> bool {
-                $crate::schema::all_default(<Self as $crate::schema::Struct>::FIELDS, self)
-            }
+            const DEFAULT: $crate::schema::DefaultValue = $crate::schema::DefaultValue::Struct;
 
             fn size_min(version: $crate::wire::Version) -> usize {
                 usize::from(version.flexible) $( + $crate::schema::messages!(
@@ -405,14 +406,10 @@ macro_rules! messages {
     (@default $kind:ty, $absent:expr) => { $absent };
     (@option) => { None };
     (@option $value:expr) => { Some($value) };
-    (@is_default $kind:ty) => { None };
-    (@is_default $kind:ty, $absent:expr) => {{
-        fn is_default(value: &dyn $crate::schema::Value) -> bool {
-            let absent: $kind = $absent;
-            $crate::schema::same(value, &absent)
-        }
-        Some(is_default)
-    }};
+    (@default_value $kind:ty) => { <$kind as $crate::wire::Wire>::DEFAULT };
+    (@default_value $kind:ty, $absent:expr) => {
+        $crate::schema::Literal::<$kind>($absent).value()
+    };
     (@ignorable) => { false };
     (@ignorable ignorable) => { true };
     (@nullable $kind:ty, $versions:expr) => {

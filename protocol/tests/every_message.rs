@@ -6,7 +6,7 @@ mod support;
 
 use bytes::Bytes;
 use ottla_protocol::error::{DecodeReason, EncodeReason};
-use ottla_protocol::schema::{Field, SCHEMAS, Schema, Type};
+use ottla_protocol::schema::{DefaultValue, Field, SCHEMAS, Schema, Type};
 use ottla_protocol::{FrameWriter, Reader};
 use proptest::prelude::*;
 use support::{Fill, Writer, filled, is_flexible, versions};
@@ -96,11 +96,6 @@ fn a_tagged_field_that_is_not_declared_is_kept_in_every_struct_and_written_back(
     assert!(seen > 400, "{seen}");
 }
 
-/// Whether null is what a field has that nobody set.
-fn null_by_default(field: &Field) -> bool {
-    field.nullable.is_some() && field.default.is_none_or(|default| default == "None")
-}
-
 /// The first field in wire order for which version `to` cannot say what was set by version `from`,
 /// which set everything.
 fn refused(schema: &Schema, from: i16, to: i16) -> Option<(String, EncodeReason)> {
@@ -121,7 +116,7 @@ fn refused(schema: &Schema, from: i16, to: i16) -> Option<(String, EncodeReason)
                 return Some((name, EncodeReason::NotInVersion));
             }
             let may_be_null = field.nullable.is_some_and(|null| null.contains(to));
-            if now && !before && null_by_default(field) && !may_be_null {
+            if now && !before && field.default == DefaultValue::Null && !may_be_null {
                 return Some((name, EncodeReason::Null));
             }
             if before && now && field.tag.is_none() {

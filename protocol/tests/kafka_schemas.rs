@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use ottla_protocol::api_key::APIS;
+use ottla_protocol::ids::Uuid;
 use ottla_protocol::messages;
-use ottla_protocol::schema::{Field, Request, SCHEMAS, Schema, Type, Versions};
+use ottla_protocol::schema::{DefaultValue, Field, Request, SCHEMAS, Schema, Type, Versions};
 use ottla_protocol::with_every_message;
 
 const TABLE: &str = include_str!("data/kafka-schemas.tsv");
+/// Fields whose default is not Kafka's; its head says why.
+const DEFAULTS: &str = include_str!("data/defaults.tsv");
 
 /// By name of the message: its line and those of its fields.
 fn kafka() -> BTreeMap<&'static str, Vec<&'static str>> {
@@ -26,35 +29,43 @@ fn kafka() -> BTreeMap<&'static str, Vec<&'static str>> {
     messages
 }
 
-/// The lines of a declaration as the table has them, but for the defaults: those are expressions.
-struct Lines(Vec<(String, Option<&'static str>)>);
+/// The lines of a declaration as the table has them, but for the defaults.
+struct Lines(Vec<Line>);
+
+struct Line {
+    text: String,
+    /// With the names of what it stands in; `None` of the message itself.
+    field: Option<(String, &'static Field)>,
+}
 
 impl Lines {
     fn of(schema: &Schema) -> Self {
         let Versions { min: first, max: last } = schema.versions;
         let flexible = schema.flexible_from.filter(|from| *from <= last);
         let flexible = flexible.map_or_else(dash, |from| from.max(first).to_string());
-        let mut lines = Self(vec![(format!("{}\t{first}-{last}\t{flexible}", schema.name), None)]);
-        lines.fields(schema.fields, schema.versions, 1);
+        let text = format!("{}\t{first}-{last}\t{flexible}", schema.name);
+        let mut lines = Self(vec![Line { text, field: None }]);
+        lines.fields(schema.fields, schema.versions, 1, schema.name);
         lines
     }
 
-    fn fields(&mut self, fields: &[Field], around: Versions, depth: usize) {
+    fn fields(&mut self, fields: &'static [Field], around: Versions, depth: usize, path: &str) {
         let mut ordered: Vec<_> = fields.iter().collect();
         ordered.sort_by_key(|field| field.tag.map_or(0, |tag| tag + 1)); // stable
         for field in ordered {
             let Some(versions) = cut(field.versions, around) else { continue };
             let null = field.nullable.and_then(|null| cut(null, versions));
-            let mut line = ".".repeat(depth);
-            let (name, kind) = (field.name.trim_end_matches('_'), kind(&field.kind));
+            let mut text = ".".repeat(depth);
+            let (name, kind) = (field.name, kind(&field.kind));
             let tag = field.tag.map_or_else(dash, |tag| tag.to_string());
             let ignorable = if field.ignorable { "ignorable" } else { "-" };
             let (shown, null) = (show(Some(versions)), show(null));
-            write!(line, "{name}\t{kind}\t{shown}\t{null}\t{tag}\t{ignorable}").unwrap();
-            self.0.push((line, field.default));
+            write!(text, "{name}\t{kind}\t{shown}\t{null}\t{tag}\t{ignorable}").unwrap();
+            let path = format!("{path}.{name}");
+            self.0.push(Line { text, field: Some((path.clone(), field)) });
             let item = if let Type::Array(item) = &field.kind { item } else { &field.kind };
             if let Type::Struct { fields, .. } = item {
-                self.fields(fields, versions, depth + 1);
+                self.fields(fields, versions, depth + 1, &path);
             }
         }
     }
@@ -82,62 +93,70 @@ fn kind(of: &Type) -> String {
     }
 }
 
-/// Whether our expression is what Kafka has. What may be null has no default in most of Kafka's
-/// schemas, where it is null with us; but not if it is tagged, because then null is written.
-fn same_default(ours: Option<&str>, kafka: &str, optional_tag: bool) -> bool {
-    let ours = match ours {
-        None if optional_tag => return kafka == "null",
-        // None of a newtype is -1; reflection does not tell it from a number
-        None => return matches!(kafka, "-" | "0" | "false" | "null" | "-1"),
-        Some("None") => return matches!(kafka, "null" | "-1"),
-        Some("0" | "false" | "Str::new()" | "Some(Str::new())" | "Some(Vec::new())") => "-",
-        Some("Some(ClassicMemberMetadata::default())") => "-",
-        Some("LeaderEpoch(-1)" | "PartitionIndex(-1)") => "-1",
-        Some("Some(NodeId(0))") => "-",
-        Some("PATTERN_LITERAL") => "3",
-        Some("LEADER_UNCHANGED" | "Some(REPLICA_DEBUG)") => "-2",
-        Some("UPGRADE") => "1",
-        Some("RESOURCE_TYPE_CLIENT_METRICS") => "16",
-        Some("OPERATIONS_NOT_ASKED") => "-2147483648",
-        Some("i32::MAX") => "2147483647",
-        Some("Some(Offset::MAX)") => "9223372036854775807",
-        Some(number) => &number.replace('_', ""),
-    };
-    ours == kafka || ours == "-" && matches!(kafka, "0" | "false")
+/// What Kafka's generated classes have where nothing is set; `text` is the table's last column.
+fn kafka_default(text: &str, kind: &Type) -> DefaultValue {
+    match (text, kind) {
+        ("null", _) => DefaultValue::Null,
+        ("-", Type::Bool) => DefaultValue::Bool(false),
+        ("-", Type::Float64) => DefaultValue::Float(0.0),
+        ("-", Type::Uuid) => DefaultValue::Uuid(Uuid::ZERO),
+        ("-", Type::Struct { .. }) => DefaultValue::Struct,
+        ("-", Type::String | Type::PlainString | Type::Bytes | Type::Array(_)) => {
+            DefaultValue::Empty
+        }
+        ("-", _) => DefaultValue::Int(0),
+        (text, Type::Bool) => DefaultValue::Bool(text.parse().unwrap()),
+        (number, _) => DefaultValue::Int(number.parse().unwrap()),
+    }
 }
 
 #[test]
 fn every_message_is_declared_as_in_kafka() {
-    fn check(schema: &Schema, kafka: &BTreeMap<&str, Vec<&str>>, complaints: &mut Vec<String>) {
+    fn check(schema: &Schema, kafka: &BTreeMap<&str, Vec<&str>>) -> Option<String> {
         let name = schema.name;
         let Some(theirs) = kafka.get(name) else {
-            return complaints.push(format!("{name} is not in the table"));
+            return Some(format!("{name} is not in the table"));
         };
         let ours = Lines::of(schema).0;
-        for at in 0..ours.len().max(theirs.len()) {
-            let (line, default) = ours.get(at).map_or(("", None), |(line, d)| (&**line, *d));
+        (0..ours.len().max(theirs.len())).find_map(|at| {
+            let line = ours.get(at).map_or("", |line| &line.text);
             let their = theirs.get(at).copied().unwrap_or_default();
-            let (fields, their_default) = match their.starts_with('.') {
-                true => their.rsplit_once('\t').unwrap(),
-                false => (their.rsplitn(3, '\t').last().unwrap(), "-"), // number and listeners
-            };
-            if line != fields {
-                // what follows is only out of step
-                return complaints.push(format!("{name}: {line:?}, Kafka: {fields:?}"));
-            }
-            let columns: Vec<&str> = their.split('\t').collect();
-            let optional_tag =
-                matches!(columns[..], [_, _, _, null, tag, _, _] if null != "-" && tag != "-");
-            if !same_default(default, their_default, optional_tag) {
-                complaints.push(format!("{name}: {line:?}: {default:?}, Kafka: {their:?}"));
+            // without the default; a message has a number and listeners
+            let columns = if their.starts_with('.') { 2 } else { 3 };
+            let fields = their.rsplitn(columns, '\t').last().unwrap();
+            // only the first: what follows is out of step
+            (line != fields).then(|| format!("{name}: {line:?}, Kafka: {fields:?}"))
+        })
+    }
+    let kafka = kafka();
+    let complaints: Vec<String> =
+        SCHEMAS.iter().filter_map(|schema| check(schema, &kafka)).collect();
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+#[test]
+fn every_default_is_that_of_kafka_but_for_those_that_are_listed() {
+    let kafka = kafka();
+    let mut differ = BTreeSet::new();
+    for schema in SCHEMAS {
+        for (line, their) in Lines::of(schema).0.iter().zip(&kafka[schema.name]) {
+            let Some((path, field)) = &line.field else { continue };
+            let theirs = kafka_default(their.rsplit('\t').next().unwrap(), &field.kind);
+            if field.default != theirs {
+                differ.insert(format!("{path}\t{:?}\t{theirs:?}", field.default));
             }
         }
     }
-    let (kafka, mut complaints) = (kafka(), Vec::new());
-    for schema in SCHEMAS {
-        check(schema, &kafka, &mut complaints);
-    }
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+    let listed = DEFAULTS.lines().filter(|line| !line.starts_with('#'));
+    let listed: BTreeSet<String> = listed.map(str::to_owned).collect();
+    let missing: Vec<&str> = differ.difference(&listed).map(|line| &**line).collect();
+    let untrue: Vec<&str> = listed.difference(&differ).map(|line| &**line).collect();
+    assert!(
+        missing.is_empty() && untrue.is_empty(),
+        "not listed:\n{}\nlisted, but not so:\n{}",
+        missing.join("\n"),
+        untrue.join("\n")
+    );
 }
 
 /// The number of an API or of a type of record, by name of the message.

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use ottla_protocol::error::DecodeReason;
 use ottla_protocol::json::{Printer, Records};
-use ottla_protocol::schema::{Field, SCHEMAS, Schema, Type};
+use ottla_protocol::schema::{DefaultValue, Field, SCHEMAS, Schema, Type};
 use proptest::prelude::*;
 use support::{is_flexible, put_length, put_uvarint, versions};
 
@@ -138,7 +138,7 @@ impl Random<'_> {
             self.out.push(1);
         }
         if set && matches!(field.kind, Type::Bool) {
-            return self.out.push(u8::from(field.default != Some("true")));
+            return self.out.push(u8::from(field.default != DefaultValue::Bool(true)));
         }
         self.value(&field.kind, set, self.unsigned.contains(field.name));
     }

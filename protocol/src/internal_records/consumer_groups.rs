@@ -5,6 +5,16 @@ use bytes::Bytes;
 use crate::Str;
 use crate::ids::{GroupEpoch, PartitionIndex, Timestamp, Uuid};
 use crate::schema::messages;
+use crate::wire::UnknownTags;
+
+impl ClassicMemberMetadata {
+    /// Nothing set: a default has to be known while compiling.
+    const UNSET: Self = Self {
+        session_timeout_ms: 0,
+        supported_protocols: Vec::new(),
+        unknown_tags: UnknownTags::NONE,
+    };
+}
 
 messages! {
     /// Names a group. `ConsumerGroupMetadataKey.json`.
@@ -82,7 +92,7 @@ messages! {
         server_assignor: Option<Str> = 0..;
         /// What else is known of it if it follows the classic protocol, else `None`.
         classic_member_metadata: Option<ClassicMemberMetadata> = 0.., tag 0,
-            or Some(ClassicMemberMetadata::default());
+            or Some(ClassicMemberMetadata::UNSET);
     }
 
     /// What is known of a member that follows the classic protocol.

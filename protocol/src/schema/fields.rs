@@ -8,7 +8,7 @@ use core::fmt::{Debug, Formatter, Result as Shown};
 use bytes::Bytes;
 
 use super::value::{Array, Fields, Value, View, ViewMut};
-use super::{Field, Type, not_in_version, null_taken, null_written, taken, written};
+use super::{DefaultValue, Field, Type, not_in_version, null_taken, null_written, taken, written};
 use crate::error::{DecodeError, DecodeReason, EncodeError};
 use crate::wire::{FrameWriter, Reader, TagWriter, UnknownTags, Version, Wire, read_tags};
 
@@ -21,10 +21,14 @@ impl Field {
         self.nullable.is_some_and(|versions| versions.contains(version.number))
     }
 
-    fn holds_default(&self, value: &dyn Value) -> bool {
-        match self.is_default {
-            Some(is_default) => is_default(value),
-            None => self.kind.holds_default(value),
+    pub(crate) fn holds_default(&self, value: &dyn Value) -> bool {
+        match value.view() {
+            View::Leaf(leaf) => leaf.default_value() == Some(self.default),
+            View::Optional(None) => self.default == DefaultValue::Null,
+            View::Optional(Some(value)) => {
+                self.default != DefaultValue::Null && self.kind.is_unset(value)
+            }
+            View::Array(_) | View::Struct(_) => self.kind.is_unset(value),
         }
     }
 
@@ -111,12 +115,12 @@ impl Type {
         if let Self::Struct { fields, .. } = self { fields } else { &[] }
     }
 
-    fn holds_default(&self, value: &dyn Value) -> bool {
+    /// Whether an array or a struct has nothing in it.
+    fn is_unset(&self, value: &dyn Value) -> bool {
         match value.view() {
-            View::Leaf(leaf) => leaf.unset(),
             View::Array(items) => items.count() == 0,
             View::Struct(it) => all_default(self.fields(), it),
-            View::Optional(value) => value.is_none(),
+            View::Leaf(_) | View::Optional(_) => false,
         }
     }
 
@@ -304,7 +308,7 @@ fn take_all(
 
 /// Whether every field of a struct holds its default.
 #[inline(never)]
-pub(crate) fn all_default(fields: &[Field], it: &dyn Fields) -> bool {
+fn all_default(fields: &[Field], it: &dyn Fields) -> bool {
     let mut all = true;
     it.see(&mut |values, unknown| {
         let mut fields = fields.iter().zip(values);
@@ -327,7 +331,7 @@ pub(crate) fn same_fields(one: &dyn Fields, other: &dyn Fields) -> bool {
 }
 
 /// Whether two values of the same type are the same.
-pub(crate) fn same(one: &dyn Value, other: &dyn Value) -> bool {
+fn same(one: &dyn Value, other: &dyn Value) -> bool {
     match (one.view(), other.view()) {
         (View::Leaf(one), View::Leaf(other)) => one.same(other),
         (View::Struct(one), View::Struct(other)) => same_fields(one, other),

@@ -1,7 +1,7 @@
 //! What declarations are as data.
 
 use super::message::{self, ReadWhole, Whole};
-use super::{Message, Value};
+use super::{DefaultValue, Message};
 use crate::wire::{Version, Wire};
 
 /// The versions that carry a field, or allow null in it.
@@ -72,12 +72,10 @@ pub struct Field {
     pub nullable: Option<Versions>,
     /// Its tag, if it is a tagged field.
     pub tag: Option<u32>,
-    /// Its default as a Rust expression; `None` if it is the type's.
-    pub default: Option<&'static str>,
+    /// What it has if nobody sets it.
+    pub default: DefaultValue,
     /// Whether it is silently left out of versions that cannot carry it.
     pub ignorable: bool,
-    /// Whether a value is the declared default, where one is declared.
-    pub(crate) is_default: Option<fn(&dyn Value) -> bool>,
 }
 
 /// What a [`Message`] says of itself, as data.
@@ -113,6 +111,14 @@ impl Schema {
     pub(crate) fn version(&self, number: i16) -> Option<Version> {
         let flexible = self.flexible_from.is_some_and(|from| number >= from);
         self.versions.contains(number).then_some(Version { number, flexible })
+    }
+}
+
+/// Kafka's name of a field: a Rust keyword among them ends with an underscore in its declaration.
+pub(crate) const fn name(declared: &'static str) -> &'static str {
+    match declared.as_bytes() {
+        [front @ .., b'_'] => declared.split_at(front.len()).0,
+        _ => declared,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::value::ViewMut;
 use super::*;
 use crate::Str;
 use crate::ids::Offset;
@@ -152,7 +153,8 @@ fn lengths_and_numbers_that_cannot_be_are_refused() {
 fn the_declaration_can_be_read_back() {
     let [name, .., low, _] = Sample::FIELDS else { panic!("{:?}", Sample::FIELDS) };
     assert_eq!((name.name, name.nullable), ("name", Some(Versions::from(1))));
-    assert_eq!((low.tag, low.default, low.versions), (Some(1), Some("-1"), Versions::from(2)));
+    let expected = (Some(1), DefaultValue::Int(-1), Versions::from(2));
+    assert_eq!((low.tag, low.default, low.versions), expected);
     assert_eq!((Sample::NAME, Sample::FLEXIBLE_FROM), ("Sample", Some(2)));
 }
 
@@ -171,4 +173,58 @@ fn debug_shows_what_is_set_and_no_secret() {
     assert_eq!(format!("{part:?}"), r#"Part { name: "p" }"#);
     part.unknown_tags.push(7, Bytes::new());
     assert!(format!("{part:?}").contains(r#"name: "p", unknown_tags: "#), "{part:?}");
+}
+
+/// Every struct with nothing set, also those inside of others: reflection tells the same.
+#[test]
+fn the_defaults_of_a_declaration_are_those_of_its_struct() {
+    fn check(fields: &[Field], it: &mut dyn Fields, at: &str, seen: &mut usize) {
+        it.fill(&mut |values, unknown| {
+            assert!(unknown.is_empty() && values.len() == fields.len(), "{at}");
+            for (field, value) in fields.iter().zip(values) {
+                let at = format!("{at}.{}", field.name);
+                assert!(field.holds_default(&**value), "{at}: {:?}", field.default);
+                *seen += 1;
+                inside(&field.kind, &mut **value, &at, seen);
+            }
+        });
+    }
+    fn inside(kind: &Type, value: &mut dyn Value, at: &str, seen: &mut usize) {
+        match (kind, value.view_mut()) {
+            (_, ViewMut::Leaf(_)) => {}
+            (Type::Array(item), ViewMut::Array(items)) => {
+                inside(item, items.grow().unwrap(), at, seen);
+            }
+            (Type::Struct { fields, .. }, ViewMut::Struct(it)) => check(fields, it, at, seen),
+            (_, ViewMut::Optional(value)) => inside(kind, value.set_value(), at, seen),
+            _ => panic!("{at}: {kind:?}"),
+        }
+    }
+    macro_rules! check_every {
+        (
+            apis { $( $_api:ident: $api:ident($request:ident, $response:ident); )* }
+            messages { $( $module:ident::$message:ident; )* }
+            metadata_records { $( $_record:ident($record:ident) = $_id:literal; )* }
+            coordinator_records { $( $_keys:ident, $_values:ident of $_topic:literal {
+                $( $_variant:ident: $at:ident($key:ident, $value:ident) = $_type:literal; )*
+            } )* }
+            internal_records { $( $internal:ident::$other:ident; )* }
+        ) => {
+            check_every!(
+                $( messages::$api::$request, messages::$api::$response, )*
+                $( messages::$module::$message, )*
+                $( metadata_records::$record, )*
+                $( $( internal_records::$at::$key, internal_records::$at::$value, )* )*
+                $( internal_records::$internal::$other, )*
+            )
+        };
+        ($( $message:ty, )*) => {{
+            let mut seen = 0;
+            $( check(<$message>::FIELDS, &mut <$message>::default(), <$message>::NAME, &mut seen); )*
+            seen
+        }};
+    }
+    use crate::{internal_records, messages, metadata_records};
+    let seen: usize = crate::with_every_message!(check_every);
+    assert!(seen > 1900, "{seen}");
 }

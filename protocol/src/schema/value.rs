@@ -5,7 +5,7 @@ use core::fmt::Debug;
 
 use bytes::Bytes;
 
-use super::{Field, Type, fields};
+use super::{DefaultValue, Field, Type, fields};
 use crate::Str;
 use crate::error::{DecodeError, EncodeError};
 use crate::error_code::ErrorCode;
@@ -41,8 +41,8 @@ pub(crate) enum ViewMut<'a> {
 
 /// What is written and read by its own [`Wire`].
 pub(crate) trait Leaf: Any + Debug + Send + Sync {
-    /// As [`Wire::is_default`].
-    fn unset(&self) -> bool;
+    /// As [`Wire::as_default`].
+    fn default_value(&self) -> Option<DefaultValue>;
     /// As [`Wire::is_null`].
     fn null(&self) -> bool;
     fn same(&self, other: &dyn Leaf) -> bool;
@@ -55,8 +55,8 @@ pub(crate) trait Leaf: Any + Debug + Send + Sync {
 }
 
 impl<T: Wire + Clone + Debug + PartialEq + Send + Sync + 'static> Leaf for T {
-    fn unset(&self) -> bool {
-        self.is_default()
+    fn default_value(&self) -> Option<DefaultValue> {
+        self.as_default()
     }
 
     fn null(&self) -> bool {
@@ -192,13 +192,10 @@ pub(crate) trait Cold: Fields + Default {
 
 impl<S: Cold> Wire for S {
     const TYPE: Type = Type::Struct { name: S::STRUCT_NAME, fields: S::STRUCT_FIELDS };
+    const DEFAULT: DefaultValue = DefaultValue::Struct;
 
     fn size_min(version: Version) -> usize {
         fields::size_min(S::STRUCT_FIELDS, version)
-    }
-
-    fn is_default(&self) -> bool {
-        fields::all_default(S::STRUCT_FIELDS, self)
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {

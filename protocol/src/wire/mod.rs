@@ -11,7 +11,7 @@ pub use tags::{TagWriter, UnknownTags};
 pub use writer::{EncodedFrame, FrameWriter, Mark};
 
 use crate::error::{DecodeError, EncodeError};
-use crate::schema::Type;
+use crate::schema::{DefaultValue, Type};
 
 /// The version a message is written or read at.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -27,6 +27,9 @@ pub trait Wire: Sized {
     /// Kafka's type, for reflection.
     const TYPE: Type;
 
+    /// What a field has that nobody set, if its declaration has no other default.
+    const DEFAULT: DefaultValue;
+
     /// Whether null is a value of this type (a sentinel such as -1 is not null).
     const NULLABLE: bool = false;
 
@@ -39,8 +42,11 @@ pub trait Wire: Sized {
         false
     }
 
-    /// Whether this is what a field has that nobody set, if its declaration has no other default.
-    fn is_default(&self) -> bool;
+    /// This value as a field declares its default; `None` for what no field has as its default, for
+    /// arrays and for structs.
+    fn as_default(&self) -> Option<DefaultValue> {
+        None
+    }
 
     /// Appends this value to `out`.
     ///

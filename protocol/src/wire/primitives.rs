@@ -11,22 +11,22 @@ use crate::ids::{
     CorrelationId, GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch,
     ProducerId, Sequence, Timestamp, Uuid,
 };
-use crate::schema::{Struct, Type};
+use crate::schema::{DefaultValue, Literal, Struct, Type};
 
 /// Numbers: big-endian, the same at every version.
 macro_rules! numbers {
-    ($($number:ty: $kind:ident;)*) => {$(
+    ($($number:ty: $kind:ident, $zero:literal;)*) => {$(
         impl Wire for $number {
             const TYPE: Type = Type::$kind;
+            const DEFAULT: DefaultValue = Literal::<Self>($zero).value();
 
             #[inline]
             fn size_min(_: Version) -> usize {
                 size_of::<Self>()
             }
 
-            #[inline]
-            fn is_default(&self) -> bool {
-                *self == Self::default()
+            fn as_default(&self) -> Option<DefaultValue> {
+                Some(Literal(*self).value())
             }
 
             #[inline]
@@ -44,13 +44,13 @@ macro_rules! numbers {
 }
 
 numbers! {
-    i8: Int8;
-    i16: Int16;
-    i32: Int32;
-    i64: Int64;
-    u16: Uint16;
-    u32: Uint32;
-    f64: Float64;
+    i8: Int8, 0;
+    i16: Int16, 0;
+    i32: Int32, 0;
+    i64: Int64, 0;
+    u16: Uint16, 0;
+    u32: Uint32, 0;
+    f64: Float64, 0.0;
 }
 
 /// Newtypes of numbers; those of the second list are -1 on the wire where they are `None`.
@@ -58,15 +58,15 @@ macro_rules! newtypes {
     ($($newtype:ident($number:ty);)*) => {$(
         impl Wire for $newtype {
             const TYPE: Type = <$number as Wire>::TYPE;
+            const DEFAULT: DefaultValue = Literal(Self(0)).value();
 
             #[inline]
             fn size_min(version: Version) -> usize {
                 <$number>::size_min(version)
             }
 
-            #[inline]
-            fn is_default(&self) -> bool {
-                self.0.is_default()
+            fn as_default(&self) -> Option<DefaultValue> {
+                Some(Literal(*self).value())
             }
 
             #[inline]
@@ -86,15 +86,15 @@ macro_rules! sentinels {
     ($($newtype:ident($number:ty);)*) => {$(
         impl Wire for Option<$newtype> {
             const TYPE: Type = <$number as Wire>::TYPE;
+            const DEFAULT: DefaultValue = Literal::<Self>(None).value();
 
             #[inline]
             fn size_min(version: Version) -> usize {
                 <$number>::size_min(version)
             }
 
-            #[inline]
-            fn is_default(&self) -> bool {
-                self.is_none()
+            fn as_default(&self) -> Option<DefaultValue> {
+                Some(Literal(*self).value())
             }
 
             #[inline]
@@ -134,13 +134,14 @@ sentinels! {
 
 impl Wire for bool {
     const TYPE: Type = Type::Bool;
+    const DEFAULT: DefaultValue = Literal(false).value();
 
     fn size_min(_: Version) -> usize {
         1
     }
 
-    fn is_default(&self) -> bool {
-        !self
+    fn as_default(&self) -> Option<DefaultValue> {
+        Some(Literal(*self).value())
     }
 
     fn write(&self, out: &mut FrameWriter, _: Version) -> Result<(), EncodeError> {
@@ -156,13 +157,14 @@ impl Wire for bool {
 
 impl Wire for Uuid {
     const TYPE: Type = Type::Uuid;
+    const DEFAULT: DefaultValue = Literal(Self::ZERO).value();
 
     fn size_min(_: Version) -> usize {
         16
     }
 
-    fn is_default(&self) -> bool {
-        *self == Self::default()
+    fn as_default(&self) -> Option<DefaultValue> {
+        Some(Literal(*self).value())
     }
 
     fn write(&self, out: &mut FrameWriter, _: Version) -> Result<(), EncodeError> {
@@ -177,13 +179,14 @@ impl Wire for Uuid {
 
 impl Wire for Option<Offset> {
     const TYPE: Type = Type::Int64;
+    const DEFAULT: DefaultValue = Literal::<Self>(None).value();
 
     fn size_min(_: Version) -> usize {
         8
     }
 
-    fn is_default(&self) -> bool {
-        self.is_none()
+    fn as_default(&self) -> Option<DefaultValue> {
+        Some(Literal(*self).value())
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -201,13 +204,14 @@ impl Wire for Option<Offset> {
 
 impl Wire for Offset {
     const TYPE: Type = Type::Int64;
+    const DEFAULT: DefaultValue = Literal(Self::ZERO).value();
 
     fn size_min(_: Version) -> usize {
         8
     }
 
-    fn is_default(&self) -> bool {
-        *self == Self::default()
+    fn as_default(&self) -> Option<DefaultValue> {
+        Some(Literal(*self).value())
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -222,13 +226,14 @@ impl Wire for Offset {
 
 impl Wire for Option<Sequence> {
     const TYPE: Type = Type::Int32;
+    const DEFAULT: DefaultValue = Literal::<Self>(None).value();
 
     fn size_min(_: Version) -> usize {
         4
     }
 
-    fn is_default(&self) -> bool {
-        self.is_none()
+    fn as_default(&self) -> Option<DefaultValue> {
+        Some(Literal(*self).value())
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -259,6 +264,7 @@ fn not_null<T>(value: Option<T>) -> Result<T, DecodeError> {
 
 impl Wire for Option<Str> {
     const TYPE: Type = Type::String;
+    const DEFAULT: DefaultValue = Literal::<Self>(None).value();
     const NULLABLE: bool = true;
 
     fn size_min(version: Version) -> usize {
@@ -269,8 +275,8 @@ impl Wire for Option<Str> {
         self.is_none()
     }
 
-    fn is_default(&self) -> bool {
-        self.is_none()
+    fn as_default(&self) -> Option<DefaultValue> {
+        self.as_ref().map_or(Some(DefaultValue::Null), Wire::as_default)
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -287,13 +293,14 @@ impl Wire for Option<Str> {
 
 impl Wire for Str {
     const TYPE: Type = Type::String;
+    const DEFAULT: DefaultValue = Literal(Self::new()).value();
 
     fn size_min(version: Version) -> usize {
         length_size(version, false)
     }
 
-    fn is_default(&self) -> bool {
-        self.is_empty()
+    fn as_default(&self) -> Option<DefaultValue> {
+        self.is_empty().then_some(DefaultValue::Empty)
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -309,6 +316,7 @@ impl Wire for Str {
 
 impl Wire for Option<Bytes> {
     const TYPE: Type = Type::Bytes;
+    const DEFAULT: DefaultValue = Literal::<Self>(None).value();
     const NULLABLE: bool = true;
 
     fn size_min(version: Version) -> usize {
@@ -319,8 +327,8 @@ impl Wire for Option<Bytes> {
         self.is_none()
     }
 
-    fn is_default(&self) -> bool {
-        self.is_none()
+    fn as_default(&self) -> Option<DefaultValue> {
+        self.as_ref().map_or(Some(DefaultValue::Null), Wire::as_default)
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -337,13 +345,14 @@ impl Wire for Option<Bytes> {
 
 impl Wire for Bytes {
     const TYPE: Type = Type::Bytes;
+    const DEFAULT: DefaultValue = DefaultValue::Empty;
 
     fn size_min(version: Version) -> usize {
         length_size(version, true)
     }
 
-    fn is_default(&self) -> bool {
-        self.is_empty()
+    fn as_default(&self) -> Option<DefaultValue> {
+        self.is_empty().then_some(DefaultValue::Empty)
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -359,6 +368,7 @@ impl Wire for Bytes {
 
 impl<T: Wire> Wire for Option<Vec<T>> {
     const TYPE: Type = Type::Array(&T::TYPE);
+    const DEFAULT: DefaultValue = Literal::<Self>(None).value();
     const NULLABLE: bool = true;
 
     fn size_min(version: Version) -> usize {
@@ -366,10 +376,6 @@ impl<T: Wire> Wire for Option<Vec<T>> {
     }
 
     fn is_null(&self) -> bool {
-        self.is_none()
-    }
-
-    fn is_default(&self) -> bool {
         self.is_none()
     }
 
@@ -397,13 +403,10 @@ impl<T: Wire> Wire for Option<Vec<T>> {
 
 impl<T: Wire> Wire for Vec<T> {
     const TYPE: Type = Type::Array(&T::TYPE);
+    const DEFAULT: DefaultValue = DefaultValue::Empty;
 
     fn size_min(version: Version) -> usize {
         length_size(version, true)
-    }
-
-    fn is_default(&self) -> bool {
-        self.is_empty()
     }
 
     fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
@@ -424,6 +427,7 @@ impl<T: Wire> Wire for Vec<T> {
 /// A byte says whether the struct follows; Java writes 1 for yes and reads any but the negative.
 impl<S: Struct> Wire for Option<S> {
     const TYPE: Type = S::TYPE;
+    const DEFAULT: DefaultValue = Literal::<Self>(None).value();
     const NULLABLE: bool = true;
 
     fn size_min(_: Version) -> usize {
@@ -431,10 +435,6 @@ impl<S: Struct> Wire for Option<S> {
     }
 
     fn is_null(&self) -> bool {
-        self.is_none()
-    }
-
-    fn is_default(&self) -> bool {
         self.is_none()
     }
 

@@ -1,11 +1,25 @@
 //! Reads `data/golden.tsv`; its head says what stands in it.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
 use serde_json::Value;
 
 const GOLDEN: &str = include_str!("../data/golden.tsv");
+const DEFAULTS: &str = include_str!("../data/defaults.tsv");
+
+/// Where our default is not Kafka's: Kafka's as JSON, by message and field.
+pub(crate) fn other_defaults() -> BTreeMap<&'static str, Value> {
+    let lines = DEFAULTS.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| match line.split('\t').collect::<Vec<_>>()[..] {
+            [path, _, "Int(0)"] => (path, Value::from(0)),
+            [path, "Null", "Empty"] => (path, Value::Null),
+            _ => panic!("{line}"),
+        })
+        .collect()
+}
 
 /// A message with one set of values, the same for some versions.
 #[derive(Clone, Debug)]

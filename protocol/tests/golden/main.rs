@@ -17,6 +17,7 @@ use fixture::Golden;
 use ottla_protocol::header::{RequestHeader, ResponseHeader};
 use ottla_protocol::ids::CorrelationId;
 use ottla_protocol::json::Printer;
+use ottla_protocol::schema::SCHEMAS;
 use ottla_protocol::{AnyRequest, AnyResponse, Message};
 use serde_json::Value;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -113,6 +114,29 @@ fn what_kafka_writes_has_the_values_that_kafka_shows() {
         }
         Ok(())
     });
+}
+
+#[test]
+fn a_message_with_nothing_set_is_that_of_kafka_but_for_the_defaults_that_are_listed() {
+    let others = fixture::other_defaults();
+    let (mut alike, mut otherwise) = (0, 0);
+    each(|golden, codec, version| {
+        if golden.values != "defaults" {
+            return Ok(());
+        }
+        let schema = SCHEMAS.iter().find(|schema| schema.name == codec.schema.name).unwrap();
+        let bytes = schema.default_message().to_bytes(version).map_err(|e| e.to_string())?;
+        let text = Printer::default().message(schema, version, bytes.clone()).unwrap();
+        let mut json = serde_json::from_str(&text).unwrap();
+        if values::put_defaults(schema.fields, schema.name, &others, &mut json) == 0 {
+            alike += 1;
+            same(&bytes, &golden.bytes)
+        } else {
+            otherwise += 1;
+            same(&json, &golden.json)
+        }
+    });
+    assert!(alike > 600 && otherwise > 0, "{alike} {otherwise}");
 }
 
 #[test]

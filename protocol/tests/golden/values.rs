@@ -1,5 +1,6 @@
 //! Whether a decoded value has in its fields what its JSON says.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use ottla_protocol::schema::{Field, Type};
@@ -17,6 +18,43 @@ pub(crate) fn take_unknown_tags(json: &mut Value) -> usize {
     }
 }
 
+/// Puts Kafka's default where ours stands in the JSON of a message with nothing set; tells how many
+/// fields that are. `others` is by field, behind the names of what it stands `inside`.
+pub(crate) fn put_defaults(
+    fields: &[Field],
+    inside: &str,
+    others: &BTreeMap<&str, Value>,
+    json: &mut Value,
+) -> usize {
+    let (members, mut count) = (json.as_object_mut().unwrap(), 0);
+    for field in fields {
+        let Some((_, json)) = members.iter_mut().find(|(name, _)| is_name(name, field)) else {
+            continue;
+        };
+        let path = format!("{inside}.{}", field.name);
+        if let Some(other) = others.get(&*path) {
+            *json = match (other, &field.kind) {
+                (Value::Null, Type::Array(_)) => Value::Array(Vec::new()),
+                (Value::Null, _) => Value::from(""),
+                (number, _) => number.clone(),
+            };
+            count += 1;
+        } else if let Type::Struct { fields, .. } = field.kind
+            && json.is_object()
+        {
+            count += put_defaults(fields, &path, others, json);
+        }
+    }
+    count
+}
+
+/// Whether Kafka's JSON calls a field so.
+fn is_name(name: &str, field: &Field) -> bool {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    let (name, field) = (plain(name), plain(field.name));
+    name == field || name == field + "sizeinbytes" // the latter: records
+}
+
 /// The fields of a message with every field set that are not in its JSON, or not under their name
 /// in the decoded value. Numbers and strings are all different in such a message.
 pub(crate) fn missing(
@@ -32,10 +70,8 @@ pub(crate) fn missing(
 
 fn fields_of(fields: &[Field], version: i16, json: &Value, text: &str, missing: &mut Vec<String>) {
     let members = json.as_object().unwrap();
-    let plain = |name: &str| name.replace('_', "").to_lowercase();
     for field in fields.iter().filter(|field| field.versions.contains(version)) {
-        let names = [plain(field.name), plain(field.name) + "sizeinbytes"]; // the latter: records
-        match members.iter().find(|(name, _)| names.contains(&plain(name))) {
+        match members.iter().find(|(name, _)| is_name(name, field)) {
             Some((_, json)) => member(field.name, &field.kind, version, json, text, missing),
             None => missing.push(field.name.to_owned()),
         }

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use bytes::Bytes;
-use ottla_protocol::schema::{Field, Schema, Type};
+use ottla_protocol::schema::{DefaultValue, Field, Schema, Type};
 
 /// What to put where the schema leaves a choice.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +90,7 @@ impl Writer {
         }
         if matches!(field.kind, Type::Bool) {
             // something else than the default
-            return self.out.push(u8::from(field.default != Some("true")));
+            return self.out.push(u8::from(field.default != DefaultValue::Bool(true)));
         }
         self.value(&field.kind, null);
     }
