@@ -77,3 +77,32 @@ impl Decode for Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use zstd::zstd_safe::{InBuffer, OutBuffer};
+
+    use super::*;
+
+    /// What the codec allocates it takes from C: an allocator that counts does not see it.
+    #[test]
+    fn the_context_takes_no_more_whatever_a_frame_claims() {
+        let window_of_128_mib = b"\x28\xb5\x2f\xfd\0\x88\x01\0\0";
+        let mut decoder = Decoder::new().unwrap();
+        let unused = decoder.0.sizeof();
+        for (claim, data) in [
+            ("2 to 60 bytes", &b"\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\0\0\x10\x01\0\0"[..]),
+            ("a window of 2 to 41 bytes", b"\x28\xb5\x2f\xfd\0\xf8\x01\0\0"),
+            ("a window of 128 MiB", window_of_128_mib),
+        ] {
+            let _ = decoder.decode(data, &mut Output::new(BytesMut::new(), 1 << 30));
+            assert_eq!(decoder.0.sizeof(), unused, "{claim}");
+        }
+        // this is what sees it: the same frame as a stream
+        let mut stream = DCtx::create();
+        let mut out = [0; 1];
+        let mut input = InBuffer::around(window_of_128_mib);
+        let _ = stream.decompress_stream(&mut OutBuffer::around(&mut out[..]), &mut input);
+        assert!(stream.sizeof() > unused, "{}", stream.sizeof());
+    }
+}
