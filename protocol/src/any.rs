@@ -199,7 +199,8 @@ impl AnyRequest {
 
 impl AnyResponse {
     /// Reads a whole response: `frame` is what follows the length prefix, `key` and `version` are
-    /// those of the request.
+    /// those of the request. A refused ApiVersions is in version 0 whatever was asked;
+    /// [`header::answered_version`] tells with what to write it again.
     ///
     /// # Errors
     ///
@@ -209,6 +210,7 @@ impl AnyResponse {
         key: ApiKey,
         version: i16,
     ) -> Result<(ResponseHeader, Self), DecodeError> {
+        let version = header::answered_version(&frame, key, version);
         let mut reader = Reader::new(frame);
         let header_version = header::response_header_version(key, key.is_flexible(version));
         let header = ResponseHeader::decode(&mut reader, header_version)?;

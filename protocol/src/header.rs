@@ -11,6 +11,7 @@ use bytes::Bytes;
 use crate::Str;
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason, EncodeError};
+use crate::error_code::ErrorCode;
 use crate::ids::CorrelationId;
 use crate::schema::{
     DefaultValue, Field, Message, Request, Struct, Type, Versions, messages, not_in_version, taken,
@@ -190,7 +191,8 @@ pub fn encode_response<M: Message>(
     out.end_frame().map_err(|error| error.in_message(M::NAME, version))
 }
 
-/// Reads a whole response: `frame` is what follows the length prefix.
+/// Reads a whole response: `frame` is what follows the length prefix. It is read in the version
+/// that [`answered_version`] tells.
 ///
 /// # Errors
 ///
@@ -199,6 +201,7 @@ pub fn decode_response<R: Request>(
     frame: Bytes,
     version: i16,
 ) -> Result<(CorrelationId, R::Response), DecodeError> {
+    let version = answered_version(&frame, R::KEY, version);
     let mut reader = Reader::new(frame);
     let header_version = response_header_version(R::KEY, is_flexible::<R::Response>(version));
     let header = ResponseHeader::decode(&mut reader, header_version)?;
@@ -206,6 +209,18 @@ pub fn decode_response<R: Request>(
     let end = reader.finish();
     end.map_err(|error| error.in_message(R::Response::NAME, version))?;
     Ok((header.correlation_id, response))
+}
+
+/// In which version a response to a request of version `asked` is written; `frame` is what follows
+/// the length prefix.
+///
+/// It is `asked`, but for ApiVersions: a broker that does not know the version answers with
+/// UNSUPPORTED_VERSION in version 0 (KIP-511).
+#[must_use]
+pub fn answered_version(frame: &[u8], key: ApiKey, asked: i16) -> i16 {
+    // the code is the first field of the body in all versions, behind the correlation id
+    const REFUSED: [u8; 2] = ErrorCode::UNSUPPORTED_VERSION.0.to_be_bytes();
+    if key == ApiKey::API_VERSIONS && frame.get(4..6) == Some(&REFUSED) { 0 } else { asked }
 }
 
 /// Which request a response answers; `frame` is what follows the length prefix.
@@ -234,7 +249,6 @@ pub(crate) fn response_header_version(key: ApiKey, flexible: bool) -> i16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error_code::ErrorCode;
     use crate::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
     use crate::messages::metadata::{MetadataRequest, MetadataResponse};
 
@@ -263,14 +277,12 @@ mod tests {
 
     #[test]
     fn an_api_versions_response_has_header_version_0_at_every_version() {
-        let response = ApiVersionsResponse {
-            error_code: ErrorCode::UNSUPPORTED_VERSION,
-            ..Default::default()
-        };
+        let response =
+            ApiVersionsResponse { error_code: ErrorCode::INVALID_REQUEST, ..Default::default() };
         let key = ApiKey::API_VERSIONS;
         for (version, bytes) in [
-            (0, &b"\0\0\0\x0a\0\0\0\x09\0\x23\0\0\0\0"[..]),
-            (3, b"\0\0\0\x0c\0\0\0\x09\0\x23\x01\0\0\0\0\0"),
+            (0, &b"\0\0\0\x0a\0\0\0\x09\0\x2a\0\0\0\0"[..]),
+            (3, b"\0\0\0\x0c\0\0\0\x09\0\x2a\x01\0\0\0\0\0"),
         ] {
             let frame = encode_response(&response, version, key, CorrelationId(9)).unwrap();
             let frame = frame.into_bytes();

@@ -32,7 +32,7 @@ use crate::any::unknown_api;
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason};
 use crate::header::{
-    RequestHeader, ResponseHeader, decode_request_header, response_header_version,
+    RequestHeader, ResponseHeader, answered_version, decode_request_header, response_header_version,
 };
 use crate::ids::Uuid;
 use crate::schema::{Field, Schema, Type, Versions, taken};
@@ -92,12 +92,14 @@ impl Printer {
     }
 
     /// A whole response, as `{"responseHeader":{..},"response":{..}}`; `frame` is what follows the
-    /// length prefix, `key` and `version` are those of the request.
+    /// length prefix, `key` and `version` are those of the request. Where the response is in another
+    /// version (see [`answered_version`]), `"responseVersion"` between the two says which.
     ///
     /// # Errors
     ///
     /// If the bytes are not a response that Kafka 4.4.0 declares, or bytes follow it.
     pub fn response(self, frame: Bytes, key: ApiKey, version: i16) -> Result<String, DecodeError> {
+        let (asked, version) = (version, answered_version(&frame, key, version));
         let schema = key.response_schema().ok_or_else(|| unknown_api(key, version))?;
         let mut reader = Reader::new(frame);
         let mut out = Text::default();
@@ -107,6 +109,10 @@ impl Printer {
         let header_version = response_header_version(key, key.is_flexible(version));
         self.members(&Schema::of::<ResponseHeader>(), header_version, &mut reader, &mut out)?;
         out.close('}');
+        if version != asked {
+            out.member("responseVersion");
+            out.display(version);
+        }
         out.member("response");
         self.whole(schema, version, &mut reader, &mut out)?;
         out.close('}');

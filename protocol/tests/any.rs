@@ -8,9 +8,10 @@ use bytes::Bytes;
 use ottla_protocol::api_key::APIS;
 use ottla_protocol::header::{RequestHeader, ResponseHeader};
 use ottla_protocol::ids::CorrelationId;
+use ottla_protocol::json::Printer;
 use ottla_protocol::wire::UnknownTags;
-use ottla_protocol::{AnyRequest, AnyResponse, ApiKey, Message};
-use ottla_protocol::{Reader, decode_request_header, encode_request, encode_response};
+use ottla_protocol::{AnyRequest, AnyResponse, ApiKey, ErrorCode, Message, Reader};
+use ottla_protocol::{decode_request_header, decode_response, encode_request, encode_response};
 use support::{Fill, filled, versions};
 
 macro_rules! keys {
@@ -111,6 +112,34 @@ fn frames_are_those_of_the_typed_functions() {
         let any = AnyResponse::from(response).encode_frame(version, &header);
         assert_eq!(any.unwrap().into_bytes(), typed.unwrap().into_bytes(), "v{version}");
     }
+}
+
+/// As Kafka 4.3 answers ApiVersions v5, which it does not know (KIP-511).
+#[test]
+fn a_refused_api_versions_is_read_in_version_0_whatever_was_asked() {
+    use ottla_protocol::header::answered_version;
+    use ottla_protocol::messages::api_versions::ApiVersionsRequest;
+    let frame = Bytes::from_static(b"\0\0\0\x07\0\x23\0\0\0\x01\0\x12\0\0\0\x04");
+    let key = ApiKey::API_VERSIONS;
+    for asked in [0, 1, 3, 4, 5, 6, 99] {
+        let (id, typed) = decode_response::<ApiVersionsRequest>(frame.clone(), asked).unwrap();
+        assert_eq!(id, CorrelationId(7), "v{asked}");
+        assert_eq!((typed.error_code, typed.api_keys.len()), (ErrorCode::UNSUPPORTED_VERSION, 1));
+        assert_eq!((typed.api_keys[0].api_key, typed.api_keys[0].max_version), (18, 4));
+        let (header, any) = AnyResponse::decode_frame(frame.clone(), key, asked).unwrap();
+        assert_eq!(any, typed.into(), "v{asked}");
+        let version = answered_version(&frame, key, asked);
+        assert_eq!(any.encode_frame(version, &header).unwrap().into_bytes().slice(4..), frame);
+        let shown = Printer::default().response(frame.clone(), key, asked).unwrap();
+        let said = if asked == 0 { "" } else { "\"responseVersion\":0," };
+        let text = format!(
+            "{{\"responseHeader\":{{\"correlationId\":7}},{said}\"response\":{{\"errorCode\":35,\
+             \"apiKeys\":[{{\"apiKey\":18,\"minVersion\":0,\"maxVersion\":4}}]}}}}"
+        );
+        assert_eq!(shown, text);
+    }
+    assert_eq!(answered_version(&frame, ApiKey::METADATA, 5), 5, "this is so of ApiVersions only");
+    assert_eq!(answered_version(&frame[..5], key, 5), 5);
 }
 
 #[test]
