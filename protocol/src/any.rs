@@ -213,9 +213,10 @@ impl AnyResponse {
         let version = header::answered_version(&frame, key, version);
         let mut reader = Reader::new(frame);
         let header_version = header::response_header_version(key, key.is_flexible(version));
-        let header = ResponseHeader::decode(&mut reader, header_version)?;
-        let response = Self::decode(key, version, &mut reader)?;
         let name = key.response_schema().map_or("", |schema| schema.name);
+        let header = ResponseHeader::decode(&mut reader, header_version)
+            .map_err(|error| header::in_header(error, name, version))?;
+        let response = Self::decode(key, version, &mut reader)?;
         reader.finish().map_err(|error| error.in_message(name, version))?;
         Ok((header, response))
     }

@@ -83,11 +83,8 @@ impl Wire for RequestHeader {
     }
 
     fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
-        let mut header = read_request_header(reader)?;
-        if version.flexible {
-            header.unknown_tags = read_tags(reader, |_, _| Ok(false))?;
-        }
-        Ok(header)
+        let (api_key, api_version) = read_asked(reader)?;
+        read_behind_asked(reader, api_key, api_version, version.flexible)
     }
 }
 
@@ -106,28 +103,46 @@ messages! { hot;
 ///
 /// # Errors
 ///
-/// If the bytes are not a request header.
+/// If the bytes are not a request header. Where it says of which request it is, the error has the
+/// name and version of that, and a field as in `header.client_id`.
 pub fn decode_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
-    let header = read_any_request_header(reader);
-    header.map_err(|error| error.in_message(RequestHeader::NAME, -1))
+    let asked = read_asked(reader);
+    let (key, version) = asked.map_err(|error| error.in_message(RequestHeader::NAME, -1))?;
+    let header = read_behind_asked(reader, key, version, ApiKey(key).is_flexible(version));
+    header.map_err(|error| match ApiKey(key).request_schema() {
+        Some(schema) => in_header(error, schema.name, version),
+        None => error.in_message(RequestHeader::NAME, 1),
+    })
 }
 
-fn read_any_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
-    let mut header = read_request_header(reader)?;
-    if ApiKey(header.api_key).is_flexible(header.api_version) {
-        header.unknown_tags = read_tags(reader, |_, _| Ok(false))?;
-    }
-    Ok(header)
+/// `error`, found in the header of a message.
+#[cold]
+pub(crate) fn in_header(error: DecodeError, message: &'static str, version: i16) -> DecodeError {
+    error.in_field("header").in_message(message, version)
 }
 
-/// All of it but the tagged fields.
-fn read_request_header(reader: &mut Reader) -> Result<RequestHeader, DecodeError> {
+/// API key and version.
+fn read_asked(reader: &mut Reader) -> Result<(i16, i16), DecodeError> {
+    let key = taken(i16::read(reader, PLAIN), "request_api_key")?;
+    Ok((key, taken(i16::read(reader, PLAIN), "request_api_version")?))
+}
+
+/// The header whose first fields were read.
+fn read_behind_asked(
+    reader: &mut Reader,
+    api_key: i16,
+    api_version: i16,
+    flexible: bool,
+) -> Result<RequestHeader, DecodeError> {
     Ok(RequestHeader {
-        api_key: taken(i16::read(reader, PLAIN), "request_api_key")?,
-        api_version: taken(i16::read(reader, PLAIN), "request_api_version")?,
+        api_key,
+        api_version,
         correlation_id: taken(CorrelationId::read(reader, PLAIN), "correlation_id")?,
         client_id: taken(Option::read(reader, PLAIN), "client_id")?,
-        unknown_tags: UnknownTags::NONE,
+        unknown_tags: match flexible {
+            true => read_tags(reader, |_, _| Ok(false))?,
+            false => UnknownTags::NONE,
+        },
     })
 }
 
@@ -204,7 +219,8 @@ pub fn decode_response<R: Request>(
     let version = answered_version(&frame, R::KEY, version);
     let mut reader = Reader::new(frame);
     let header_version = response_header_version(R::KEY, is_flexible::<R::Response>(version));
-    let header = ResponseHeader::decode(&mut reader, header_version)?;
+    let header = ResponseHeader::decode(&mut reader, header_version)
+        .map_err(|error| in_header(error, R::Response::NAME, version))?;
     let response = R::Response::decode(&mut reader, version)?;
     let end = reader.finish();
     end.map_err(|error| error.in_message(R::Response::NAME, version))?;
@@ -233,7 +249,7 @@ pub fn response_correlation_id(frame: &[u8]) -> Result<CorrelationId, DecodeErro
         Some(bytes) => Ok(CorrelationId(i32::from_be_bytes(*bytes))),
         None => Err(DecodeError::new(DecodeReason::Truncated { missing: 4 - frame.len() })
             .in_field("correlation_id")
-            .in_message(ResponseHeader::NAME, -1)),
+            .in_message(ResponseHeader::NAME, 0)), // as much of it as version 0 has
     }
 }
 
@@ -331,6 +347,6 @@ mod tests {
             assert_eq!(reader.take_rest(), "rest", "{rule}");
         }
         let error = response_correlation_id(b"abc").unwrap_err().to_string();
-        assert_eq!(error, "ResponseHeader, correlation_id: the bytes end 1 bytes too early");
+        assert_eq!(error, "ResponseHeader v0, correlation_id: the bytes end 1 bytes too early");
     }
 }

@@ -32,7 +32,8 @@ use crate::any::unknown_api;
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason};
 use crate::header::{
-    RequestHeader, ResponseHeader, answered_version, decode_request_header, response_header_version,
+    RequestHeader, ResponseHeader, answered_version, decode_request_header, in_header,
+    response_header_version,
 };
 use crate::ids::Uuid;
 use crate::schema::{Field, Schema, Type, Versions, taken};
@@ -107,7 +108,8 @@ impl Printer {
         out.member("responseHeader");
         out.open('{');
         let header_version = response_header_version(key, key.is_flexible(version));
-        self.members(&Schema::of::<ResponseHeader>(), header_version, &mut reader, &mut out)?;
+        self.members(&Schema::of::<ResponseHeader>(), header_version, &mut reader, &mut out)
+            .map_err(|error| in_header(error, schema.name, version))?;
         out.close('}');
         if version != asked {
             out.member("responseVersion");

@@ -34,7 +34,7 @@ fn frames_of_a_connection_are_shown_as_json() {
     assert!(responses.lines().all(|line| line.starts_with(start)), "{responses}");
 
     let (code, said) = broker.fails(&["decode", &hex[12..48]], b"");
-    let reason = "RequestHeader, client_id: the bytes end 1 bytes too early";
+    let reason = "ApiVersionsRequest v0, header.client_id: the bytes end 1 bytes too early";
     assert_eq!((code, &*said), (1, &*format!("broker-lite: decoding frame 1: {reason}\n")));
     assert_eq!(broker.fails(&["decode", "no hex"], b"").0, 2);
     assert_eq!(broker.fails(&["decode", "--api", "Fetch", "00"], b"").0, 2, "which version?");

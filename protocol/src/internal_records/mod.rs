@@ -120,7 +120,11 @@ macro_rules! coordinator_records {
             /// If the bytes are not such a value, or are of a type or version that is not
             /// declared.
             pub fn decode(id: i16, value: Bytes) -> Result<Self, DecodeError> {
-                let (version, mut reader) = number(value, stringify!($values), "version")?;
+                let what = match id {
+                    $( $id => <$module::$value as Message>::NAME, )*
+                    _ => stringify!($values),
+                };
+                let (version, mut reader) = number(value, what, "version")?;
                 match id {
                     $( $id => {
                         let value = <$module::$value as Message>::decode(&mut reader, version)?;
@@ -242,7 +246,7 @@ mod tests {
             assert!(error.starts_with(text), "{error}");
         }
         for (id, value, text) in [
-            (1, &b"\0"[..], "GroupRecordValue, version: "),
+            (1, &b"\0"[..], "OffsetCommitValue, version: "),
             (9, b"\0\0", "GroupRecordValue: record type 9 is not known"),
             (1, b"\0\x05", "OffsetCommitValue v5: version is not known"),
             (3, b"\0\0\0\0\0\x01\0!", "ConsumerGroupMetadataValue v0: 1 bytes follow"),

@@ -126,7 +126,7 @@ impl MetadataRecord {
     /// If the bytes are not such a value, or are of a type or version that is not declared.
     pub fn decode(value: Bytes) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(value);
-        let (id, version) = read_frame(&mut reader).map_err(|error| error.in_message(FRAME, -1))?;
+        let (id, version) = read_frame(&mut reader)?;
         let (record, name) = Self::decode_body(id, version, &mut reader)?;
         reader.finish().map_err(|error| error.in_message(name, version))?;
         Ok(record)
@@ -140,25 +140,33 @@ fn unknown_record(id: u32, version: i16) -> DecodeError {
 
 /// What the value of a record of the log consists of, behind what is taken: type and version.
 pub(crate) fn read_schema(reader: &mut Reader) -> Result<(&'static Schema, i16), DecodeError> {
-    let (id, version) = read_frame(reader).map_err(|error| error.in_message(FRAME, -1))?;
+    let (id, version) = read_frame(reader)?;
     let schema = MetadataRecord::schema(id).ok_or_else(|| unknown_record(id, version))?;
     Ok((schema, version))
 }
 
 fn read_frame(reader: &mut Reader) -> Result<(u32, i16), DecodeError> {
+    let id = read_type(reader).map_err(|error| error.in_message(FRAME, -1))?;
+    let version = read_version(reader).map_err(|error| {
+        error.in_message(MetadataRecord::schema(id).map_or(FRAME, |schema| schema.name), -1)
+    })?;
+    Ok((id, version))
+}
+
+fn read_type(reader: &mut Reader) -> Result<u32, DecodeError> {
     let frame_version = taken(reader.uvarint(), "frame_version")?;
     if frame_version != FRAME_VERSION {
         let reason = DecodeReason::OutOfRange(i64::from(frame_version));
         return Err(DecodeError::new(reason).in_field("frame_version"));
     }
-    let id = taken(reader.uvarint(), "api_key")?;
+    taken(reader.uvarint(), "api_key")
+}
+
+fn read_version(reader: &mut Reader) -> Result<i16, DecodeError> {
     let version = taken(reader.uvarint(), "version")?;
-    match i16::try_from(version) {
-        Ok(version) => Ok((id, version)),
-        Err(_) => {
-            Err(DecodeError::new(DecodeReason::OutOfRange(i64::from(version))).in_field("version"))
-        }
-    }
+    i16::try_from(version).map_err(|_| {
+        DecodeError::new(DecodeReason::OutOfRange(i64::from(version))).in_field("version")
+    })
 }
 
 #[cfg(test)]
@@ -220,7 +228,7 @@ mod tests {
             (b"\x02\x02\x00", "MetadataRecord, frame_version: 2 is out of range"),
             (b"\x01\x63\x00", "MetadataRecord v0: record type 99 is not known"),
             (b"\x01\x02\x01", "TopicRecord v1: version is not known"),
-            (b"\x01\x02\x80\x80\x02", "MetadataRecord, version: 32768 is out of range"),
+            (b"\x01\x02\x80\x80\x02", "TopicRecord, version: 32768 is out of range"),
             (b"\x01\x14\x00\x00\x00", "NoOpRecord v0: 1 bytes follow the end of the message"),
         ] {
             let error = MetadataRecord::decode(Bytes::from_static(value)).unwrap_err().to_string();
