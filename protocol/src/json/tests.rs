@@ -116,6 +116,38 @@ fn records_are_shown_as_asked() {
     assert_eq!(batches[0]["isTransactional"], true);
     assert_eq!(batches[1]["error"], "record batch at offset 0 has magic 1; only 2 is supported");
 
+    // what is no whole batch is not hidden, and numbers are as on the wire
+    let batches = |bytes: &[u8]| {
+        shown(printer.records(Records::Batches), Some(bytes.to_vec().into()))["records"].clone()
+    };
+    let error = "record batch at offset 0 ends 1 bytes too early";
+    assert_eq!(batches(&batch[..batch.len() - 1]), serde_json::json!([{"error": error}]));
+    let error = "record batch at offset -1 ends 54 bytes too early";
+    let found = batches(&[&batch, &b"garbage"[..]].concat());
+    assert_eq!(
+        (&found[0]["recordsCount"], &found[1]),
+        (&2.into(), &serde_json::json!({"error": error}))
+    );
+    assert_eq!(batches(b""), serde_json::json!([]));
+    let mut negative = batch.to_vec();
+    for (place, low) in [(12, 2), (43, 3), (51, 4), (53, 5)] {
+        let end = place
+            + if place == 43 {
+                8
+            } else if place == 51 {
+                2
+            } else {
+                4
+            };
+        negative[place..end].fill(0xff);
+        negative[end - 1] = 0u8.wrapping_sub(low);
+    }
+    let found = &batches(&negative)[0];
+    assert_eq!(found["partitionLeaderEpoch"], -2);
+    assert_eq!(found["producerId"], -3);
+    assert_eq!(found["producerEpoch"], -4);
+    assert_eq!(found["baseSequence"], -5);
+
     let whole = &shown(printer.records(Records::Base64), Some(batch.clone()))["records"];
     let expected = written(|out| out.base64(&batch));
     assert_eq!(whole.to_string(), expected);
