@@ -63,17 +63,10 @@ impl Handshake {
     }
 
     /// Reads the answer to [`request`](Self::request); `frame` has no length prefix.
-    ///
-    /// A broker that does not know the version answers in version 0, so the error code, which is
-    /// the first field in all versions, is looked at before the rest is decoded.
     pub(crate) fn on_answer(&mut self, frame: Bytes) -> Result<Step, HandshakeError> {
-        let code = frame.get(4..6).and_then(|two| two.try_into().ok()).map(i16::from_be_bytes);
-        let refused = code == Some(ErrorCode::UNSUPPORTED_VERSION.0);
-        let asked = self.version;
-        let version = if refused { 0 } else { asked };
-        let (_, answer) = decode_response::<ApiVersionsRequest>(frame, version)?;
-        if refused {
-            self.version = Self::next_version(asked, &answer)?;
+        let (_, answer) = decode_response::<ApiVersionsRequest>(frame, self.version)?;
+        if answer.error_code == ErrorCode::UNSUPPORTED_VERSION {
+            self.version = Self::next_version(self.version, &answer)?;
             return Ok(Step::AskAgain);
         }
         if answer.error_code != ErrorCode::NONE {
