@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use ottla_protocol::error::DecodeReason;
-use ottla_protocol::header::{RequestHeader, answered_version};
+use ottla_protocol::header::RequestHeader;
 use ottla_protocol::json::{Printer, Records};
 use ottla_protocol::{AnyRequest, AnyResponse, ApiKey, DecodeError};
 
@@ -41,7 +41,6 @@ pub fn response(mut data: &[u8]) {
     if let Some(decoded) = judged(&frame, decode, print) {
         let encode = |(header, response): &_| {
             let response: &AnyResponse = response;
-            let version = answered_version(&frame, key, version);
             let whole = response.encode_frame(version, header);
             whole.expect("what was read can be written").into_bytes().slice(4..)
         };

@@ -20,6 +20,7 @@ use bytes::Bytes;
 
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason, EncodeError};
+use crate::error_code::ErrorCode;
 use crate::header::{self, RequestHeader, ResponseHeader, decode_request_header};
 use crate::messages;
 use crate::schema::{Message, Request, Schema};
@@ -199,8 +200,8 @@ impl AnyRequest {
 
 impl AnyResponse {
     /// Reads a whole response: `frame` is what follows the length prefix, `key` and `version` are
-    /// those of the request. A refused ApiVersions is in version 0 whatever was asked;
-    /// [`header::answered_version`] tells with what to write it again.
+    /// those of the request. A refused ApiVersions is in version 0 whatever was asked
+    /// (see [`header::answered_version`]).
     ///
     /// # Errors
     ///
@@ -221,7 +222,8 @@ impl AnyResponse {
         Ok((header, response))
     }
 
-    /// A whole response frame: length prefix, header, body.
+    /// A whole response frame: length prefix, header, body; `version` is that of the request. An
+    /// ApiVersions with the error UNSUPPORTED_VERSION is written in version 0 whatever was asked.
     ///
     /// # Errors
     ///
@@ -231,6 +233,11 @@ impl AnyResponse {
         version: i16,
         header: &ResponseHeader,
     ) -> Result<EncodedFrame, EncodeError> {
+        let refused = ErrorCode::UNSUPPORTED_VERSION;
+        let version = match self {
+            Self::ApiVersions(response) if response.error_code == refused => 0,
+            _ => version,
+        };
         let key = self.key();
         let header_version = header::response_header_version(key, key.is_flexible(version));
         let mut out = FrameWriter::new();

@@ -159,6 +159,9 @@ pub enum DecodeReason {
         /// Bytes the frame may still allocate.
         left: usize,
     },
+    /// As JSON it would be longer than [`Printer::bytes_max`](crate::json::Printer::bytes_max)
+    /// allows, which is this many bytes.
+    TooMuchText(usize),
     /// A varint is longer than 5 bytes or above 32 bits (10 bytes, 64 bits for a long one).
     LongVarint,
     /// A string is not UTF-8.
@@ -198,6 +201,7 @@ impl fmt::Display for DecodeReason {
                 write!(f, "its decoded form needs {needed} more bytes, ")?;
                 write!(f, "and only {left} are granted to the frame")
             }
+            Self::TooMuchText(max) => write!(f, "as JSON it exceeds {max} bytes"),
             Self::LongVarint => f.write_str("varint too long"),
             Self::NotUtf8 => f.write_str("not UTF-8"),
             Self::Null => f.write_str("null is not allowed"),

@@ -6,6 +6,9 @@
 //! Numbers are as on the wire: an unknown leader is -1. Tagged fields that are not declared are
 //! shown too, as `unknownTaggedFields`: base64 by tag.
 //!
+//! A message that takes few bytes can make much text, up to 64 bytes for one: a [`Printer`] makes at
+//! most [`JSON_BYTES_MAX`] bytes of it, or as many as it is told, and an error beyond.
+//!
 //! Bytes become text by walking over a [`Schema`], so that this costs no code for each message.
 //!
 //! ```
@@ -36,6 +39,7 @@ use crate::header::{
     response_header_version,
 };
 use crate::ids::Uuid;
+use crate::limits::JSON_BYTES_MAX;
 use crate::schema::{Field, Schema, Type, Versions, taken};
 use crate::wire::{Reader, Version, Wire, read_tags};
 use text::Text;
@@ -54,16 +58,31 @@ pub enum Records {
 }
 
 /// Turns bytes into one line of JSON.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Printer {
     records: Records,
+    bytes_max: usize,
+}
+
+impl Default for Printer {
+    fn default() -> Self {
+        Self { records: Records::default(), bytes_max: JSON_BYTES_MAX }
+    }
 }
 
 impl Printer {
     /// Shows records so (default: [`Records::Size`]).
     #[must_use]
     pub fn records(self, records: Records) -> Self {
-        Self { records }
+        Self { records, ..self }
+    }
+
+    /// Makes at most so many bytes of text of a message (default: [`JSON_BYTES_MAX`]); an error,
+    /// [`DecodeReason::TooMuchText`], says where it would go on. Memory is up to three times the
+    /// text, as it grows.
+    #[must_use]
+    pub fn bytes_max(self, bytes_max: usize) -> Self {
+        Self { bytes_max, ..self }
     }
 
     /// A whole request, as `{"requestHeader":{..},"request":{..}}`; `frame` is what follows the
@@ -77,7 +96,7 @@ impl Printer {
         let (key, version) = (ApiKey(header.api_key), header.api_version);
         let schema = key.request_schema().ok_or_else(|| unknown_api(key, version))?;
         let mut reader = Reader::new(frame);
-        let mut out = Text::default();
+        let mut out = Text::new(self.bytes_max);
         out.open('{');
         out.member("requestHeader");
         out.open('{');
@@ -89,7 +108,7 @@ impl Printer {
         out.member("request");
         self.whole(schema, version, &mut reader, &mut out)?;
         out.close('}');
-        Ok(out.finish())
+        out.finish(schema.name, version)
     }
 
     /// A whole response, as `{"responseHeader":{..},"response":{..}}`; `frame` is what follows the
@@ -103,7 +122,7 @@ impl Printer {
         let (asked, version) = (version, answered_version(&frame, key, version));
         let schema = key.response_schema().ok_or_else(|| unknown_api(key, version))?;
         let mut reader = Reader::new(frame);
-        let mut out = Text::default();
+        let mut out = Text::new(self.bytes_max);
         out.open('{');
         out.member("responseHeader");
         out.open('{');
@@ -118,7 +137,7 @@ impl Printer {
         out.member("response");
         self.whole(schema, version, &mut reader, &mut out)?;
         out.close('}');
-        Ok(out.finish())
+        out.finish(schema.name, version)
     }
 
     /// A message without any header, such as the value of a control record.
@@ -132,9 +151,9 @@ impl Printer {
         version: i16,
         bytes: Bytes,
     ) -> Result<String, DecodeError> {
-        let mut out = Text::default();
+        let mut out = Text::new(self.bytes_max);
         self.whole(schema, version, &mut Reader::new(bytes), &mut out)?;
-        Ok(out.finish())
+        out.finish(schema.name, version)
     }
 
     fn whole(
@@ -196,7 +215,7 @@ impl Printer {
             }
             out.close('}');
         }
-        Ok(())
+        out.check()
     }
 
     fn field(
@@ -220,7 +239,7 @@ impl Printer {
             follows && self.value(&field.kind, version, reader, out)?
         };
         if present {
-            return Ok(());
+            return out.check();
         }
         out.null();
         let allowed = field.nullable.is_some_and(|null: Versions| null.contains(version.number));
@@ -282,7 +301,7 @@ impl Printer {
         for index in 0..count {
             out.item();
             match self.value(item, version, reader, out) {
-                Ok(true) => {}
+                Ok(true) => out.check().map_err(|error| error.in_item(index))?,
                 Ok(false) => return Err(DecodeError::new(DecodeReason::Null).in_item(index)),
                 Err(error) => return Err(error.in_item(index)),
             }

@@ -40,7 +40,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A proxy does not know what comes, and matches on it; [`any`] goes on from here:
+//! A proxy does not know what comes, and matches on it. Tagged fields that are not declared stay in
+//! `unknown_tags` of their struct, and are written back:
 //!
 //! ```
 //! # use ottla_protocol::ids::CorrelationId;
@@ -55,7 +56,7 @@
 //! let to_broker = request.encode_frame(&header)?;
 //! # let frame = encode_response(&MetadataResponse::default(), 12, ApiKey::METADATA, CorrelationId(7))?;
 //! # let frame = frame.into_bytes().slice(4..);
-//! // the answer to it: it does not say of which API and version it is
+//! // the answer to it says no API or version, only the correlation id of the request
 //! let (answered, mut response) =
 //!     AnyResponse::decode_frame(frame, request.key(), header.api_version)?;
 //! if let AnyResponse::Metadata(metadata) = &mut response {

@@ -15,6 +15,9 @@ pub(super) fn put(records: Bytes, out: &mut Text) {
             Err(_) => Bytes::new(), // where the next batch starts is unknown
         };
         item(batch, out);
+        if out.is_full() {
+            return;
+        }
     }
     if !rest.is_empty() {
         item(CheckedBatch::without_checksum(rest).map(CheckedBatch::into_bytes), out);

@@ -22,12 +22,12 @@ impl Printer {
     pub fn metadata_record(self, value: Bytes) -> Result<String, DecodeError> {
         let mut reader = Reader::new(value);
         let (schema, version) = metadata_records::read_schema(&mut reader)?;
-        let mut out = Text::default();
+        let mut out = Text::new(self.bytes_max);
         out.open('{');
         out.member("type");
         out.string(&screaming(schema.name));
         self.versioned(schema, version, &mut reader, &mut out)?;
-        Ok(out.finish())
+        out.finish(schema.name, version)
     }
 
     /// A record of `__consumer_offsets`, `__transaction_state` or `__share_group_state`, as the
@@ -46,7 +46,7 @@ impl Printer {
     ) -> Result<String, DecodeError> {
         let mut reader = Reader::new(key);
         let (id, key, of_value) = internal_records::read_schemas(topic, &mut reader)?;
-        let mut out = Text::default();
+        let mut out = Text::new(self.bytes_max);
         out.open('{');
         out.member("key");
         out.open('{');
@@ -56,17 +56,17 @@ impl Printer {
         self.whole(key, internal_records::KEY_VERSION, &mut reader, &mut out)?;
         out.close('}');
         out.member("value");
-        match value {
-            Some(value) => {
-                let mut reader = Reader::new(value);
-                let version = read_version(&mut reader, of_value.name)?;
-                out.open('{');
-                self.versioned(of_value, version, &mut reader, &mut out)?;
-            }
-            None => out.null(),
-        }
+        let Some(value) = value else {
+            out.null();
+            out.close('}');
+            return out.finish(key.name, internal_records::KEY_VERSION);
+        };
+        let mut reader = Reader::new(value);
+        let version = read_version(&mut reader, of_value.name)?;
+        out.open('{');
+        self.versioned(of_value, version, &mut reader, &mut out)?;
         out.close('}');
-        Ok(out.finish())
+        out.finish(of_value.name, version)
     }
 
     /// What a consumer tells the leader of its group, as
@@ -95,7 +95,7 @@ impl Printer {
     fn blob(self, schema: &Schema, blob: Bytes) -> Result<String, DecodeError> {
         let mut reader = Reader::new(blob);
         let version = read_version(&mut reader, schema.name)?;
-        let mut out = Text::default();
+        let mut out = Text::new(self.bytes_max);
         out.open('{');
         out.member("version");
         out.display(version);
@@ -104,7 +104,7 @@ impl Printer {
         self.members(schema, version.min(schema.versions.max), &mut reader, &mut out)?;
         out.close('}');
         out.close('}');
-        Ok(out.finish())
+        out.finish(schema.name, version)
     }
 
     /// The last members of an object: the version, and the message.

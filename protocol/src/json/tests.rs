@@ -6,9 +6,9 @@ use crate::record::{BatchBuilder, Compression, Compressor, ProducerStamp};
 use crate::{Message, encode_request};
 
 fn written(put: impl FnOnce(&mut Text)) -> String {
-    let mut out = Text::default();
+    let mut out = Text::new(JSON_BYTES_MAX);
     put(&mut out);
-    out.finish()
+    out.finish("", 0).unwrap()
 }
 
 #[test]
@@ -130,15 +130,7 @@ fn records_are_shown_as_asked() {
     );
     assert_eq!(batches(b""), serde_json::json!([]));
     let mut negative = batch.to_vec();
-    for (place, low) in [(12, 2), (43, 3), (51, 4), (53, 5)] {
-        let end = place
-            + if place == 43 {
-                8
-            } else if place == 51 {
-                2
-            } else {
-                4
-            };
+    for (place, end, low) in [(12, 16, 2), (43, 51, 3), (51, 53, 4), (53, 57, 5)] {
         negative[place..end].fill(0xff);
         negative[end - 1] = 0u8.wrapping_sub(low);
     }
@@ -151,6 +143,45 @@ fn records_are_shown_as_asked() {
     let whole = &shown(printer.records(Records::Base64), Some(batch.clone()))["records"];
     let expected = written(|out| out.base64(&batch));
     assert_eq!(whole.to_string(), expected);
+}
+
+#[test]
+fn text_beyond_its_bound_is_an_error_that_says_where() {
+    use crate::messages::metadata::{MetadataResponse, MetadataResponseTopic};
+    let topics = vec![MetadataResponseTopic::default(); 1000];
+    let response = MetadataResponse { topics, ..Default::default() };
+    let bytes = response.to_bytes(12).unwrap();
+    let schema = Schema::of::<MetadataResponse>();
+    let shown = |printer: Printer| printer.message(&schema, 12, bytes.clone());
+    let text = shown(Printer::default()).unwrap();
+    assert_eq!(shown(Printer::default().bytes_max(text.len())), Ok(text.clone()));
+    // whatever is left out at the end, also the last bracket alone
+    for bytes_max in [0, 1, 1000, text.len() / 2, text.len() - 20, text.len() - 1] {
+        let error = shown(Printer::default().bytes_max(bytes_max)).unwrap_err();
+        assert_eq!(error.reason(), &DecodeReason::TooMuchText(bytes_max));
+        assert_eq!((error.message(), error.version()), ("MetadataResponse", 12));
+    }
+    let error = shown(Printer::default().bytes_max(1000)).unwrap_err().to_string();
+    let expected = "MetadataResponse v12, topics[6].topic_authorized_operations: as JSON it exceeds 1000 bytes";
+    assert_eq!(error, expected);
+
+    // neither batches nor base64 go beyond it, nor a record in front of which something stands
+    let batch = batch();
+    let many = Bytes::from(batch.repeat(1000));
+    for records in [Records::Batches, Records::Base64] {
+        let mut out = Text::new(5000);
+        match records {
+            Records::Batches => batches::put(many.clone(), &mut out),
+            _ => out.base64(&many),
+        }
+        assert!(out.is_full());
+        assert!(out.finish("m", 0).is_err());
+    }
+    let topic = TopicRecord { name: "t".into(), ..Default::default() };
+    let value = MetadataRecord::from(topic).encode(0).unwrap();
+    let text = Printer::default().metadata_record(value.clone()).unwrap();
+    let error = Printer::default().bytes_max(text.len() - 1).metadata_record(value).unwrap_err();
+    assert_eq!((error.message(), error.version()), ("TopicRecord", 0));
 }
 
 #[test]
