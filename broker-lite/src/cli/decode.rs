@@ -14,9 +14,9 @@ use super::exit::Failure;
 /// Options of `decode`.
 #[derive(Args, Debug)]
 pub(super) struct Decode {
-    /// Frames in hex, with or without their length in front; blanks, colons and `0x` do not matter.
-    /// Without it and `--file`: standard input, in hex as well. With `--as` something else than
-    /// frames.
+    /// Frames in hex, with or without their length in front (see `--framed`); blanks, colons and
+    /// `0x` do not matter. Without it and `--file`: standard input, in hex as well. With `--as`
+    /// something else than frames.
     #[arg(conflicts_with = "file")]
     hex: Vec<String>,
     /// Takes the frames from this file, as they are: not hex.
@@ -29,11 +29,18 @@ pub(super) struct Decode {
     /// The version of the responses.
     #[arg(short, long, requires = "api")]
     version: Option<i16>,
+    /// Each frame has its length in front. Without this and `--bare`, that is so if the first can
+    /// be read behind a length; else the bytes are one frame without its length.
+    #[arg(long, conflicts_with = "bare")]
+    framed: bool,
+    /// The bytes are one frame without its length.
+    #[arg(long)]
+    bare: bool,
     /// What the bytes are.
     #[arg(long = "as", value_name = "KIND", value_enum, default_value_t = Kind::Frames)]
     kind: Kind,
-    /// The key of a coordinator's record, in hex; the bytes are its value, none of them for a record
-    /// that takes away what its key names.
+    /// The key of a coordinator's record, in hex; the bytes are its value. An empty one, `""`, is
+    /// that of a record that takes away what its key names.
     #[arg(short, long, value_name = "HEX", required_if_eq("kind", "coordinator-record"))]
     key: Option<String>,
     /// The topic of that record.
@@ -79,6 +86,7 @@ fn is_name(name: &str, text: &str) -> bool {
 
 impl Decode {
     pub(super) fn run(self) -> Result<(), Failure> {
+        self.refuse_what_would_be_ignored()?;
         let bytes = match &self.file {
             Some(path) => std::fs::read(path)
                 .map_err(|error| Failure::new(format!("reading {}", path.display()), &error))?,
@@ -93,10 +101,11 @@ impl Decode {
         };
         let key = unhex(self.key.as_deref().unwrap_or_default());
         let key = Bytes::from(key.map_err(|error| Failure::usage("the key", &error))?);
-        let parts = match self.kind {
-            Kind::Frames => frames(&bytes.into()),
-            _ => vec![bytes.into()],
+        let (parts, rest) = match self.kind {
+            Kind::Frames => self.frames(bytes.into()),
+            _ => (vec![bytes.into()], 0),
         };
+        let whole = parts.len();
         let mut out = io::stdout().lock();
         for (index, part) in parts.into_iter().enumerate() {
             let line = self.line(&key, part).map_err(|error| {
@@ -110,7 +119,39 @@ impl Decode {
             })?;
             writeln!(out, "{line}").map_err(|error| Failure::stdout(&error))?;
         }
-        out.flush().map_err(|error| Failure::stdout(&error))
+        out.flush().map_err(|error| Failure::stdout(&error))?;
+        if rest > 0 {
+            let frame = whole.saturating_add(1);
+            let what = format!("decoding frame {frame}: the last {rest} bytes are no whole frame");
+            return Err(Failure::say(what));
+        }
+        Ok(())
+    }
+
+    /// An option that has no meaning for such bytes is a mistake.
+    fn refuse_what_would_be_ignored(&self) -> Result<(), Failure> {
+        let of_frames = self.api.is_some() || self.framed || self.bare;
+        if of_frames && self.kind != Kind::Frames {
+            let options = "--api, --version, --framed and --bare";
+            return Err(Failure::misused(format!("{options} are for frames only")));
+        }
+        if self.key.is_some() && self.kind != Kind::CoordinatorRecord {
+            return Err(Failure::misused("--key is for --as coordinator-record only"));
+        }
+        Ok(())
+    }
+
+    /// The frames, and how many bytes follow the last whole one.
+    fn frames(&self, bytes: Bytes) -> (Vec<Bytes>, usize) {
+        let (frames, rest) = split(bytes.clone());
+        let reads = |frame: &Bytes| self.line(&Bytes::new(), frame.clone()).is_ok();
+        let framed = match frames.first() {
+            _ if self.framed || self.bare => self.framed,
+            // if neither way reads, lengths that come out even are no coincidence
+            Some(first) => reads(first) || (rest == 0 && !reads(&bytes)),
+            None => false,
+        };
+        if framed { (frames, rest) } else { (vec![bytes], 0) }
     }
 
     fn line(&self, key: &Bytes, bytes: Bytes) -> Result<String, ottla_protocol::DecodeError> {
@@ -164,10 +205,9 @@ fn unhex(text: &str) -> Result<Vec<u8>, NotHex> {
     Ok(bytes)
 }
 
-/// The frames behind their lengths; all of it, if it is not made up of such frames.
-fn frames(bytes: &Bytes) -> Vec<Bytes> {
+/// The whole frames behind their lengths, and how many bytes follow the last of them.
+fn split(mut rest: Bytes) -> (Vec<Bytes>, usize) {
     let mut frames = Vec::new();
-    let mut rest = bytes.clone();
     while let Some(length) = rest.first_chunk::<4>() {
         let end = usize::try_from(i32::from_be_bytes(*length)).ok();
         let Some(end) = end.and_then(|length| length.checked_add(4)) else { break };
@@ -176,7 +216,7 @@ fn frames(bytes: &Bytes) -> Vec<Bytes> {
         }
         frames.push(rest.split_to(end).slice(4..));
     }
-    if rest.is_empty() && !frames.is_empty() { frames } else { vec![bytes.clone()] }
+    (frames, rest.len())
 }
 
 #[cfg(test)]
@@ -193,11 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn lengths_in_front_are_taken_off_if_all_of_them_are_right() {
-        let cut = |bytes: &'static [u8]| frames(&Bytes::from_static(bytes));
-        assert_eq!(cut(b"\0\0\0\x02ab\0\0\0\x01c"), ["ab", "c"]);
-        for whole in [&b"\0\0\0\x02ab\0\0\0\x02c"[..], b"\0\0\0\x02a", b"\xff\xff\xff\xff", b""] {
-            assert_eq!(cut(whole), [whole]);
+    fn lengths_in_front_are_taken_off_and_a_cut_frame_hides_none_before_it() {
+        let cut = |bytes: &'static [u8]| split(Bytes::from_static(bytes));
+        let two = vec![Bytes::from("ab"), Bytes::from("c")];
+        assert_eq!(cut(b"\0\0\0\x02ab\0\0\0\x01c"), (two.clone(), 0));
+        assert_eq!(cut(b"\0\0\0\x02ab\0\0\0\x01c\0\0\0\x02d"), (two, 5));
+        for none in [&b"\0\0\0\x02a"[..], b"\xff\xff\xff\xff", b""] {
+            assert_eq!(cut(none), (Vec::new(), none.len()));
         }
     }
 

@@ -33,11 +33,62 @@ fn frames_of_a_connection_are_shown_as_json() {
         \"apiKeys\":[{\"apiKey\":0,\"minVersion\":0,\"maxVersion\":13},";
     assert!(responses.lines().all(|line| line.starts_with(start)), "{responses}");
 
+    // a capture that ends within a frame
+    let cut = format!("{hex}{hex}{}", &hex[..30]);
+    let output = command(&["decode", &cut]).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), shown.repeat(2));
+    let said = "broker-lite: decoding frame 3: the last 10 bytes are no whole frame\n";
+    assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(1), said));
+
     let (code, said) = broker.fails(&["decode", &hex[12..48]], b"");
     let reason = "ApiVersionsRequest v0, header.client_id: the bytes end 1 bytes too early";
     assert_eq!((code, &*said), (1, &*format!("broker-lite: decoding frame 1: {reason}\n")));
     assert_eq!(broker.fails(&["decode", "no hex"], b"").0, 2);
     assert_eq!(broker.fails(&["decode", "--api", "Fetch", "00"], b"").0, 2, "which version?");
+}
+
+#[test]
+fn a_length_in_front_is_told_from_a_number_that_looks_like_one() {
+    let decode = |arguments: &[&str]| {
+        let output = command(&[&["decode"], arguments].concat()).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let heartbeat = ["--api", "Heartbeat", "--version", "0"];
+    let shown = |id| {
+        format!(
+            "{{\"responseHeader\":{{\"correlationId\":{id}}},\"response\":{{\"errorCode\":0}}}}\n"
+        )
+    };
+    for (bytes, how, id) in [
+        ("00000002 0000", None, 2), // a frame of 2 bytes would be too short
+        ("00000002 0000", Some("--bare"), 2),
+        ("00000006 00000002 0000", None, 2),
+        ("00000006 00000002 0000", Some("--framed"), 2),
+    ] {
+        let arguments: Vec<_> = heartbeat.into_iter().chain(how).chain([bytes]).collect();
+        assert_eq!(decode(&arguments), (0, shown(id), String::new()), "{bytes}, {how:?}");
+    }
+    // a Produce begins with what looks like a short length: its key is 0
+    let produce = "0000 0003 00000007 ffff ffff 0001 00007530 00000000";
+    let (code, text, _) = decode(&[produce]);
+    assert!(code == 0 && text.contains("\"requestApiKeyName\":\"PRODUCE\""), "{text}");
+    let (code, _, said) = decode(&["--framed", produce]);
+    let reason = "RequestHeader, request_api_version: the bytes end 1 bytes too early";
+    assert_eq!((code, said), (1, format!("broker-lite: decoding frame 1: {reason}\n")));
+    // what cannot be read either way is reported as what the lengths say
+    let (code, _, said) = decode(&["00000004 00120063", "00000000"]);
+    let reason = "ApiVersionsRequest v99, header.correlation_id: the bytes end 4 bytes too early";
+    assert_eq!((code, said), (1, format!("broker-lite: decoding frame 1: {reason}\n")));
+    // an option that would be ignored is refused
+    for ignored in [
+        &["--as", "subscription", "--bare", "00"][..],
+        &["--as", "assignment", "--api", "Fetch", "--version", "4", "00"],
+        &["--key", "00", "00"],
+        &["--framed", "--bare", "00"],
+    ] {
+        assert_eq!(decode(ignored).0, 2, "{ignored:?}");
+    }
 }
 
 #[test]
