@@ -73,6 +73,14 @@ grep -q '"TOPIC_RECORD".*"varied"' "$work/metadata.txt" || fail "metadata: $(cat
 ! grep -Eq 'Could not|Exception|isvalid: false' "$work/metadata.txt" ||
   fail "metadata: $(cat "$work/metadata.txt")"
 
+# our own dump sees as much, and finds nothing wrong
+[ "$("$BROKER_LITE" log dump --records "$data/varied-0" | grep -c '^    offset=')" = "$from" ] ||
+  fail "log dump sees other records than the tool"
+"$BROKER_LITE" log dump --format json "$data/varied-0" >"$work/ours.txt"
+[ "$(grep -c '"position":[0-9]*}$' "$work/ours.txt")" = "$entries" ] ||
+  fail "log dump sees other entries of offset indexes than the tool"
+"$BROKER_LITE" log verify "$data" || fail "log verify"
+
 # the judgement can fail: one byte of a record, one index entry
 first=$(find "$data/varied-0" -name '*.log' | sort | head -1)
 mkdir "$work/bad"
@@ -81,9 +89,11 @@ bad=$work/bad/$(basename "$first")
 printf '\xff' | dd of="$bad" bs=1 seek=100 conv=notrunc status=none
 dump "$bad" >"$work/bad.txt" || true
 damaged "$work/bad.txt" || fail "a damaged record passed"
+! "$BROKER_LITE" log verify "$bad" 2>/dev/null || fail "log verify passed a damaged record"
 cp "$first" "$bad"
 printf '\x01' | dd of="${bad%.log}.index" bs=1 seek=7 conv=notrunc status=none
 dump "${bad%.log}.index" >"$work/bad.txt" || true
 damaged "$work/bad.txt" || fail "a damaged index passed"
+! "$BROKER_LITE" log verify "${bad%.log}.index" 2>/dev/null || fail "log verify passed a damaged index"
 
 echo "dump_log.sh: passed, $records records in $segments segments, $entries index entries"

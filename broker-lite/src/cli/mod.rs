@@ -1,5 +1,5 @@
-//! The command line: `serve` runs a broker, `decode` reads bytes, every other verb is a client of
-//! any Kafka.
+//! The command line: `serve` runs a broker, `decode` reads bytes and `log` files, every other verb is
+//! a client of any Kafka.
 
 mod base64;
 mod config;
@@ -7,6 +7,7 @@ mod connect;
 mod consume;
 mod decode;
 mod exit;
+mod log;
 mod output;
 mod position;
 mod produce;
@@ -50,13 +51,16 @@ enum Command {
     Consume(consume::Consume),
     /// Prints frames of Kafka's protocol as JSON.
     Decode(decode::Decode),
+    /// Prints files of a data directory, or says what is wrong with them.
+    #[command(subcommand)]
+    Log(log::Log),
 }
 
 /// Runs the command line of this process.
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
-    log(match command {
+    trace(match command {
         Command::Serve(_) => "info",
         // what is tried again is worth a word at once, but for the bootstrap list: a verb that
         // reaches nobody there ends, and says so
@@ -78,7 +82,7 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn log(level: &str) {
+fn trace(level: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
@@ -96,6 +100,7 @@ async fn perform(command: Command) -> Result<(), Failure> {
         Command::Produce(produce) => produce.run().await,
         Command::Consume(consume) => consume.run().await,
         Command::Decode(decode) => decode.run(),
+        Command::Log(log) => log.run(),
     }
 }
 

@@ -5,6 +5,7 @@
 mod connect;
 mod consume;
 mod decode;
+mod log;
 mod settings;
 mod topics;
 

@@ -1,0 +1,170 @@
+//! The small text files: checkpoints and properties.
+
+use std::path::Path;
+
+use ottla_protocol::ids::Uuid;
+
+use super::place::{self, META_PROPERTIES, PARTITION_METADATA};
+use super::problem::{Place, Problem};
+
+/// An entry of a checkpoint and the line it stands in.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Entry<T> {
+    pub(super) line: usize,
+    pub(super) value: T,
+}
+
+/// `topic partition offset`.
+pub(super) type PartitionOffset = (String, i32, i64);
+
+/// A checkpoint with an offset for each partition; `None` if it is absent.
+pub(super) fn offsets(path: &Path) -> Result<Option<Vec<Entry<PartitionOffset>>>, Problem> {
+    let advice = match &*place::file_name(path) {
+        place::LOG_STARTS => {
+            "stop the broker and remove the file: deleted records that are still in segments come back"
+        }
+        _ => "stop the broker and remove the file: the next start only takes longer",
+    };
+    checkpoint(path, advice, "topic, partition and offset", |words| match words {
+        [topic, index, offset] => {
+            Some(((*topic).to_owned(), not_negative(index)?, not_negative(offset)?))
+        }
+        _ => None,
+    })
+}
+
+/// `leader-epoch-checkpoint`: epochs and where each starts; `None` if it is absent.
+pub(super) fn epochs(path: &Path) -> Result<Option<Vec<(i32, i64)>>, Problem> {
+    let advice = super::problem::READ_AGAIN;
+    let entries = checkpoint(path, advice, "epoch and offset", |words| match words {
+        [epoch, start] => Some((not_negative(epoch)?, not_negative(start)?)),
+        _ => None,
+    })?;
+    let Some(entries) = entries else { return Ok(None) };
+    for pair in entries.windows(2) {
+        let (before, after) = (pair[0].value, &pair[1]);
+        let (epoch, start) = after.value;
+        if epoch <= before.0 || start <= before.1 {
+            let what = format!(
+                "epoch {epoch} from {start} on behind epoch {} from {} on: both must ascend",
+                before.0, before.1
+            );
+            return Err(Problem::new(path, Place::Line(after.line), what, advice));
+        }
+    }
+    Ok(Some(entries.into_iter().map(|entry| entry.value).collect()))
+}
+
+fn not_negative<T: core::str::FromStr + PartialOrd + Default>(word: &str) -> Option<T> {
+    word.parse().ok().filter(|number| *number >= T::default())
+}
+
+fn checkpoint<T>(
+    path: &Path,
+    advice: &'static str,
+    form: &str,
+    parse: impl Fn(&[&str]) -> Option<T>,
+) -> Result<Option<Vec<Entry<T>>>, Problem> {
+    let Some(text) = text(path, advice)? else { return Ok(None) };
+    let wrong = |line, what: String| Problem::new(path, Place::Line(line), what, advice);
+    let mut lines = text.lines().map(str::trim_end);
+    match lines.next() {
+        Some("0") => {}
+        None => return Err(Problem::new(path, Place::Whole, "it is empty", advice)),
+        Some(version) => return Err(wrong(1, format!("version {version:?} instead of \"0\""))),
+    }
+    let count = lines.next().unwrap_or_default();
+    let count: usize =
+        count.parse().map_err(|_| wrong(2, format!("{count:?} is no number of entries")))?;
+    let mut entries = Vec::new();
+    for (at, text) in lines.enumerate() {
+        let line = at.saturating_add(3);
+        let words: Vec<_> = text.split_whitespace().collect();
+        let value = parse(&words).ok_or_else(|| wrong(line, format!("{text:?} is no {form}")))?;
+        entries.push(Entry { line, value });
+    }
+    if entries.len() == count {
+        return Ok(Some(entries));
+    }
+    Err(wrong(2, format!("it says {count} entries, but has {}", entries.len())))
+}
+
+/// The lines `name=value` or `name: value` of a file; `None` if it is absent.
+pub(super) fn properties(path: &Path) -> Result<Option<Vec<(String, String)>>, Problem> {
+    let advice = advice(path);
+    let Some(text) = text(path, advice)? else { return Ok(None) };
+    let mut pairs = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', '!']) {
+            continue;
+        }
+        let pair = line.split_once(['=', ':']);
+        let (name, value) = pair.ok_or_else(|| {
+            let what = format!("{line:?} is no name and value");
+            Problem::new(path, Place::Line(at.saturating_add(1)), what, advice)
+        })?;
+        // as Java escapes them
+        pairs.push((name.trim().to_owned(), value.trim().replace('\\', "")));
+    }
+    Ok(Some(pairs))
+}
+
+/// The topic id in a `partition.metadata`; `None` if that is absent.
+pub(super) fn topic_id(path: &Path) -> Result<Option<Uuid>, Problem> {
+    let Some(pairs) = properties(path)? else { return Ok(None) };
+    let wrong = |what: &str| Problem::new(path, Place::Whole, what, advice(path));
+    if value(&pairs, "version") != Some("0") {
+        return Err(wrong("it is not of version 0"));
+    }
+    let id = value(&pairs, "topic_id").and_then(Uuid::parse).filter(|id| *id != Uuid::ZERO);
+    id.map(Some).ok_or_else(|| wrong("it has no topic id"))
+}
+
+/// Looks at a `meta.properties`.
+pub(super) fn check_meta(path: &Path) -> Result<(), Problem> {
+    let wrong = |what: String| Problem::new(path, Place::Whole, what, advice(path));
+    let pairs = properties(path)?.ok_or_else(|| wrong("it is absent".to_owned()))?;
+    let number = |name: &str| {
+        let value = value(&pairs, name).ok_or_else(|| wrong(format!("{name} is missing")))?;
+        let number = not_negative::<i32>(value);
+        number.ok_or_else(|| wrong(format!("{name} is {value:?}, no id of a node")))
+    };
+    match value(&pairs, "version") {
+        Some("0") => number("broker.id")?, // before KRaft
+        Some("1") => number("node.id")?,
+        version => return Err(wrong(format!("version {version:?} instead of 1"))),
+    };
+    if value(&pairs, "cluster.id").is_none_or(str::is_empty) {
+        return Err(wrong("cluster.id is missing".to_owned()));
+    }
+    match value(&pairs, "directory.id") {
+        Some(id) if Uuid::parse(id).is_none() => {
+            Err(wrong(format!("directory.id is {id:?}, no id of a directory")))
+        }
+        _ => Ok(()), // Kafka before 3.7 has none
+    }
+}
+
+fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    pairs.iter().find(|(known, _)| known == name).map(|(_, value)| &**value)
+}
+
+fn advice(path: &Path) -> &'static str {
+    match &*place::file_name(path) {
+        PARTITION_METADATA => {
+            "stop the broker and remove the file: a start writes it anew, from the metadata log"
+        }
+        META_PROPERTIES => "write it anew with the cluster.id and node.id that this broker had",
+        _ => "stop the broker and remove the file",
+    }
+}
+
+/// A whole text; `None` if the file is absent.
+fn text(path: &Path, advice: &'static str) -> Result<Option<String>, Problem> {
+    let Some(bytes) = place::read_small(path)? else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let at = u64::try_from(error.utf8_error().valid_up_to()).unwrap_or(0);
+        Problem::new(path, Place::Byte(at), "it is no text", advice)
+    })
+}
