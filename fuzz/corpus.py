@@ -2,8 +2,9 @@
 """A corpus is one text file: an input a line, as hex, sorted, so that it diffs and merges.
 
 corpus.py unpack FILE DIR   a file in DIR for each input
-corpus.py pack DIR FILE     the other way
-corpus.py seed DIR          a first input for every message, version by version, in DIR/TARGET
+corpus.py pack DIR FILE     the other way, without inputs of more than 200 bytes
+corpus.py seed DIR          two first inputs for every version of every message, one with its fields
+                            set and one with nulls, in DIR/TARGET; and some for the other targets
 """
 
 import hashlib

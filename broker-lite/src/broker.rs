@@ -285,8 +285,7 @@ fn make_topics(
     let topics = absent.map(|(name, partitions)| NewTopic {
         name: name.as_str().into(),
         id: random_id(random),
-        partitions: *partitions,
-        replication_factor: -1,
+        partitions: Some(*partitions),
         ..Default::default()
     });
     let topics: Vec<NewTopic> = topics.collect();

@@ -56,8 +56,8 @@ impl Struct for RequestHeader {
 }
 
 const fn field(name: &'static str, kind: Type, default: DefaultValue) -> Field {
-    let (versions, nullable, tag) = (Versions::from(0), None, None);
-    Field { name, kind, versions, nullable, tag, default, ignorable: false }
+    let (versions, nullable, tag, sentinel) = (Versions::from(0), None, None, None);
+    Field { name, kind, versions, nullable, tag, default, sentinel, ignorable: false }
 }
 
 const PLAIN: Version = Version { number: 1, flexible: false };

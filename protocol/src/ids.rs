@@ -1,7 +1,12 @@
 //! Newtypes for everything Kafka numbers, so that an offset is never taken for a partition.
 //!
 //! A number that the wire may leave out is written there as a sentinel, mostly -1. It becomes an
-//! `Option` when it is decoded, and no sentinel goes further in.
+//! `Option` when it is decoded, and no sentinel goes further in
+//! ([`Field::sentinel`](crate::schema::Field::sentinel) says which number it is).
+//!
+//! An [`Offset`] comes from a log and is never negative: bytes that say otherwise (below -1, where
+//! -1 is none) are no message of Kafka's and fail to decode. What any client may have filled in, and
+//! no broker checks, such as a committed offset, is a [`RawOffset`].
 
 use core::fmt;
 
@@ -52,6 +57,41 @@ impl fmt::Display for Offset {
     }
 }
 
+/// An offset as some client wrote it: any number at all, for brokers keep and tell it unchecked.
+///
+/// So that a group with one odd commit can still be read, and a proxy passes on what it got.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RawOffset(pub i64);
+
+impl RawOffset {
+    /// "No offset" on the wire.
+    pub const NONE: Self = Self(-1);
+
+    /// `None` if it is negative; so Kafka's own clients take a committed offset.
+    #[must_use]
+    pub const fn offset(self) -> Option<Offset> {
+        Offset::new(self.0)
+    }
+}
+
+impl From<Offset> for RawOffset {
+    fn from(offset: Offset) -> Self {
+        Self(offset.get())
+    }
+}
+
+impl From<Option<Offset>> for RawOffset {
+    fn from(offset: Option<Offset>) -> Self {
+        offset.map_or(Self::NONE, Self::from)
+    }
+}
+
+impl fmt::Display for RawOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 macro_rules! number {
     ($( $(#[$doc:meta])* $name:ident($inner:ty); )*) => {$(
         $(#[$doc])*
@@ -73,6 +113,13 @@ number! {
     PartitionIndex(i32);
     /// Counts the leaders a partition has had (KIP-101); compares only within one topic id.
     LeaderEpoch(i32);
+    /// Counts the changes of a partition: of its leader, its replicas, who is in sync.
+    PartitionEpoch(i32);
+    /// One registration of a broker: the offset of its record in the metadata log (KIP-631).
+    BrokerEpoch(i64);
+    /// Counts the coordinators a transactional id has had: the leader epoch of the partition of
+    /// `__transaction_state` that it belongs to.
+    CoordinatorEpoch(i32);
     /// Counts the changes of a group: the generations of a classic one; in a newer one (KIP-848)
     /// what the group, its target assignment and each member have reached.
     GroupEpoch(i32);
@@ -80,6 +127,17 @@ number! {
     ProducerId(i64);
     /// Counts the incarnations of one producer id (KIP-98).
     ProducerEpoch(i16);
+    /// Counts the versions of the topology of a streams group (KIP-1071).
+    TopologyEpoch(i32);
+    /// Counts how often a share group's state of a partition began (KIP-932).
+    ShareStateEpoch(i32);
+    /// Identifies what a consumer or follower fetches, so that it need not be said again (KIP-227).
+    FetchSessionId(i32);
+    /// Identifies an answer that says which metrics to report (KIP-714).
+    SubscriptionId(i32);
+    /// What the caller may do, a bit for each operation, numbered as the `OPERATION_` constants of
+    /// [`describe_acls`](crate::messages::describe_acls) (KIP-430).
+    AuthorizedOperations(i32);
     /// Matches a response with its request on one connection.
     CorrelationId(i32);
     /// Milliseconds since 1970-01-01T00:00:00Z.

@@ -4,8 +4,9 @@ use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ids::{
-    CorrelationId, GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch,
-    ProducerId, Sequence, Timestamp, Uuid,
+    AuthorizedOperations, BrokerEpoch, CoordinatorEpoch, CorrelationId, FetchSessionId, GroupEpoch,
+    LeaderEpoch, NodeId, Offset, PartitionEpoch, PartitionIndex, ProducerEpoch, ProducerId,
+    RawOffset, Sequence, ShareStateEpoch, SubscriptionId, Timestamp, TopologyEpoch, Uuid,
 };
 
 macro_rules! any_number {
@@ -28,11 +29,20 @@ any_number! {
     NodeId(i32);
     PartitionIndex(i32);
     LeaderEpoch(i32);
+    PartitionEpoch(i32);
+    BrokerEpoch(i64);
+    CoordinatorEpoch(i32);
     GroupEpoch(i32);
     ProducerId(i64);
     ProducerEpoch(i16);
+    TopologyEpoch(i32);
+    ShareStateEpoch(i32);
+    FetchSessionId(i32);
+    SubscriptionId(i32);
+    AuthorizedOperations(i32);
     CorrelationId(i32);
     Timestamp(i64);
+    RawOffset(i64);
 }
 
 macro_rules! never_negative {

@@ -19,7 +19,7 @@
 //!
 //! - The clauses stand in this order: `ignorable`, `nullable`, `tag`, `or`.
 //! - An `Option` of a string, bytes, an array or a struct is null at `None`; without a `nullable` clause in
-//!   all its versions. An `Option` of a newtype is -1 at `None`, which is not null.
+//!   all its versions. An `Option` of a number is -1 at `None`, mostly, which is not null.
 //! - A name that is a Rust keyword ends with an underscore, which is no part of it.
 //! - Without `or` the default is the type's. Here we differ from Kafka on purpose: where an
 //!   `Option` has no declared default, Kafka's is empty or 0, and ours is `None`;
@@ -256,6 +256,7 @@ macro_rules! messages {
                 ),
                 tag: $crate::schema::messages!(@option $($tag)?),
                 default: $crate::schema::messages!(@default_value $kind $(, $absent)?),
+                sentinel: <$kind as $crate::wire::Wire>::SENTINEL,
                 ignorable: $crate::schema::messages!(@ignorable $($ignorable)?),
             }, )* ];
         }

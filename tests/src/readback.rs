@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use ottla_protocol::ErrorCode;
-use ottla_protocol::ids::{PartitionIndex, ProducerEpoch};
+use ottla_protocol::ids::{PartitionIndex, ProducerEpoch, RawOffset};
 use ottla_protocol::messages::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use ottla_protocol::record::{CheckedBatch, Compression, Decompressor, RecordBlock, split_batches};
 
@@ -98,7 +98,7 @@ pub async fn codecs(client: &mut RawClient, topic: &str, partition: i32) -> Vec<
 async fn fetch(client: &mut RawClient, topic: &str, partition: i32, offset: i64) -> Option<Bytes> {
     let wanted = FetchPartition {
         partition: PartitionIndex(partition),
-        fetch_offset: offset,
+        fetch_offset: RawOffset(offset),
         partition_max_bytes: BYTES_MAX,
         ..Default::default()
     };

@@ -481,8 +481,8 @@ async fn what_is_said_again_and_again_costs_no_more_than_its_bytes() {
 async fn wide(client: &mut RawClient) -> MetadataRequestTopic {
     let topic = CreatableTopic {
         name: "wide".into(),
-        num_partitions: 300,
-        replication_factor: 1,
+        num_partitions: Some(300),
+        replication_factor: Some(1),
         ..Default::default()
     };
     let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };

@@ -49,7 +49,7 @@ impl Handler for ApiVersionsRequest {
                 max_version: METADATA_VERSION.1,
                 ..Default::default()
             }],
-            finalized_features_epoch: context.broker.controller.last_offset(),
+            finalized_features_epoch: Some(context.broker.controller.last_offset()),
             finalized_features: finalized.collect(),
             ..Default::default()
         }))

@@ -97,7 +97,9 @@ fn created(
         let level = levels.into_iter().next();
         CreatableTopicConfigs {
             name: Str::from_static(known.name),
-            config_source: level.as_ref().map_or(Source::Default, |level| level.source).code(),
+            config_source: Some(
+                level.as_ref().map_or(Source::Default, |level| level.source).code(),
+            ),
             value: level.map(|level| level.value.into()),
             read_only: effect == Effect::NotActedOn,
             ..Default::default()
@@ -106,8 +108,8 @@ fn created(
     CreatableTopicResult {
         name: topic.name,
         topic_id: if validate_only { Uuid::ZERO } else { topic.id },
-        num_partitions: topic.partitions,
-        replication_factor: topic.replication_factor,
+        num_partitions: Some(topic.partitions),
+        replication_factor: Some(topic.replication_factor),
         configs: Some(configs.collect()),
         ..Default::default()
     }

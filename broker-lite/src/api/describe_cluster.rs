@@ -43,7 +43,7 @@ impl Handler for DescribeClusterRequest {
             ..Default::default()
         };
         if self.include_cluster_authorized_operations {
-            response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+            response.cluster_authorized_operations = Some(CLUSTER_OPERATIONS);
         }
         Ok(Some(response))
     }

@@ -211,7 +211,7 @@ impl Show {
             name: Str::from_static(known.name),
             value: first.filter(|_| !known.is_secret()).map(|level| level.value.as_str().into()),
             read_only,
-            config_source: first.map_or(Source::Default, |level| level.source).code(),
+            config_source: Some(first.map_or(Source::Default, |level| level.source).code()),
             is_sensitive: known.is_secret(),
             synonyms: levels
                 .iter()

@@ -16,8 +16,6 @@ use crate::net::Close;
 
 /// From here on the reply says how large the volume is (KIP-827).
 const NAMES_VOLUME: i16 = 4;
-/// What Kafka says for a size that is not known.
-const UNKNOWN: i64 = -1;
 
 impl Handler for DescribeLogDirsRequest {
     async fn handle(self, context: &Context) -> Result<Option<DescribeLogDirsResponse>, Close> {
@@ -46,7 +44,7 @@ impl Handler for DescribeLogDirsRequest {
             topics.entry(partition.topic().into()).or_default().push(DescribeLogDirsPartition {
                 partition_index: partition.index(),
                 partition_size: i64::try_from(partition.size()).unwrap_or(i64::MAX),
-                offset_lag: 0, // what is appended is committed: there is no other replica
+                offset_lag: Some(0), // what is appended is committed: there is no other replica
                 is_future_key: false,
                 ..Default::default()
             });
@@ -57,7 +55,7 @@ impl Handler for DescribeLogDirsRequest {
             ..Default::default()
         });
         let bytes = |of: fn(&Volume) -> u64| {
-            volume.as_ref().map_or(UNKNOWN, |volume| i64::try_from(of(volume)).unwrap_or(i64::MAX))
+            volume.as_ref().map(|volume| i64::try_from(of(volume)).unwrap_or(i64::MAX))
         };
         let result = DescribeLogDirsResult {
             error_code,

@@ -69,7 +69,7 @@ fn describe(
         producer_epoch: producer.epoch.0.into(),
         last_sequence: producer.last_sequence,
         last_timestamp: producer.last_timestamp,
-        coordinator_epoch: -1, // it has no transactions
+        coordinator_epoch: None, // it has no transactions
         current_txn_start_offset: None,
         ..Default::default()
     });

@@ -109,7 +109,7 @@ fn describe(topic: &Topic, first: usize, most: usize) -> DescribeTopicPartitions
         topic_id: topic.id,
         is_internal: names::is_internal(&topic.name),
         partitions: partitions.collect(),
-        topic_authorized_operations: TOPIC_OPERATIONS,
+        topic_authorized_operations: Some(TOPIC_OPERATIONS),
         ..Default::default()
     }
 }

@@ -41,10 +41,10 @@ impl Handler for FetchRequest {
         };
         let mut asked = self.topics.iter();
         asked.any(|data| is_topic(&data.topic, data.topic_id) && has(data))
-            || (self.session_epoch > 0
-                && broker
-                    .sessions()
-                    .any(self.session_id, |name, id, index| is_topic(name, id) && is_index(index)))
+            || self.session_id.filter(|_| self.session_epoch > 0).is_some_and(|session| {
+                let is = |name: &str, id, index| is_topic(name, id) && is_index(index);
+                broker.sessions().any(session, is)
+            })
     }
 
     /// The last byte of the last batch: its checksum covers that one, but not all before it.

@@ -105,7 +105,7 @@ fn respond(
     ListOffsetsPartitionResponse {
         partition_index: asked.partition_index,
         error_code: code,
-        timestamp: found.timestamp.map_or(-1, |timestamp| timestamp.0),
+        timestamp: found.timestamp,
         offset: found.offset,
         leader_epoch: found.leader_epoch.filter(|_| version >= NAMES_EPOCH),
         ..Default::default()

@@ -65,7 +65,7 @@ impl Handler for MetadataRequest {
         });
         if self.include_topic_authorized_operations {
             for topic in topics.iter_mut().filter(|topic| topic.error_code == ErrorCode::NONE) {
-                topic.topic_authorized_operations = TOPIC_OPERATIONS;
+                topic.topic_authorized_operations = Some(TOPIC_OPERATIONS);
             }
         }
         let mut response = MetadataResponse {
@@ -76,7 +76,7 @@ impl Handler for MetadataRequest {
             ..Default::default()
         };
         if self.include_cluster_authorized_operations {
-            response.cluster_authorized_operations = CLUSTER_OPERATIONS;
+            response.cluster_authorized_operations = Some(CLUSTER_OPERATIONS);
         }
         Ok(Some(response))
     }
@@ -95,8 +95,6 @@ async fn auto_create(broker: &Broker, image: &Image, asked: &[MetadataRequestTop
     let topics = absent.into_iter().map(|name| NewTopic {
         name: name.clone(),
         id: broker.random_id(),
-        partitions: -1,
-        replication_factor: -1,
         ..Default::default()
     });
     let request = Request::CreateTopics(CreateTopics {

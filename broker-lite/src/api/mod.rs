@@ -39,7 +39,7 @@ use futures::future::BoxFuture;
 use ottla_protocol::Str;
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::header::{RequestHeader, encode_response};
-use ottla_protocol::ids::CorrelationId;
+use ottla_protocol::ids::{AuthorizedOperations, CorrelationId};
 use ottla_protocol::schema::Request;
 use ottla_protocol::wire::{EncodedFrame, Reader};
 use tracing::debug;
@@ -154,12 +154,13 @@ impl Call {
 
 /// What everybody may do with a topic: read, write, create, delete, alter, describe, and both with
 /// configurations; a bit for each of Kafka's `AclOperation`.
-const TOPIC_OPERATIONS: i32 =
-    1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
+const TOPIC_OPERATIONS: AuthorizedOperations =
+    AuthorizedOperations(1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11);
 
 /// What everybody may do with the cluster: create, alter, describe, act as a broker, both with
 /// configurations, and write idempotently.
-const CLUSTER_OPERATIONS: i32 = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+const CLUSTER_OPERATIONS: AuthorizedOperations =
+    AuthorizedOperations(1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12);
 
 /// What was asked for more than once is told once, as Kafka does: the first of those with one key.
 fn once<T, K: Ord>(items: impl IntoIterator<Item = T>, key: impl Fn(&T) -> K) -> Vec<T> {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_protocol::Str;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, Uuid};
+use ottla_protocol::ids::{
+    BrokerEpoch, LeaderEpoch, NodeId, PartitionEpoch, PartitionIndex, ProducerId, Uuid,
+};
 
 use super::names;
 use super::records::Event;
@@ -35,7 +37,7 @@ pub(crate) struct Broker {
     /// One start of its process.
     pub(crate) incarnation: Uuid,
     /// The offset of its registration in the metadata log.
-    pub(crate) epoch: i64,
+    pub(crate) epoch: BrokerEpoch,
     pub(crate) host: Str,
     pub(crate) port: u16,
     pub(crate) rack: Option<Str>,
@@ -61,7 +63,7 @@ pub(crate) struct Partition {
     /// Grows with every new leader.
     pub(crate) leader_epoch: LeaderEpoch,
     /// Grows with every change.
-    pub(crate) partition_epoch: i32,
+    pub(crate) partition_epoch: PartitionEpoch,
 }
 
 impl Topic {
@@ -180,7 +182,7 @@ impl Image {
         }
     }
 
-    fn fence(&mut self, id: NodeId, epoch: i64, fenced: bool) {
+    fn fence(&mut self, id: NodeId, epoch: BrokerEpoch, fenced: bool) {
         // a change for an earlier incarnation comes too late
         if let Some(broker) = self.brokers.get_mut(&id).filter(|b| b.epoch == epoch) {
             Arc::make_mut(broker).fenced = fenced;

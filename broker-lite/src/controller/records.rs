@@ -4,10 +4,12 @@
 use bytes::Bytes;
 use ottla_protocol::Str;
 use ottla_protocol::error::EncodeError;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, Uuid};
+use ottla_protocol::ids::{
+    BrokerEpoch, LeaderEpoch, NodeId, PartitionEpoch, PartitionIndex, ProducerId, Uuid,
+};
 pub(crate) use ottla_protocol::metadata_records::MetadataRecord as Event;
 use ottla_protocol::metadata_records::{
-    BrokerEndpoint, BrokerRegistrationChangeRecord, ConfigRecord, FeatureLevelRecord,
+    BrokerEndpoint, BrokerRegistrationChangeRecord, ConfigRecord, FeatureLevelRecord, LeaderChange,
     PartitionChangeRecord, PartitionRecord, ProducerIdsRecord, RegisterBrokerRecord,
     RemoveTopicRecord, TopicRecord,
 };
@@ -31,7 +33,7 @@ pub(crate) fn encode(event: &Event) -> Result<Bytes, EncodeError> {
     event.encode(version)
 }
 
-pub(super) fn register_broker(registration: &Registration, epoch: i64) -> Event {
+pub(super) fn register_broker(registration: &Registration, epoch: BrokerEpoch) -> Event {
     Event::RegisterBroker(RegisterBrokerRecord {
         broker_id: registration.id,
         incarnation_id: registration.incarnation,
@@ -49,7 +51,7 @@ pub(super) fn register_broker(registration: &Registration, epoch: i64) -> Event 
     })
 }
 
-pub(super) fn unfence(id: NodeId, epoch: i64) -> Event {
+pub(super) fn unfence(id: NodeId, epoch: BrokerEpoch) -> Event {
     Event::BrokerRegistrationChange(BrokerRegistrationChangeRecord {
         broker_id: id,
         broker_epoch: epoch,
@@ -93,7 +95,7 @@ pub(super) fn partition(topic: Uuid, index: PartitionIndex, replicas: Vec<NodeId
         isr: replicas.clone(),
         leader: replicas.first().copied(),
         leader_epoch: LeaderEpoch(0),
-        partition_epoch: 0,
+        partition_epoch: PartitionEpoch(0),
         directories: vec![Uuid::ZERO; replicas.len()],
         replicas,
         ..Default::default()
@@ -104,15 +106,15 @@ pub(super) fn new_leader(topic: Uuid, index: i32, leader: NodeId) -> Event {
     Event::PartitionChange(PartitionChangeRecord {
         partition_id: PartitionIndex(index),
         topic_id: topic,
-        leader: leader.0,
+        leader: LeaderChange::Elected(leader),
         ..Default::default()
     })
 }
 
-pub(super) fn producer_ids(id: NodeId, epoch: i64, next: ProducerId) -> Event {
+pub(super) fn producer_ids(id: NodeId, epoch: BrokerEpoch, next: ProducerId) -> Event {
     Event::ProducerIds(ProducerIdsRecord {
         broker_id: id,
-        broker_epoch: epoch,
+        broker_epoch: Some(epoch),
         next_producer_id: next,
         ..Default::default()
     })

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
+use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, RawOffset, Timestamp};
 
 pub(crate) use lookup::{FoundOffset, OffsetQuery};
 
@@ -230,7 +230,7 @@ impl Partition {
         at_least_one: bool,
         out: &mut BytesMut,
     ) -> Result<ReadResult, ErrorCode> {
-        let (plan, offsets) = self.plan(offset, bytes_max, at_least_one)?;
+        let (plan, offsets) = self.plan(RawOffset(offset), bytes_max, at_least_one)?;
         let bytes = plan.map_or(Ok(0), |plan| self.read_plan(&plan, out))?;
         Ok(ReadResult { bytes, offsets })
     }
@@ -242,7 +242,7 @@ impl Partition {
     /// As [`Partition::read`].
     pub(crate) fn plan(
         &self,
-        offset: i64,
+        offset: RawOffset,
         bytes_max: u32,
         at_least_one: bool,
     ) -> Result<(Option<ReadPlan>, PartitionOffsets), ErrorCode> {
@@ -250,7 +250,7 @@ impl Partition {
         inner.check_leader(false).map_err(|e| e.code())?;
         let offsets = inner.offsets();
         let in_log = |offset: &Offset| (offsets.log_start..=offsets.log_end).contains(offset);
-        let from = Offset::new(offset).filter(in_log).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
+        let from = offset.offset().filter(in_log).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
         let limit = ReadLimit { below: offsets.high_watermark, bytes_max, at_least_one };
         let plan = inner.log.plan(from, limit).map_err(|e| self.read_failed(&e))?;
         Ok((plan, offsets))

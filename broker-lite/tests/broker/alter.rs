@@ -55,7 +55,7 @@ async fn set(raw: &mut Raw, kind: i8, name: &str, setting: (&str, &str)) {
 async fn value(raw: &mut Raw, kind: i8, name: &str, key: &str) -> (Option<String>, i8) {
     let result = described(raw, &describe(kind, name, &[key])).await;
     let config = &result.configs[0];
-    (config.value.as_ref().map(ToString::to_string), config.config_source)
+    (config.value.as_ref().map(ToString::to_string), config.config_source.unwrap())
 }
 
 async fn produced(raw: &mut Raw, times: &[i64]) -> ErrorCode {
@@ -89,7 +89,7 @@ async fn what_brokers_are_set_to_is_what_topics_start_from_and_survives() {
     assert_eq!(altered(&mut raw, &back).await.error_code, ErrorCode::NONE);
     assert_eq!(produced(&mut raw, &[1_000]).await, ErrorCode::MESSAGE_TOO_LARGE);
     let all = described(&mut raw, &describe(BROKER, "", &[])).await.configs;
-    assert_eq!((all.len(), &*all[0].name, all[0].config_source), (1, "message.max.bytes", 3));
+    assert_eq!((all.len(), &*all[0].name, all[0].config_source), (1, "message.max.bytes", Some(3)));
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Corners where the answer was compared with that of Apache Kafka 4.3.1, request by request.
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{PartitionIndex, ProducerEpoch, ProducerId, Uuid};
+use ottla_protocol::ids::{AuthorizedOperations, PartitionIndex, ProducerEpoch, ProducerId, Uuid};
 use ottla_protocol::messages::create_partitions::{CreatePartitionsRequest, CreatePartitionsTopic};
 use ottla_protocol::messages::create_topics::{CreatableTopic, CreateTopicsRequest};
 use ottla_protocol::messages::delete_topics::{DeleteTopicState, DeleteTopicsRequest};
@@ -26,8 +26,8 @@ use crate::raw::{Raw, cluster, create, fetch};
 
 const BROKER_LOGGER: i8 = 8;
 /// A bit for each operation of Kafka's that a topic and a cluster know.
-const TOPIC_OPERATIONS: i32 = 3_576;
-const CLUSTER_OPERATIONS: i32 = 8_096;
+const TOPIC_OPERATIONS: AuthorizedOperations = AuthorizedOperations(3_576);
+const CLUSTER_OPERATIONS: AuthorizedOperations = AuthorizedOperations(8_096);
 
 #[tokio::test(start_paused = true)]
 async fn what_is_named_twice_is_answered_once() {
@@ -139,7 +139,7 @@ async fn who_asks_is_told_that_everybody_may_do_everything() {
     let cluster = cluster().topic("t", 1).start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;
     for (asked, of_topic, of_cluster) in
-        [(true, TOPIC_OPERATIONS, CLUSTER_OPERATIONS), (false, i32::MIN, i32::MIN)]
+        [(true, Some(TOPIC_OPERATIONS), Some(CLUSTER_OPERATIONS)), (false, None, None)]
     {
         let request = MetadataRequest {
             include_topic_authorized_operations: asked,

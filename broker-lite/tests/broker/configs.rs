@@ -39,8 +39,8 @@ async fn settings_say_where_they_come_from() {
     let create = CreateTopicsRequest {
         topics: vec![CreatableTopic {
             name: "t".into(),
-            num_partitions: 1,
-            replication_factor: 1,
+            num_partitions: Some(1),
+            replication_factor: Some(1),
             configs: vec![CreatableTopicConfig {
                 name: "segment.bytes".into(),
                 value: Some("2097152".into()),
@@ -56,7 +56,9 @@ async fn settings_say_where_they_come_from() {
     let found: Vec<_> = result
         .configs
         .iter()
-        .map(|c| (&*c.name, c.value.as_deref().unwrap(), c.config_source, c.synonyms.len()))
+        .map(|c| {
+            (&*c.name, c.value.as_deref().unwrap(), c.config_source.unwrap(), c.synonyms.len())
+        })
         .collect();
     let expected = [
         ("max.message.bytes", "1048588", 5, 1),
@@ -67,7 +69,10 @@ async fn settings_say_where_they_come_from() {
     let result = described(&mut raw, &describe(RESOURCE_TYPE_BROKER, "1", &[])).await;
     assert_eq!(result.error_code, ErrorCode::NONE);
     let hours = result.configs.iter().find(|c| c.name == "log.retention.hours").unwrap();
-    assert_eq!((hours.value.as_deref(), hours.config_source, hours.config_type), (Some("1"), 4, 3));
+    assert_eq!(
+        (hours.value.as_deref(), hours.config_source, hours.config_type),
+        (Some("1"), Some(4), 3)
+    );
 }
 
 #[tokio::test(start_paused = true)]

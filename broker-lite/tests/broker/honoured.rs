@@ -154,7 +154,7 @@ impl Probe {
                     session_epoch: 0,
                     ..fetch("t", 0, 0, 0)
                 };
-                (raw.call(&request, 12).await.session_id != 0).to_string()
+                (raw.call(&request, 12).await.session_id.is_some()).to_string()
             }
             Received => {
                 raw.send(&produce("t", 0, &[&"x".repeat(5_000)]), 9).await;
@@ -248,12 +248,7 @@ async fn auto_created(raw: &mut Raw) -> String {
 }
 
 async fn created(raw: &mut Raw) -> String {
-    let topic = CreatableTopic {
-        name: "u".into(),
-        num_partitions: 1,
-        replication_factor: -1,
-        ..Default::default()
-    };
+    let topic = CreatableTopic { name: "u".into(), num_partitions: Some(1), ..Default::default() };
     let request = CreateTopicsRequest { topics: vec![topic], ..Default::default() };
     raw.call(&request, 7).await.topics[0].error_code.name().to_owned()
 }

@@ -3,7 +3,7 @@
 use broker_lite::{Action, Fault};
 use ottla_protocol::api_key::ApiKey;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex};
+use ottla_protocol::ids::{FetchSessionId, LeaderEpoch, NodeId, Offset, PartitionIndex};
 use ottla_protocol::messages::fetch::{FetchRequest, PartitionData};
 use ottla_protocol::messages::list_offsets::{
     ListOffsetsPartition, ListOffsetsPartitionResponse, ListOffsetsRequest, ListOffsetsTopic,
@@ -170,12 +170,12 @@ async fn in_a_session_only_what_changed_is_named_and_told() {
             (request.topics[0].topic, request.topics[0].topic_id) = ("".into(), id);
         }
         let full = raw.call(&request, version).await;
-        assert_ne!(full.session_id, 0, "version {version}");
+        assert_ne!(full.session_id, None, "version {version}");
         let mut next = FetchRequest { session_id: full.session_id, ..request.clone() };
         let position = full.responses[0].partitions[1].high_watermark.unwrap().get();
         for partition in 0..2 {
             let data = &full.responses[0].partitions[partition];
-            next.topics[0].partitions[partition].fetch_offset = data.high_watermark.unwrap().get();
+            next.topics[0].partitions[partition].fetch_offset = data.high_watermark.into();
         }
         next.session_epoch = 1;
         assert_eq!(raw.call(&next, version).await.responses, [], "nothing is new");
@@ -191,7 +191,11 @@ async fn in_a_session_only_what_changed_is_named_and_told() {
             ErrorCode::INVALID_FETCH_SESSION_EPOCH
         );
     }
-    let request = FetchRequest { session_id: 9, session_epoch: 3, ..fetch("t", 0, 0, 0) };
+    let request = FetchRequest {
+        session_id: Some(FetchSessionId(9)),
+        session_epoch: 3,
+        ..fetch("t", 0, 0, 0)
+    };
     let response = raw.call(&request, 12).await;
     assert_eq!(response.error_code, ErrorCode::FETCH_SESSION_ID_NOT_FOUND);
 }

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use ottla_protocol::frame::FrameSplitter;
 use ottla_protocol::header::{decode_response, encode_request};
 use ottla_protocol::ids::{
-    CorrelationId, PartitionIndex, ProducerEpoch, ProducerId, Sequence, Timestamp, Uuid,
+    CorrelationId, PartitionIndex, ProducerEpoch, ProducerId, RawOffset, Sequence, Timestamp, Uuid,
 };
 use ottla_protocol::messages::create_topics::{
     CreatableTopic, CreatableTopicConfig, CreateTopicsRequest,
@@ -133,7 +133,7 @@ pub(crate) fn fetch(topic: &str, partition: i32, offset: i64, max_wait_ms: i32) 
             topic: topic.into(),
             partitions: vec![FetchPartition {
                 partition: PartitionIndex(partition),
-                fetch_offset: offset,
+                fetch_offset: RawOffset(offset),
                 partition_max_bytes: 1 << 20,
                 ..Default::default()
             }],
@@ -167,8 +167,8 @@ pub(crate) fn create(name: &str, configs: Vec<CreatableTopicConfig>) -> CreateTo
     CreateTopicsRequest {
         topics: vec![CreatableTopic {
             name: name.into(),
-            num_partitions: 1,
-            replication_factor: 1,
+            num_partitions: Some(1),
+            replication_factor: Some(1),
             configs,
             ..Default::default()
         }],

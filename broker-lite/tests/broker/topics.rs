@@ -14,8 +14,7 @@ use crate::raw::{Raw, cluster, fetch, metadata, produce};
 fn topic(name: &str, partitions: i32) -> CreatableTopic {
     CreatableTopic {
         name: name.into(),
-        num_partitions: partitions,
-        replication_factor: -1,
+        num_partitions: Some(partitions).filter(|&count| count != -1),
         ..Default::default()
     }
 }
@@ -106,9 +105,9 @@ async fn created_topics_are_served_when_the_reply_comes() {
         let response = raw.call(&create(vec![topic(&name, 2)]), version).await;
         assert_eq!(response.topics[0].error_code, ErrorCode::NONE);
         if version >= 5 {
-            assert_eq!(response.topics[0].num_partitions, 2);
+            assert_eq!(response.topics[0].num_partitions, Some(2));
             let configs = response.topics[0].configs.as_ref().unwrap();
-            assert!(configs.iter().any(|c| c.name == "retention.ms" && c.config_source == 5));
+            assert!(configs.iter().any(|c| c.name == "retention.ms" && c.config_source == Some(5)));
         }
         let response = raw.call(&produce(&name, 1, &["x"]), 9).await;
         let produced = &response.responses[0].partition_responses[0];
@@ -148,12 +147,12 @@ async fn creation_is_refused_by_kafkas_rules() {
         ("far too many", topic("c", i32::MAX), ErrorCode::POLICY_VIOLATION),
         (
             "no replicas",
-            CreatableTopic { replication_factor: 0, ..topic("c", 1) },
+            CreatableTopic { replication_factor: Some(0), ..topic("c", 1) },
             ErrorCode::INVALID_REPLICATION_FACTOR,
         ),
         (
             "more replicas than brokers",
-            CreatableTopic { replication_factor: 2, ..topic("c", 1) },
+            CreatableTopic { replication_factor: Some(2), ..topic("c", 1) },
             ErrorCode::INVALID_REPLICATION_FACTOR,
         ),
         ("unknown setting", config("retention.m", "1"), ErrorCode::INVALID_CONFIG),
@@ -165,7 +164,7 @@ async fn creation_is_refused_by_kafkas_rules() {
         ("one twice", assigned(&[(0, &[1, 1])]), ErrorCode::INVALID_REPLICA_ASSIGNMENT),
         (
             "both numbers and a list",
-            CreatableTopic { num_partitions: 1, ..assigned(&[(0, &[1])]) },
+            CreatableTopic { num_partitions: Some(1), ..assigned(&[(0, &[1])]) },
             ErrorCode::INVALID_REQUEST,
         ),
     ] {

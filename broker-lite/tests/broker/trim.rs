@@ -2,7 +2,7 @@
 
 use broker_lite::{ClusterBuilder, Storage};
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, RawOffset};
 use ottla_protocol::messages::create_topics::CreatableTopicConfig;
 use ottla_protocol::messages::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsTopic,
@@ -21,7 +21,7 @@ fn on(storage: &Storage) -> ClusterBuilder {
 fn delete(topic: &str, offsets: &[(i32, i64)]) -> DeleteRecordsRequest {
     let partition = |&(index, offset): &(i32, i64)| DeleteRecordsPartition {
         partition_index: PartitionIndex(index),
-        offset,
+        offset: RawOffset(offset),
         ..Default::default()
     };
     DeleteRecordsRequest {
@@ -125,7 +125,7 @@ async fn times_are_looked_up_among_the_records_that_are_left() {
     }
     let found = async |raw: &mut Raw, timestamp| {
         let answer = listed(raw, &list("t", timestamp), 7).await;
-        answer.offset.map(|offset| (offset.get(), answer.timestamp))
+        answer.offset.map(|offset| (offset.get(), answer.timestamp.unwrap().0))
     };
     for (asked, expected) in [
         (-3, Some((0, 5_000))),

@@ -312,7 +312,7 @@ impl Admin {
 }
 
 fn entry(config: DescribeConfigsResourceResult) -> ConfigEntry {
-    let source = CONFIG_SOURCES.iter().find(|(wire, ..)| *wire == config.config_source);
+    let source = CONFIG_SOURCES.iter().find(|(wire, ..)| Some(*wire) == config.config_source);
     let source = source.map_or(ConfigSource::Unknown, |(_, source, _)| *source);
     let config_type = CONFIG_TYPES.iter().find(|(wire, ..)| *wire == config.config_type);
     ConfigEntry {

@@ -123,7 +123,8 @@ impl Admin {
 fn features(response: ApiVersionsResponse) -> Features {
     let supported = response.supported_features.into_iter();
     let supported = supported.map(|f| (f.name.to_string(), f.min_version..=f.max_version));
-    let finalized_epoch = u64::try_from(response.finalized_features_epoch).ok();
+    let finalized_epoch = response.finalized_features_epoch;
+    let finalized_epoch = finalized_epoch.and_then(|epoch| u64::try_from(epoch).ok());
     // they mean something only if the epoch is known
     let finalized = response.finalized_features.into_iter().filter(|_| finalized_epoch.is_some());
     let finalized =
@@ -217,13 +218,13 @@ mod tests {
             finalized_features_epoch,
             ..Default::default()
         };
-        let known = features(response(12));
+        let known = features(response(Some(12)));
         assert_eq!(known.supported["metadata.version"], 7..=30);
         assert_eq!(
             (known.finalized["metadata.version"].clone(), known.finalized_epoch),
             (29..=29, Some(12))
         );
-        let unknown = features(response(-1));
+        let unknown = features(response(None));
         assert!(unknown.finalized.is_empty() && unknown.finalized_epoch.is_none());
     }
 }

@@ -143,7 +143,7 @@ fn groups(items: &[(TopicPartition, OffsetSpec)]) -> Vec<Group> {
 fn found(answer: &ListOffsetsPartitionResponse) -> Option<ListedOffset> {
     Some(ListedOffset {
         offset: answer.offset?,
-        timestamp: Some(Timestamp(answer.timestamp)).filter(|time| time.0 >= 0),
+        timestamp: answer.timestamp,
         leader_epoch: answer.leader_epoch,
     })
 }

@@ -38,8 +38,9 @@ pub struct LogDirReplica {
     /// Its size in bytes.
     pub bytes: u64,
     /// How many offsets it is behind the partition's high watermark, or, if it is
-    /// [future](Self::is_future), behind the log it shall replace.
-    pub offset_lag: u64,
+    /// [future](Self::is_future), behind the log it shall replace; `None` if the broker does not
+    /// know.
+    pub offset_lag: Option<u64>,
     /// Whether it is being made, to replace the log in another directory.
     pub is_future: bool,
 }
@@ -83,7 +84,7 @@ fn log_dir(dir: DescribeLogDirsResult) -> LogDir {
                 topic: topic.name.to_string(),
                 partition: p.partition_index,
                 bytes: some(p.partition_size).unwrap_or(0),
-                offset_lag: some(p.offset_lag).unwrap_or(0),
+                offset_lag: p.offset_lag.and_then(some),
                 is_future: p.is_future_key,
             });
         }
@@ -92,8 +93,8 @@ fn log_dir(dir: DescribeLogDirsResult) -> LogDir {
     LogDir {
         path: dir.log_dir.to_string(),
         error: Some(dir.error_code).filter(|&code| code != ErrorCode::NONE),
-        total_bytes: some(dir.total_bytes),
-        usable_bytes: some(dir.usable_bytes),
+        total_bytes: dir.total_bytes.and_then(some),
+        usable_bytes: dir.usable_bytes.and_then(some),
         replicas,
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use ottla_protocol::Str;
-use ottla_protocol::ids::{Offset, ProducerId, Sequence, Timestamp};
+use ottla_protocol::ids::{CoordinatorEpoch, Offset, ProducerId, RawOffset, Sequence, Timestamp};
 use ottla_protocol::messages::delete_records::{
     DeleteRecordsPartition, DeleteRecordsRequest, DeleteRecordsResponse, DeleteRecordsTopic,
     OFFSET_HIGH_WATERMARK,
@@ -25,13 +25,13 @@ use crate::net::connection::Connection;
 #[must_use = "does nothing before `Admin::delete_records`"]
 pub struct DeleteRecords {
     partition: TopicPartition,
-    before: i64,
+    before: RawOffset,
 }
 
 impl DeleteRecords {
     /// Those before `offset`.
     pub fn before(partition: impl Into<TopicPartition>, offset: Offset) -> Self {
-        Self { partition: partition.into(), before: offset.get() }
+        Self { partition: partition.into(), before: offset.into() }
     }
 
     /// All that are there when the leader is asked: up to the high watermark. If an answer is lost,
@@ -56,7 +56,7 @@ pub struct ActiveProducer {
     /// When it wrote last, in milliseconds since 1970.
     pub last_timestamp: Option<Timestamp>,
     /// The epoch of the coordinator that ended its last transaction; `None` if there was none.
-    pub coordinator_epoch: Option<i32>,
+    pub coordinator_epoch: Option<CoordinatorEpoch>,
     /// Where its open transaction starts; `None` if it has none.
     pub transaction_start: Option<Offset>,
 }
@@ -75,7 +75,9 @@ impl Admin {
         let items = items.into_iter().map(|DeleteRecords { partition, before }| {
             PartitionItem::new(Str::from(&*partition.topic), partition.partition, before)
         });
-        let ask = |connection: &Connection, items: Vec<PartitionItem<i64>>, timeout: Duration| {
+        let ask = |connection: &Connection,
+                   items: Vec<PartitionItem<RawOffset>>,
+                   timeout: Duration| {
             let topics = items.into_iter().map(|item| {
                 let (partition_index, offset) = (item.index, item.payload);
                 let partition =
@@ -136,7 +138,7 @@ impl Admin {
                             epoch: p.producer_epoch,
                             last_sequence: p.last_sequence,
                             last_timestamp: p.last_timestamp,
-                            coordinator_epoch: Some(p.coordinator_epoch).filter(|&e| e >= 0),
+                            coordinator_epoch: p.coordinator_epoch,
                             transaction_start: p.current_txn_start_offset,
                         });
                     let checked = Refusal::check(error_code, error_message);

@@ -21,8 +21,6 @@ use crate::net::connection::Connection;
 
 /// The first version of DeleteTopics that has room for topic ids.
 const DELETE_BY_STATE_SINCE: i16 = 6;
-/// What Kafka writes for "the broker's default".
-const DEFAULT: i16 = -1;
 
 /// A topic to create.
 #[derive(Clone, Debug)]
@@ -33,23 +31,18 @@ impl NewTopic {
     /// A topic with the broker's default number of partitions and replicas (Kafka:
     /// `num.partitions`, `default.replication.factor`).
     pub fn new(name: &str) -> Self {
-        Self(CreatableTopic {
-            name: Str::from(name),
-            num_partitions: i32::from(DEFAULT),
-            replication_factor: DEFAULT,
-            ..CreatableTopic::default()
-        })
+        Self(CreatableTopic { name: Str::from(name), ..CreatableTopic::default() })
     }
 
     /// How many partitions it shall have.
     pub const fn partitions(mut self, count: i32) -> Self {
-        self.0.num_partitions = count;
+        self.0.num_partitions = Some(count);
         self
     }
 
     /// How many brokers shall hold each partition.
     pub const fn replication_factor(mut self, count: i16) -> Self {
-        self.0.replication_factor = count;
+        self.0.replication_factor = Some(count);
         self
     }
 
@@ -69,8 +62,8 @@ impl NewTopic {
             broker_ids: brokers.into_iter().collect(),
             ..Default::default()
         });
-        self.0.num_partitions = i32::from(DEFAULT);
-        self.0.replication_factor = DEFAULT;
+        self.0.num_partitions = None;
+        self.0.replication_factor = None;
         self
     }
 }
@@ -233,8 +226,8 @@ fn created(topic: CreatableTopicResult) -> Reply<CreatedTopic> {
     let created = CreatedTopic {
         name: name.to_string(),
         id: Some(topic_id).filter(|&id| id != Uuid::ZERO),
-        partitions: Some(num_partitions).filter(|&n| n >= 0),
-        replication_factor: Some(replication_factor).filter(|&n| n >= 0),
+        partitions: num_partitions,
+        replication_factor,
     };
     let result = Refusal::check(topic.error_code, topic.error_message).map(|()| created);
     Reply { name, result }

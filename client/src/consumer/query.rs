@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Timestamp};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex};
 use ottla_protocol::messages::list_offsets::ListOffsetsResponse;
 
 use super::error::OffsetsError;
@@ -88,7 +88,7 @@ impl OffsetQuery {
             for p in &topic.partitions {
                 let found = p.offset.map(|offset| OffsetAndTimestamp {
                     offset,
-                    timestamp: Timestamp(p.timestamp),
+                    timestamp: p.timestamp.unwrap_or_default(), // an end has none, and none is asked
                     leader_epoch: p.leader_epoch,
                 });
                 answers.insert((&*topic.name, p.partition_index), (p.error_code, found));

@@ -50,7 +50,7 @@ pub(super) fn fetch(order: &FetchOrder, isolation_level: i8, version: i16) -> Fe
         let partition = FetchPartition {
             partition: part.partition,
             current_leader_epoch: part.leader_epoch,
-            fetch_offset: part.from.offset.get(),
+            fetch_offset: part.from.offset.into(),
             last_fetched_epoch: part.from.epoch.filter(|_| version >= FETCH_DIVERGENCE),
             partition_max_bytes: wire(part.bytes_max),
             ..FetchPartition::default()

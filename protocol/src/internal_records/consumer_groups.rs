@@ -87,7 +87,7 @@ messages! {
         /// The pattern of the topics it wants.
         subscribed_topic_regex: Option<Str> = 0..;
         /// How long it may take to give partitions back, in milliseconds.
-        rebalance_timeout_ms: i32 = 0.., or -1;
+        rebalance_timeout_ms: Option<i32> = 0..;
         /// The broker's way to assign that it prefers.
         server_assignor: Option<Str> = 0..;
         /// What else is known of it if it follows the classic protocol, else `None`.

@@ -2,7 +2,8 @@
 
 use crate::Str;
 use crate::ids::{
-    LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp, Uuid,
+    CoordinatorEpoch, LeaderEpoch, NodeId, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp,
+    Uuid,
 };
 use crate::schema::messages;
 
@@ -30,8 +31,8 @@ messages! {
         offset_delta: i32 = 1..;
         /// The largest timestamp of its last batch.
         timestamp: Option<Timestamp> = 1..;
-        /// The epoch of the coordinator that ended its last transaction; -1: none.
-        coordinator_epoch: i32 = 1..;
+        /// The epoch of the coordinator that ended its last transaction; `None`: it had none.
+        coordinator_epoch: Option<CoordinatorEpoch> = 1..;
         /// Where its open transaction begins; `None` if none is open.
         current_txn_first_offset: Option<Offset> = 1..;
     }

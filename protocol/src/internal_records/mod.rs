@@ -194,7 +194,7 @@ mod tests {
     use super::offsets::{OffsetCommitKey, OffsetCommitValue};
     use super::transactions::TransactionLogValue;
     use super::*;
-    use crate::ids::{LeaderEpoch, PartitionIndex, ProducerId, Timestamp};
+    use crate::ids::{LeaderEpoch, PartitionIndex, ProducerId, RawOffset, Timestamp};
 
     #[test]
     fn an_offset_commit_is_the_bytes_kafka_writes() {
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(GroupRecordKey::decode(bytes.into()).unwrap(), key);
 
         let value = GroupRecordValue::OffsetCommit(OffsetCommitValue {
-            offset: 9,
+            offset: RawOffset(9),
             leader_epoch: Some(LeaderEpoch(2)),
             commit_timestamp: Timestamp(5),
             ..Default::default()

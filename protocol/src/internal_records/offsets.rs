@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::Str;
-use crate::ids::{GroupEpoch, LeaderEpoch, PartitionIndex, Timestamp, Uuid};
+use crate::ids::{GroupEpoch, LeaderEpoch, PartitionIndex, RawOffset, Timestamp, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -20,8 +20,8 @@ messages! {
     /// How far a group has read. v1: when it expires. v3: leader epochs. v4 is flexible.
     /// `OffsetCommitValue.json`.
     struct OffsetCommitValue(0..=4, flexible 4..) {
-        /// The offset of the next record to read. Clients may have committed any number.
-        offset: i64 = 0..;
+        /// The offset of the next record to read.
+        offset: RawOffset = 0..;
         /// The epoch of the last record read.
         leader_epoch: Option<LeaderEpoch> = 3.. ignorable;
         /// A note that the client wants back.
@@ -46,8 +46,8 @@ messages! {
 
     /// How far a group has read. `LegacyOffsetCommitValue.json`.
     struct LegacyOffsetCommitValue(0..=0) {
-        /// The offset of the next record to read. Clients may have committed any number.
-        offset: i64 = 0..;
+        /// The offset of the next record to read.
+        offset: RawOffset = 0..;
         /// A note that the client wants back.
         metadata: Str = 0..;
         /// When it was committed.
@@ -88,8 +88,8 @@ messages! {
         client_id: Str = 0..;
         /// The address the client came from.
         client_host: Str = 0..;
-        /// How long a rebalance waits for it, in milliseconds; -1: as long as `session_timeout`.
-        rebalance_timeout: i32 = 1.. ignorable, or -1;
+        /// How long a rebalance waits for it, in milliseconds; `None`: as long as `session_timeout`.
+        rebalance_timeout: Option<i32> = 1.. ignorable;
         /// After how long without a heartbeat it is taken for dead, in milliseconds.
         session_timeout: i32 = 0..;
         /// What it told the assigning member; see

@@ -1,7 +1,7 @@
 //! How far share groups are (KIP-932): the records of `__share_group_state`.
 
 use crate::Str;
-use crate::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp, Uuid};
+use crate::ids::{LeaderEpoch, Offset, PartitionIndex, ShareStateEpoch, Timestamp, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -20,13 +20,13 @@ messages! {
         /// Counts the snapshots of this partition.
         snapshot_epoch: i32 = 0..;
         /// Counts how often the state began.
-        state_epoch: i32 = 0..;
+        state_epoch: ShareStateEpoch = 0..;
         /// The epoch of the partition's leader that wrote last.
         leader_epoch: Option<LeaderEpoch> = 0..;
         /// The first record that is not done; `None` if nobody knows yet.
         start_offset: Option<Offset> = 0..;
-        /// How many records from there on are done already; -1: not known (KIP-1226).
-        delivery_complete_count: i32 = 0.., tag 0, or -1;
+        /// How many records from there on are done already; `None`: not known (KIP-1226).
+        delivery_complete_count: Option<i32> = 0.., tag 0;
         /// When the state began.
         create_timestamp: Timestamp = 0..;
         /// When this record was written.
@@ -65,8 +65,8 @@ messages! {
         leader_epoch: Option<LeaderEpoch> = 0..;
         /// The first record that is not done; `None`: unchanged.
         start_offset: Option<Offset> = 0..;
-        /// How many records from there on are done already; -1: not known (KIP-1226).
-        delivery_complete_count: i32 = 0.., tag 0, or -1;
+        /// How many records from there on are done already; `None`: not known (KIP-1226).
+        delivery_complete_count: Option<i32> = 0.., tag 0;
         /// The records that stand otherwise than before.
         state_batches: Vec<StateBatch> = 0..;
     }

@@ -1,8 +1,11 @@
 //! Streams groups (KIP-1071): records of `__consumer_offsets`.
 
 use crate::Str;
-use crate::ids::{GroupEpoch, PartitionIndex, Timestamp};
+use crate::ids::{GroupEpoch, PartitionIndex, Timestamp, TopologyEpoch};
 use crate::schema::messages;
+
+/// In place of the version whose description is stored: nobody knows, for storing was cut short.
+pub const DESCRIPTION_UNCERTAIN: TopologyEpoch = TopologyEpoch(-2);
 
 messages! {
     /// Names a group. `StreamsGroupMetadataKey.json`.
@@ -17,16 +20,15 @@ messages! {
         epoch: GroupEpoch = 0..;
         /// A hash of the topics it reads, to notice when they change.
         metadata_hash: i64 = 0..;
-        /// The version of the topology whose topics were found in order; -1: none.
-        validated_topology_epoch: i32 = 0.., tag 0, or -1;
+        /// The version of the topology whose topics were found in order.
+        validated_topology_epoch: Option<TopologyEpoch> = 0.., tag 0;
         /// The settings of the last assignment, to notice when they change.
         last_assignment_configs: Option<Vec<LastAssignmentConfig>> = 0.., tag 1,
             or Some(Vec::new());
-        /// The version of the topology whose description is stored; -1: none; -2: not known, for
-        /// storing was cut short.
-        stored_description_topology_epoch: i32 = 0.., tag 2, or -1;
-        /// The version of the topology whose description was refused for good; -1: none.
-        failed_description_topology_epoch: i32 = 0.., tag 3, or -1;
+        /// The version of the topology whose description is stored; [`DESCRIPTION_UNCERTAIN`].
+        stored_description_topology_epoch: Option<TopologyEpoch> = 0.., tag 2;
+        /// The version of the topology whose description was refused for good.
+        failed_description_topology_epoch: Option<TopologyEpoch> = 0.., tag 3;
     }
 
     /// A setting.
@@ -56,9 +58,9 @@ messages! {
         /// The address the client came from.
         client_host: Str = 0..;
         /// How long it may take to give tasks back, in milliseconds.
-        rebalance_timeout_ms: i32 = 0.., or -1;
+        rebalance_timeout_ms: Option<i32> = 0..;
         /// Which version of the topology it has.
-        topology_epoch: i32 = 0..;
+        topology_epoch: TopologyEpoch = 0..;
         /// Identifies its process, which may hold several members.
         process_id: Str = 0..;
         /// Where to ask it for state, if it says so.

@@ -1,6 +1,7 @@
 //! Topologies of streams groups (KIP-1071): records of `__consumer_offsets`.
 
 use crate::Str;
+use crate::ids::TopologyEpoch;
 use crate::schema::messages;
 
 messages! {
@@ -13,7 +14,7 @@ messages! {
     /// What a group computes. `StreamsGroupTopologyValue.json`.
     struct StreamsGroupTopologyValue(0..=0, flexible 0..) {
         /// Counts the versions of the topology.
-        epoch: i32 = 0..;
+        epoch: TopologyEpoch = 0..;
         /// Its parts that share no state.
         subtopologies: Vec<Subtopology> = 0..;
     }

@@ -206,7 +206,7 @@ fn tagged_fields_that_are_not_declared_are_shown() {
 
 #[test]
 fn a_record_of_a_coordinator_says_its_type_and_version() {
-    use crate::ids::LeaderEpoch;
+    use crate::ids::{LeaderEpoch, RawOffset};
     use crate::internal_records::offsets::{OffsetCommitKey, OffsetCommitValue};
     use crate::internal_records::{GroupRecordKey, GroupRecordValue};
     let key = GroupRecordKey::OffsetCommit(OffsetCommitKey {
@@ -216,7 +216,7 @@ fn a_record_of_a_coordinator_says_its_type_and_version() {
         ..Default::default()
     });
     let value = GroupRecordValue::OffsetCommit(OffsetCommitValue {
-        offset: 9,
+        offset: RawOffset(9),
         leader_epoch: Some(LeaderEpoch(2)),
         commit_timestamp: Timestamp(5),
         ..Default::default()

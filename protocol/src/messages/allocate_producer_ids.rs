@@ -1,7 +1,7 @@
 //! AllocateProducerIds (67): a broker asks the controller for a block of producer ids (KIP-730).
 
 use crate::error_code::ErrorCode;
-use crate::ids::{NodeId, ProducerId};
+use crate::ids::{BrokerEpoch, NodeId, ProducerId};
 use crate::schema::messages;
 
 messages! {
@@ -12,7 +12,7 @@ messages! {
         /// The broker.
         broker_id: NodeId = 0..;
         /// Its registration.
-        broker_epoch: i64 = 0.., or -1;
+        broker_epoch: Option<BrokerEpoch> = 0..;
     }
 
     /// The block. `AllocateProducerIdsResponse.json`.

@@ -4,7 +4,7 @@
 //! taken for in sync (KIP-903).
 
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
+use crate::ids::{BrokerEpoch, LeaderEpoch, NodeId, PartitionEpoch, PartitionIndex, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -13,7 +13,7 @@ messages! {
         /// The leader that asks.
         broker_id: NodeId = 0..;
         /// Its registration.
-        broker_epoch: i64 = 0.., or -1;
+        broker_epoch: Option<BrokerEpoch> = 0..;
         /// Each topic.
         topics: Vec<TopicData> = 0..;
     }
@@ -39,15 +39,15 @@ messages! {
         /// 1 after an unclean election that is not yet recovered from, else 0.
         leader_recovery_state: i8 = 1.., or 0;
         /// How many changes of the partition the asker has seen.
-        partition_epoch: i32 = 0..;
+        partition_epoch: PartitionEpoch = 0..;
     }
 
     /// A broker that is in sync.
     struct BrokerState {
         /// Its id.
         broker_id: NodeId = 3..;
-        /// Its registration; -1: not to be checked.
-        broker_epoch: i64 = 3.., or -1;
+        /// Its registration; `None`: not to be checked.
+        broker_epoch: Option<BrokerEpoch> = 3..;
     }
 
     /// What holds now. `AlterPartitionResponse.json`.
@@ -83,6 +83,6 @@ messages! {
         /// 1 after an unclean election that is not yet recovered from, else 0.
         leader_recovery_state: i8 = 1.. ignorable, or 0;
         /// Counts the partition's changes.
-        partition_epoch: i32 = 0..;
+        partition_epoch: PartitionEpoch = 0..;
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{PartitionIndex, Uuid};
+use crate::ids::{PartitionIndex, RawOffset, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -28,8 +28,8 @@ messages! {
     struct AlterShareGroupOffsetsRequestPartition {
         /// Which partition.
         partition_index: PartitionIndex = 0..;
-        /// The first record to read. Callers may send any number.
-        start_offset: i64 = 0..;
+        /// The first record to read.
+        start_offset: RawOffset = 0..;
     }
 
     /// What became of it. `AlterShareGroupOffsetsResponse.json`.

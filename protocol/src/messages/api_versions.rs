@@ -34,8 +34,8 @@ messages! {
         throttle_time_ms: i32 = 1.. ignorable;
         /// Features the broker could use; before v4 without those whose minimum is 0.
         supported_features: Vec<SupportedFeatureKey> = 3.. ignorable, tag 0;
-        /// Counts the changes of the finalized features; -1 if not known.
-        finalized_features_epoch: i64 = 3.. ignorable, tag 1, or -1;
+        /// Counts the changes of the finalized features; `None` if not known.
+        finalized_features_epoch: Option<i64> = 3.. ignorable, tag 1;
         /// Features the whole cluster uses; means something only if the epoch is known.
         finalized_features: Vec<FinalizedFeatureKey> = 3.. ignorable, tag 2;
         /// A remnant of the migration away from ZooKeeper.

@@ -2,7 +2,7 @@
 //! (KIP-858).
 
 use crate::error_code::ErrorCode;
-use crate::ids::{NodeId, PartitionIndex, Uuid};
+use crate::ids::{BrokerEpoch, NodeId, PartitionIndex, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -13,7 +13,7 @@ messages! {
         /// The broker.
         broker_id: NodeId = 0..;
         /// Its registration.
-        broker_epoch: i64 = 0.., or -1;
+        broker_epoch: Option<BrokerEpoch> = 0..;
         /// Each directory.
         directories: Vec<DirectoryData> = 0..;
     }

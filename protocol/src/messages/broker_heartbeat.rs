@@ -3,7 +3,7 @@
 //! v1: directories that failed (KIP-858). v2: directories that take nothing new (KIP-1066).
 
 use crate::error_code::ErrorCode;
-use crate::ids::{NodeId, Offset, Uuid};
+use crate::ids::{BrokerEpoch, NodeId, Offset, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -14,7 +14,7 @@ messages! {
         /// The broker.
         broker_id: NodeId = 0..;
         /// Its registration.
-        broker_epoch: i64 = 0.., or -1;
+        broker_epoch: Option<BrokerEpoch> = 0..;
         /// How far it has read the metadata log.
         current_metadata_offset: Option<Offset> = 0..;
         /// Whether it asks to be fenced.

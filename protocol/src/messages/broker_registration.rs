@@ -5,7 +5,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{NodeId, Uuid};
+use crate::ids::{BrokerEpoch, NodeId, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -29,8 +29,8 @@ messages! {
         is_migrating_zk_broker: bool = 1.., or false;
         /// Its log directories that are online.
         log_dirs: Vec<Uuid> = 2.. ignorable;
-        /// The registration it had before it stopped in order; -1 if it did not.
-        previous_broker_epoch: i64 = 3.. ignorable, or -1;
+        /// The registration it had before it stopped in order; `None` if it did not.
+        previous_broker_epoch: Option<BrokerEpoch> = 3.. ignorable;
     }
 
     /// Where a broker listens.
@@ -61,7 +61,7 @@ messages! {
         throttle_time_ms: i32 = 0..;
         /// Whether it failed.
         error_code: ErrorCode = 0..;
-        /// Its registration; -1 if it has none.
-        broker_epoch: i64 = 0.., or -1;
+        /// Its registration; `None` if it has none.
+        broker_epoch: Option<BrokerEpoch> = 0..;
     }
 }

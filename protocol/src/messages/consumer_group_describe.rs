@@ -4,8 +4,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{GroupEpoch, PartitionIndex, Uuid};
-use crate::messages::metadata::OPERATIONS_NOT_ASKED;
+use crate::ids::{AuthorizedOperations, GroupEpoch, PartitionIndex, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -46,7 +45,7 @@ messages! {
         /// Its members.
         members: Vec<Member> = 0..;
         /// What the caller may do to the group, a bit for each operation.
-        authorized_operations: i32 = 0.., or OPERATIONS_NOT_ASKED;
+        authorized_operations: Option<AuthorizedOperations> = 0..;
     }
 
     /// A member.
@@ -71,8 +70,8 @@ messages! {
         assignment: Assignment = 0..;
         /// What it is to have.
         target_assignment: Assignment = 0..;
-        /// 0: it follows the classic protocol; 1: the newer one; -1: not known.
-        member_type: i8 = 1.. ignorable, or -1;
+        /// 0: it follows the classic protocol; 1: the newer one; `None`: not known.
+        member_type: Option<i8> = 1.. ignorable;
     }
 
     /// What a member has.

@@ -31,8 +31,8 @@ messages! {
         instance_id: Option<Str> = 0..;
         /// Where it runs (Kafka: `client.rack`).
         rack_id: Option<Str> = 0..;
-        /// How long it may take to give partitions back, in milliseconds; -1: unchanged.
-        rebalance_timeout_ms: i32 = 0.., or -1;
+        /// How long it may take to give partitions back, in milliseconds; `None`: unchanged.
+        rebalance_timeout_ms: Option<i32> = 0..;
         /// The topics it wants.
         subscribed_topic_names: Option<Vec<Str>> = 0..;
         /// The pattern (RE2) of the topics it wants.

@@ -3,6 +3,7 @@
 //! The other control records have a module each: [`leader_change`](super::leader_change),
 //! [`snapshot`](super::snapshot), [`voters`](super::voters).
 
+use crate::ids::CoordinatorEpoch;
 use crate::schema::messages;
 
 messages! {
@@ -17,6 +18,6 @@ messages! {
     /// `EndTxnMarker.json`.
     struct EndTxnMarker(0..=0) {
         /// The epoch of the coordinator that decided it.
-        coordinator_epoch: i32 = 0..;
+        coordinator_epoch: CoordinatorEpoch = 0..;
     }
 }

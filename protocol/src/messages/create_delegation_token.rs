@@ -20,8 +20,8 @@ messages! {
         owner_principal_name: Option<Str> = 3..;
         /// Who may renew it besides its owner.
         renewers: Vec<CreatableRenewers> = 0..;
-        /// For how long it can be renewed at most, in milliseconds; -1: as the broker sees fit.
-        max_lifetime_ms: i64 = 0..;
+        /// For how long it can be renewed at most, in milliseconds; `None`: as the broker sees fit.
+        max_lifetime_ms: Option<i64> = 0..;
     }
 
     /// Somebody who may renew it.

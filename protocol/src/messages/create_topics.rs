@@ -23,10 +23,10 @@ messages! {
     struct CreatableTopic {
         /// Its name.
         name: Str = 0..;
-        /// How many partitions; -1 for the broker's default, or if `assignments` says it.
-        num_partitions: i32 = 0..;
-        /// How many replicas each has; -1 likewise.
-        replication_factor: i16 = 0..;
+        /// How many partitions; `None`: the broker's default, or `assignments` says it.
+        num_partitions: Option<i32> = 0..;
+        /// How many replicas each has; `None` likewise.
+        replication_factor: Option<i16> = 0..;
         /// Which brokers get which partition; empty: the controller chooses.
         assignments: Vec<CreatableReplicaAssignment> = 0..;
         /// What is configured otherwise than in the broker's defaults.
@@ -69,10 +69,10 @@ messages! {
         error_message: Option<Str> = 1.. ignorable;
         /// Why `configs` is missing, if the caller may not see it.
         topic_config_error_code: ErrorCode = 5.. ignorable, tag 0;
-        /// How many partitions it has, or -1.
-        num_partitions: i32 = 5.. ignorable, or -1;
-        /// How many replicas each has, or -1.
-        replication_factor: i16 = 5.. ignorable, or -1;
+        /// How many partitions it has, if that is known.
+        num_partitions: Option<i32> = 5.. ignorable;
+        /// How many replicas each has, if that is known.
+        replication_factor: Option<i16> = 5.. ignorable;
         /// How it is configured.
         configs: Option<Vec<CreatableTopicConfigs>> = 5.. ignorable;
     }
@@ -86,7 +86,7 @@ messages! {
         /// Whether it cannot be changed.
         read_only: bool = 5..;
         /// Where the value comes from; see DescribeConfigs.
-        config_source: i8 = 5.. ignorable, or -1;
+        config_source: Option<i8> = 5.. ignorable;
         /// Whether the value is secret.
         is_sensitive: bool = 5..;
     }

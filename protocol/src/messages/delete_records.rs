@@ -4,11 +4,11 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{Offset, PartitionIndex};
+use crate::ids::{Offset, PartitionIndex, RawOffset};
 use crate::schema::messages;
 
 /// In place of an offset: the high watermark, so that all that consumers can see goes.
-pub const OFFSET_HIGH_WATERMARK: i64 = -1;
+pub const OFFSET_HIGH_WATERMARK: RawOffset = RawOffset(-1);
 
 messages! {
     /// Asks leaders to delete records. `DeleteRecordsRequest.json`.
@@ -31,9 +31,8 @@ messages! {
     struct DeleteRecordsPartition {
         /// Which partition.
         partition_index: PartitionIndex = 0..;
-        /// Everything before this offset goes; [`OFFSET_HIGH_WATERMARK`] for all. Callers may send
-        /// any number.
-        offset: i64 = 0..;
+        /// Everything before this offset goes; [`OFFSET_HIGH_WATERMARK`] for all.
+        offset: RawOffset = 0..;
     }
 
     /// Where logs start now. `DeleteRecordsResponse.json`.

@@ -4,8 +4,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::NodeId;
-use crate::messages::metadata::OPERATIONS_NOT_ASKED;
+use crate::ids::{AuthorizedOperations, NodeId};
 use crate::schema::messages;
 
 /// `endpoint_type` of brokers.
@@ -43,7 +42,7 @@ messages! {
         /// Each node.
         brokers: Vec<DescribeClusterBroker> = 0..;
         /// What the caller may do to the cluster, a bit for each operation.
-        cluster_authorized_operations: i32 = 0.., or OPERATIONS_NOT_ASKED;
+        cluster_authorized_operations: Option<AuthorizedOperations> = 0..;
     }
 
     /// A node.

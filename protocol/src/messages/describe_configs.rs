@@ -72,8 +72,8 @@ messages! {
         /// Whether it cannot be changed.
         read_only: bool = 0..;
         /// Where the value comes from: 1 topic, 2 broker, 3 cluster, 4 broker's file, 5 default, 6
-        /// broker's log levels, 7 telemetry subscription, 8 group; 0 or -1 not known.
-        config_source: i8 = 1.. ignorable, or -1;
+        /// broker's log levels, 7 telemetry subscription, 8 group; 0 or `None` not known.
+        config_source: Option<i8> = 1.. ignorable;
         /// Whether the value is secret.
         is_sensitive: bool = 0..;
         /// What the value would be, in order, if it were not set here.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::messages::metadata::OPERATIONS_NOT_ASKED;
+use crate::ids::AuthorizedOperations;
 use crate::schema::messages;
 
 messages! {
@@ -45,7 +45,7 @@ messages! {
         /// Its members.
         members: Vec<DescribedGroupMember> = 0..;
         /// What the caller may do to the group, a bit for each operation.
-        authorized_operations: i32 = 3.., or OPERATIONS_NOT_ASKED;
+        authorized_operations: Option<AuthorizedOperations> = 3..;
     }
 
     /// A member.

@@ -43,10 +43,10 @@ messages! {
         log_dir: Str = 0..;
         /// Each topic that has something in it.
         topics: Vec<DescribeLogDirsTopic> = 0..;
-        /// The size of its volume in bytes, or -1.
-        total_bytes: i64 = 4.. ignorable, or -1;
-        /// What is left of that in bytes, or -1.
-        usable_bytes: i64 = 4.. ignorable, or -1;
+        /// The size of its volume in bytes, if it is known.
+        total_bytes: Option<i64> = 4.. ignorable;
+        /// What is left of that in bytes, if it is known.
+        usable_bytes: Option<i64> = 4.. ignorable;
         /// Whether no new partitions are put there.
         is_cordoned: bool = 5.. ignorable, or false;
     }
@@ -67,7 +67,7 @@ messages! {
         partition_size: i64 = 0..;
         /// How many offsets the end of the log lies behind the high watermark, or, if it is a
         /// future log, behind the one it will replace.
-        offset_lag: i64 = 0..;
+        offset_lag: Option<i64> = 0..;
         /// Whether it is a copy that will replace the log in another directory.
         is_future_key: bool = 0..;
     }

@@ -2,7 +2,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{Offset, PartitionIndex, ProducerId, Sequence, Timestamp};
+use crate::ids::{CoordinatorEpoch, Offset, PartitionIndex, ProducerId, Sequence, Timestamp};
 use crate::schema::messages;
 
 messages! {
@@ -60,8 +60,8 @@ messages! {
         last_sequence: Option<Sequence> = 0..;
         /// When it wrote last.
         last_timestamp: Option<Timestamp> = 0..;
-        /// The epoch of its transaction coordinator, or -1.
-        coordinator_epoch: i32 = 0..;
+        /// The epoch of its transaction coordinator, if it has one.
+        coordinator_epoch: Option<CoordinatorEpoch> = 0..;
         /// Where its open transaction starts; `None` if it has none.
         current_txn_start_offset: Option<Offset> = 0..;
     }

@@ -70,8 +70,8 @@ messages! {
         start_offset: Option<Offset> = 0..;
         /// The epoch of the partition's leader.
         leader_epoch: Option<LeaderEpoch> = 0..;
-        /// How many records are not done; -1: not known.
-        lag: i64 = 1.. ignorable, or -1;
+        /// How many records are not done; `None`: not known.
+        lag: Option<i64> = 1.. ignorable;
         /// Whether it failed.
         error_code: ErrorCode = 0..;
         /// What went wrong, in words.

@@ -2,8 +2,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
-use crate::messages::metadata::OPERATIONS_NOT_ASKED;
+use crate::ids::{AuthorizedOperations, LeaderEpoch, NodeId, PartitionIndex, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -56,7 +55,7 @@ messages! {
         /// Those of its partitions that are on this page.
         partitions: Vec<DescribeTopicPartitionsResponsePartition> = 0..;
         /// What the caller may do to the topic, a bit for each operation.
-        topic_authorized_operations: i32 = 0.., or OPERATIONS_NOT_ASKED;
+        topic_authorized_operations: Option<AuthorizedOperations> = 0..;
     }
 
     /// A partition and who leads it.

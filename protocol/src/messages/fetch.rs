@@ -10,7 +10,10 @@ use bytes::Bytes;
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerId, Uuid};
+use crate::ids::{
+    BrokerEpoch, FetchSessionId, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerId,
+    RawOffset, Uuid,
+};
 use crate::schema::messages;
 
 messages! { hot;
@@ -30,8 +33,8 @@ messages! { hot;
         max_bytes: i32 = 3.. ignorable, or i32::MAX;
         /// 0: all records; 1: only committed ones (Kafka: `isolation.level`).
         isolation_level: i8 = 4.. ignorable, or 0;
-        /// The session, or 0 for none or a new one.
-        session_id: i32 = 7.. ignorable, or 0;
+        /// The session; `None`: none, or a new one.
+        session_id: Option<FetchSessionId> = 7.. ignorable;
         /// The number of this request in its session: 0 starts one, -1 is a request without.
         session_epoch: i32 = 7.. ignorable, or -1;
         /// Each topic; in a session only those that changed.
@@ -46,8 +49,8 @@ messages! { hot;
     struct ReplicaState {
         /// Its id; `None`: a consumer asks.
         replica_id: Option<NodeId> = 15..;
-        /// Its broker epoch, or -1.
-        replica_epoch: i64 = 15.., or -1;
+        /// Its registration, if it has one.
+        replica_epoch: Option<BrokerEpoch> = 15..;
     }
 
     /// A topic to read.
@@ -66,8 +69,8 @@ messages! { hot;
         partition: PartitionIndex = 0..;
         /// The leader epoch the caller knows, to be fenced by.
         current_leader_epoch: Option<LeaderEpoch> = 9.. ignorable;
-        /// Where to read from. Callers may send any number.
-        fetch_offset: i64 = 0..;
+        /// Where to read from.
+        fetch_offset: RawOffset = 0..;
         /// The epoch of the last record the caller has, so that divergence is noticed.
         last_fetched_epoch: Option<LeaderEpoch> = 12..;
         /// Where a follower's log starts; `None` from consumers.
@@ -96,8 +99,8 @@ messages! { hot;
         throttle_time_ms: i32 = 1.. ignorable;
         /// Whether the request failed as a whole.
         error_code: ErrorCode = 7.. ignorable;
-        /// The session, or 0 for none.
-        session_id: i32 = 7.., or 0;
+        /// The session, if there is one.
+        session_id: Option<FetchSessionId> = 7..;
         /// Each topic; in a session only those with something to say.
         responses: Vec<FetchableTopicResponse> = 0..;
         /// Where the new leaders are that `current_leader` names.

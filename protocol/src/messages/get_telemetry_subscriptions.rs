@@ -2,7 +2,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::Uuid;
+use crate::ids::{SubscriptionId, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -23,7 +23,7 @@ messages! {
         /// The id given to the client; zero if it had one.
         client_instance_id: Uuid = 0..;
         /// Identifies this answer; reports must name it.
-        subscription_id: i32 = 0..;
+        subscription_id: SubscriptionId = 0..;
         /// The compressions the broker can read, the best first; numbered as in a batch's
         /// attributes.
         accepted_compression_types: Vec<i8> = 0..;

@@ -3,7 +3,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{Offset, PartitionIndex, Uuid};
+use crate::ids::{Offset, PartitionIndex, ShareStateEpoch, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -30,7 +30,7 @@ messages! {
         /// Which partition.
         partition: PartitionIndex = 0..;
         /// Counts how often the state began; an older one is fenced.
-        state_epoch: i32 = 0..;
+        state_epoch: ShareStateEpoch = 0..;
         /// Where the group starts to read; `None`: the partition's leader finds out.
         start_offset: Option<Offset> = 0..;
     }

@@ -18,9 +18,9 @@ messages! {
         group_id: Str = 0..;
         /// After how long without a heartbeat the member is taken for dead, in milliseconds.
         session_timeout_ms: i32 = 0..;
-        /// How long a rebalance waits for the member to join again, in milliseconds; -1: as long as
-        /// `session_timeout_ms`.
-        rebalance_timeout_ms: i32 = 1.. ignorable, or -1;
+        /// How long a rebalance waits for the member to join again, in milliseconds; `None`: as
+        /// long as `session_timeout_ms`.
+        rebalance_timeout_ms: Option<i32> = 1.. ignorable;
         /// The member; empty if it has no id yet.
         member_id: Str = 0..;
         /// The name a static member keeps over restarts (Kafka: `group.instance.id`); `None` if it

@@ -6,7 +6,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex};
+use crate::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Timestamp};
 use crate::schema::messages;
 
 /// In place of a timestamp: the offset the next record will have.
@@ -76,8 +76,8 @@ messages! {
         partition_index: PartitionIndex = 0..;
         /// Whether it failed.
         error_code: ErrorCode = 0..;
-        /// The timestamp of the record found, in milliseconds since 1970, or -1.
-        timestamp: i64 = 1.., or -1;
+        /// The timestamp of the record found, if one was looked for.
+        timestamp: Option<Timestamp> = 1..;
         /// The offset found; `None` if no record is that young.
         offset: Option<Offset> = 1..;
         /// The epoch of the record found.

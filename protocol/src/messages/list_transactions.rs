@@ -17,7 +17,7 @@ messages! {
         /// Only those of these producers; empty: of any.
         producer_id_filters: Vec<ProducerId> = 0..;
         /// Only those that have been open for longer, in milliseconds; below 0: all.
-        duration_filter: i64 = 1.., or -1;
+        duration_filter: Option<i64> = 1..;
         /// Only those whose transactional id matches this regular expression (RE2); `None` or
         /// empty: all.
         transactional_id_pattern: Option<Str> = 2..;

@@ -5,11 +5,8 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
+use crate::ids::{AuthorizedOperations, LeaderEpoch, NodeId, PartitionIndex, Uuid};
 use crate::schema::messages;
-
-/// What stands in `*_authorized_operations` when they were not asked for.
-pub const OPERATIONS_NOT_ASKED: i32 = i32::MIN;
 
 messages! { hot;
     /// Asks for brokers and topics. `MetadataRequest.json`.
@@ -45,7 +42,7 @@ messages! { hot;
         /// Each topic asked for.
         topics: Vec<MetadataResponseTopic> = 0..;
         /// What the caller may do to the cluster, a bit for each operation.
-        cluster_authorized_operations: i32 = 8..=10, or OPERATIONS_NOT_ASKED;
+        cluster_authorized_operations: Option<AuthorizedOperations> = 8..=10;
         /// Whether the request failed as a whole.
         error_code: ErrorCode = 13.. ignorable;
     }
@@ -75,7 +72,7 @@ messages! { hot;
         /// Its partitions, in any order.
         partitions: Vec<MetadataResponsePartition> = 0..;
         /// What the caller may do to the topic, a bit for each operation.
-        topic_authorized_operations: i32 = 8.., or OPERATIONS_NOT_ASKED;
+        topic_authorized_operations: Option<AuthorizedOperations> = 8..;
     }
 
     /// A partition and who leads it.

@@ -5,7 +5,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{GroupEpoch, LeaderEpoch, PartitionIndex, Uuid};
+use crate::ids::{GroupEpoch, LeaderEpoch, PartitionIndex, RawOffset, Uuid};
 use crate::schema::messages;
 
 messages! { hot;
@@ -20,8 +20,8 @@ messages! { hot;
         /// The name a static member keeps over restarts (Kafka: `group.instance.id`); `None` if it
         /// is not static.
         group_instance_id: Option<Str> = 7..;
-        /// For how long to keep the offsets, in milliseconds; -1: as the broker is configured.
-        retention_time_ms: i64 = 2..=4 ignorable, or -1;
+        /// For how long to keep the offsets, in milliseconds; `None`: as the broker is configured.
+        retention_time_ms: Option<i64> = 2..=4 ignorable;
         /// Each topic.
         topics: Vec<OffsetCommitRequestTopic> = 0..;
     }
@@ -40,8 +40,8 @@ messages! { hot;
     struct OffsetCommitRequestPartition {
         /// Which partition.
         partition_index: PartitionIndex = 0..;
-        /// The offset of the next record to read. Callers may send any number.
-        committed_offset: i64 = 0..;
+        /// The offset of the next record to read.
+        committed_offset: RawOffset = 0..;
         /// The epoch of the last record read, so that a lost log end is noticed.
         committed_leader_epoch: Option<LeaderEpoch> = 6.. ignorable;
         /// A note that the client wants back.

@@ -6,7 +6,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{GroupEpoch, LeaderEpoch, Offset, PartitionIndex, Uuid};
+use crate::ids::{GroupEpoch, LeaderEpoch, PartitionIndex, RawOffset, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -76,8 +76,8 @@ messages! {
     struct OffsetFetchResponsePartition {
         /// Which partition.
         partition_index: PartitionIndex = 0..=7;
-        /// The offset of the next record to read; `None` if nothing was committed.
-        committed_offset: Option<Offset> = 0..=7;
+        /// The offset of the next record to read, as it was committed; negative if nothing was.
+        committed_offset: RawOffset = 0..=7;
         /// The epoch of the last record read.
         committed_leader_epoch: Option<LeaderEpoch> = 5..=7 ignorable;
         /// The note that was committed with it.
@@ -110,8 +110,8 @@ messages! {
     struct OffsetFetchResponsePartitions {
         /// Which partition.
         partition_index: PartitionIndex = 8..;
-        /// The offset of the next record to read; `None` if nothing was committed.
-        committed_offset: Option<Offset> = 8..;
+        /// The offset of the next record to read, as it was committed; negative if nothing was.
+        committed_offset: RawOffset = 8..;
         /// The epoch of the last record read.
         committed_leader_epoch: Option<LeaderEpoch> = 8.. ignorable;
         /// The note that was committed with it.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::error_code::ErrorCode;
-use crate::ids::Uuid;
+use crate::ids::{SubscriptionId, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -12,7 +12,7 @@ messages! {
         /// Identifies the client.
         client_instance_id: Uuid = 0..;
         /// Which answer of GetTelemetrySubscriptions it follows.
-        subscription_id: i32 = 0..;
+        subscription_id: SubscriptionId = 0..;
         /// Whether this is the client's last report.
         terminating: bool = 0..;
         /// How `metrics` is compressed; numbered as in a batch's attributes.

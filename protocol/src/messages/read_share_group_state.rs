@@ -3,7 +3,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, Offset, PartitionIndex, Uuid};
+use crate::ids::{LeaderEpoch, Offset, PartitionIndex, ShareStateEpoch, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -56,7 +56,7 @@ messages! {
         /// What went wrong, in words.
         error_message: Option<Str> = 0..;
         /// Counts how often the state began.
-        state_epoch: i32 = 0..;
+        state_epoch: ShareStateEpoch = 0..;
         /// The first record that is not done; `None` if nobody knows yet.
         start_offset: Option<Offset> = 0..;
         /// How records from there on stand.

@@ -5,7 +5,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, Offset, PartitionIndex, Uuid};
+use crate::ids::{LeaderEpoch, Offset, PartitionIndex, ShareStateEpoch, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -58,12 +58,12 @@ messages! {
         /// What went wrong, in words.
         error_message: Option<Str> = 0..;
         /// Counts how often the state began.
-        state_epoch: i32 = 0..;
+        state_epoch: ShareStateEpoch = 0..;
         /// The epoch of the leader that wrote last.
         leader_epoch: Option<LeaderEpoch> = 0..;
         /// The first record that is not done; `None` if nobody knows yet.
         start_offset: Option<Offset> = 0..;
-        /// How many records from there on are done already; -1: not known.
-        delivery_complete_count: i32 = 1.. ignorable, or -1;
+        /// How many records from there on are done already; `None`: not known.
+        delivery_complete_count: Option<i32> = 1.. ignorable;
     }
 }

@@ -15,8 +15,8 @@ messages! {
     ) {
         /// Its secret.
         hmac: Bytes = 0..;
-        /// For how long from now, in milliseconds; -1: as the broker sees fit.
-        renew_period_ms: i64 = 0..;
+        /// For how long from now, in milliseconds; `None`: as the broker sees fit.
+        renew_period_ms: Option<i64> = 0..;
     }
 
     /// Until when it lives. `RenewDelegationTokenResponse.json`.

@@ -4,7 +4,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
+use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, RawOffset, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -42,10 +42,10 @@ messages! {
 
     /// What became of a run of records.
     struct AcknowledgementBatch {
-        /// The first record. Callers may send any number.
-        first_offset: i64 = 0..;
-        /// The last record, included. Callers may send any number.
-        last_offset: i64 = 0..;
+        /// The first record.
+        first_offset: RawOffset = 0..;
+        /// The last record, included.
+        last_offset: RawOffset = 0..;
         /// 0: a gap in the log; 1: accepted; 2: released, for another try; 3: rejected; 4: lock
         /// renewed (v2). One for all, or one for each record.
         acknowledge_types: Vec<i8> = 0..;

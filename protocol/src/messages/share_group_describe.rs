@@ -2,8 +2,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{GroupEpoch, PartitionIndex, Uuid};
-use crate::messages::metadata::OPERATIONS_NOT_ASKED;
+use crate::ids::{AuthorizedOperations, GroupEpoch, PartitionIndex, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -44,7 +43,7 @@ messages! {
         /// Its members.
         members: Vec<Member> = 0..;
         /// What the caller may do to the group, a bit for each operation.
-        authorized_operations: i32 = 0.., or OPERATIONS_NOT_ASKED;
+        authorized_operations: Option<AuthorizedOperations> = 0..;
     }
 
     /// A member.

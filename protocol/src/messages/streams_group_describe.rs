@@ -4,8 +4,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{GroupEpoch, PartitionIndex};
-use crate::messages::metadata::OPERATIONS_NOT_ASKED;
+use crate::ids::{AuthorizedOperations, GroupEpoch, PartitionIndex, TopologyEpoch};
 use crate::schema::messages;
 
 /// A topology description: nobody asked for it.
@@ -57,7 +56,7 @@ messages! {
         /// Its members.
         members: Vec<Member> = 0..;
         /// What the caller may do to the group, a bit for each operation.
-        authorized_operations: i32 = 0.., or OPERATIONS_NOT_ASKED;
+        authorized_operations: Option<AuthorizedOperations> = 0..;
         /// What the application computes, node by node; `None` unless it is there.
         topology_description: Option<TopologyDescription> = 1..;
         /// Whether it is there, as one of the `DESCRIPTION_` constants.
@@ -69,7 +68,7 @@ messages! {
     /// What an application computes.
     struct Topology {
         /// Counts the versions of the topology.
-        epoch: i32 = 0..;
+        epoch: TopologyEpoch = 0..;
         /// Its parts, with patterns resolved; `None` if topics are missing or do not fit.
         subtopologies: Option<Vec<Subtopology>> = 0..;
     }
@@ -123,7 +122,7 @@ messages! {
         /// The address the client came from.
         client_host: Str = 0..;
         /// Which version of the topology it has.
-        topology_epoch: i32 = 0..;
+        topology_epoch: TopologyEpoch = 0..;
         /// Identifies its process, which may hold several members.
         process_id: Str = 0..;
         /// Where to ask it for state, if it says so.

@@ -5,7 +5,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{GroupEpoch, PartitionIndex};
+use crate::ids::{GroupEpoch, PartitionIndex, TopologyEpoch};
 use crate::schema::messages;
 
 /// A status: the member's topology is older than the group's.
@@ -42,8 +42,8 @@ messages! {
         instance_id: Option<Str> = 0..;
         /// Where it runs (Kafka: `client.rack`).
         rack_id: Option<Str> = 0..;
-        /// How long it may take to give tasks back, in milliseconds; -1: unchanged.
-        rebalance_timeout_ms: i32 = 0.., or -1;
+        /// How long it may take to give tasks back, in milliseconds; `None`: unchanged.
+        rebalance_timeout_ms: Option<i32> = 0..;
         /// What the application computes; only from a member that asks to be let in.
         topology: Option<Topology> = 0..;
         /// The tasks it runs.
@@ -69,7 +69,7 @@ messages! {
     /// What an application computes.
     struct Topology {
         /// Counts the versions of the topology.
-        epoch: i32 = 0..;
+        epoch: TopologyEpoch = 0..;
         /// Its parts that share no state.
         subtopologies: Vec<Subtopology> = 0..;
     }
@@ -167,9 +167,9 @@ messages! {
         acceptable_recovery_lag_legacy: i32 = 0..=0;
         /// After how long the next `task_offsets` are due, in milliseconds.
         task_offset_interval_ms: i32 = 0..;
-        /// How many records a copy may lag behind to count as caught up; -1: the broker does not
-        /// say.
-        acceptable_recovery_lag: i64 = 1.. ignorable, or -1;
+        /// How many records a copy may lag behind to count as caught up; `None`: the broker
+        /// does not say.
+        acceptable_recovery_lag: Option<i64> = 1.. ignorable;
         /// What is wrong with the group; `None`: unchanged.
         status: Option<Vec<Status>> = 0..;
         /// The tasks to run; `None`: unchanged.

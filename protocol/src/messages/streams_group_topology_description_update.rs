@@ -3,6 +3,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
+use crate::ids::TopologyEpoch;
 use crate::schema::messages;
 
 messages! {
@@ -16,7 +17,7 @@ messages! {
         /// The member; UNKNOWN_MEMBER_ID if it is not in the group any more.
         member_id: Str = 0..;
         /// Which version of the topology it is.
-        topology_epoch: i32 = 0..;
+        topology_epoch: TopologyEpoch = 0..;
         /// The description.
         topology_description: TopologyDescription = 0..;
     }

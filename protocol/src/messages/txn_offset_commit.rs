@@ -5,7 +5,9 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{GroupEpoch, LeaderEpoch, PartitionIndex, ProducerEpoch, ProducerId, Uuid};
+use crate::ids::{
+    GroupEpoch, LeaderEpoch, PartitionIndex, ProducerEpoch, ProducerId, RawOffset, Uuid,
+};
 use crate::schema::messages;
 
 messages! {
@@ -47,8 +49,8 @@ messages! {
     struct TxnOffsetCommitRequestPartition {
         /// Which partition.
         partition_index: PartitionIndex = 0..;
-        /// The offset of the next record to read. Callers may send any number.
-        committed_offset: i64 = 0..;
+        /// The offset of the next record to read.
+        committed_offset: RawOffset = 0..;
         /// The epoch of the last record read.
         committed_leader_epoch: Option<LeaderEpoch> = 2.. ignorable;
         /// A note that the client wants back.

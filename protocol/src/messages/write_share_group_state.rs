@@ -5,7 +5,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{LeaderEpoch, Offset, PartitionIndex, Uuid};
+use crate::ids::{LeaderEpoch, Offset, PartitionIndex, ShareStateEpoch, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -32,13 +32,13 @@ messages! {
         /// Which partition.
         partition: PartitionIndex = 0..;
         /// Counts how often the state began; an older one is fenced.
-        state_epoch: i32 = 0..;
+        state_epoch: ShareStateEpoch = 0..;
         /// The writing leader's epoch; an older one is fenced.
         leader_epoch: LeaderEpoch = 0..;
         /// The first record that is not done; `None`: unchanged.
         start_offset: Option<Offset> = 0..;
-        /// How many records from there on are done already; -1: not known.
-        delivery_complete_count: i32 = 1.. ignorable, or -1;
+        /// How many records from there on are done already; `None`: not known.
+        delivery_complete_count: Option<i32> = 1.. ignorable;
         /// The records that stand otherwise than before.
         state_batches: Vec<StateBatch> = 0..;
     }

@@ -4,7 +4,7 @@
 
 use crate::Str;
 use crate::error_code::ErrorCode;
-use crate::ids::{PartitionIndex, ProducerEpoch, ProducerId};
+use crate::ids::{CoordinatorEpoch, PartitionIndex, ProducerEpoch, ProducerId};
 use crate::schema::messages;
 
 messages! {
@@ -27,7 +27,7 @@ messages! {
         /// Each topic it wrote to.
         topics: Vec<WritableTxnMarkerTopic> = 0..;
         /// The epoch of the coordinator that decided; an older one is fenced.
-        coordinator_epoch: i32 = 0..;
+        coordinator_epoch: CoordinatorEpoch = 0..;
         /// The producer's protocol: 2 with an epoch for each transaction (KIP-890), 0 or 1 without.
         transaction_version: i8 = 2.. ignorable;
     }

@@ -1,7 +1,7 @@
 //! Brokers and whether they are alive.
 
 use crate::Str;
-use crate::ids::{NodeId, Uuid};
+use crate::ids::{BrokerEpoch, NodeId, Uuid};
 use crate::schema::messages;
 
 messages! {
@@ -15,7 +15,7 @@ messages! {
         /// Identifies this run of the process.
         incarnation_id: Uuid = 0..;
         /// The offset of this record, by which the controller knows the registration.
-        broker_epoch: i64 = 0..;
+        broker_epoch: BrokerEpoch = 0..;
         /// Where it listens.
         end_points: Vec<BrokerEndpoint> = 0..;
         /// Features it could use.
@@ -60,7 +60,7 @@ messages! {
         /// Its id.
         broker_id: NodeId = 0..;
         /// Its registration.
-        broker_epoch: i64 = 0..;
+        broker_epoch: BrokerEpoch = 0..;
         /// 1: it is fenced now; -1: it is not fenced any more; 0: unchanged.
         fenced: i8 = 0.., tag 0;
         /// 1: it is shutting down in order; 0: unchanged.
@@ -77,7 +77,7 @@ messages! {
         /// Its id.
         id: NodeId = 0..;
         /// Its registration.
-        epoch: i64 = 0..;
+        epoch: BrokerEpoch = 0..;
     }
 
     /// A broker may neither lead nor be in sync. `FenceBrokerRecord.json`; newer clusters use
@@ -86,7 +86,7 @@ messages! {
         /// Its id.
         id: NodeId = 0..;
         /// Its registration.
-        epoch: i64 = 0..;
+        epoch: BrokerEpoch = 0..;
     }
 
     /// A broker was forgotten. `UnregisterBrokerRecord.json`.
@@ -94,6 +94,6 @@ messages! {
         /// Its id.
         broker_id: NodeId = 0..;
         /// Its registration.
-        broker_epoch: i64 = 0..;
+        broker_epoch: BrokerEpoch = 0..;
     }
 }

@@ -1,7 +1,7 @@
 //! What belongs to the cluster as a whole.
 
 use crate::Str;
-use crate::ids::{NodeId, ProducerId};
+use crate::ids::{BrokerEpoch, NodeId, ProducerId};
 use crate::schema::messages;
 
 messages! {
@@ -22,7 +22,7 @@ messages! {
         /// The broker.
         broker_id: NodeId = 0..;
         /// Its registration.
-        broker_epoch: i64 = 0.., or -1;
+        broker_epoch: Option<BrokerEpoch> = 0..;
         /// The first id behind the block.
         next_producer_id: ProducerId = 0..;
     }

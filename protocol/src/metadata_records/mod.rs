@@ -26,7 +26,7 @@ pub use security::{
     UserScramCredentialRecord,
 };
 pub use topics::{
-    ClearElrRecord, LEADER_UNCHANGED, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord,
+    ClearElrRecord, LeaderChange, PartitionChangeRecord, PartitionRecord, RemoveTopicRecord,
     TopicRecord,
 };
 pub use transactions::{AbortTransactionRecord, BeginTransactionRecord, EndTransactionRecord};
@@ -172,7 +172,7 @@ fn read_version(reader: &mut Reader) -> Result<i16, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
+    use crate::ids::{LeaderEpoch, NodeId, PartitionEpoch, PartitionIndex, Uuid};
 
     #[test]
     fn a_topic_record_is_the_bytes_kafka_writes() {
@@ -191,7 +191,7 @@ mod tests {
         let change = PartitionChangeRecord {
             partition_id: PartitionIndex(1),
             isr: Some(vec![NodeId(3)]),
-            leader: -1,
+            leader: LeaderChange::Nobody,
             ..Default::default()
         };
         let mut expected = b"\x01\x05\x00\0\0\0\x01".to_vec();
@@ -210,7 +210,7 @@ mod tests {
             isr: vec![NodeId(0)],
             leader: Some(NodeId(0)),
             leader_epoch: LeaderEpoch(0),
-            partition_epoch: 0,
+            partition_epoch: PartitionEpoch(0),
             directories: vec![Uuid([1; 16])],
             eligible_leader_replicas: Some(vec![]),
             ..Default::default()

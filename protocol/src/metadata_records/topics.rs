@@ -1,11 +1,58 @@
 //! Topics and partitions.
 
 use crate::Str;
-use crate::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
-use crate::schema::messages;
+use crate::error::{DecodeError, EncodeError};
+use crate::ids::{LeaderEpoch, NodeId, PartitionEpoch, PartitionIndex, Uuid};
+use crate::schema::{DefaultValue, Literal, Type, messages};
+use crate::wire::{FrameWriter, Reader, Version, Wire};
 
-/// `leader` of a [`PartitionChangeRecord`] that leaves the leader as it is.
-pub const LEADER_UNCHANGED: i32 = -2;
+/// Who leads a partition after a change of it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LeaderChange {
+    /// Who led before, in the same epoch (-2 on the wire).
+    #[default]
+    Unchanged,
+    /// Nobody (-1).
+    Nobody,
+    /// This broker, in a new epoch.
+    Elected(NodeId),
+}
+
+impl LeaderChange {
+    /// As on the wire.
+    pub(crate) const fn number(self) -> i32 {
+        match self {
+            Self::Unchanged => -2,
+            Self::Nobody => -1,
+            Self::Elected(NodeId(id)) => id,
+        }
+    }
+}
+
+impl Wire for LeaderChange {
+    const TYPE: Type = Type::Int32;
+    const DEFAULT: DefaultValue = Literal(Self::Unchanged).value();
+
+    fn size_min(version: Version) -> usize {
+        NodeId::size_min(version)
+    }
+
+    fn as_default(&self) -> Option<DefaultValue> {
+        Some(Literal(*self).value())
+    }
+
+    fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+        self.number().write(out, version)
+    }
+
+    fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+        Ok(match i32::read(reader, version)? {
+            -2 => Self::Unchanged,
+            -1 => Self::Nobody,
+            id => Self::Elected(NodeId(id)),
+        })
+    }
+}
 
 messages! {
     /// A topic was created. `TopicRecord.json`.
@@ -44,7 +91,7 @@ messages! {
         /// Counts its leaders.
         leader_epoch: LeaderEpoch = 0.., or LeaderEpoch(-1);
         /// Counts its changes.
-        partition_epoch: i32 = 0.., or -1;
+        partition_epoch: PartitionEpoch = 0.., or PartitionEpoch(-1);
         /// In which directory each of `replicas` keeps it.
         directories: Vec<Uuid> = 1..;
         /// Replicas that may lead though they are not in sync.
@@ -62,16 +109,16 @@ messages! {
         topic_id: Uuid = 0..;
         /// The replicas that are in sync now.
         isr: Option<Vec<NodeId>> = 0.., tag 0;
-        /// Who leads now; -1 if nobody does; [`LEADER_UNCHANGED`].
-        leader: i32 = 0.., tag 1, or LEADER_UNCHANGED;
+        /// Who leads now.
+        leader: LeaderChange = 0.., tag 1;
         /// All replicas now.
         replicas: Option<Vec<NodeId>> = 0.., tag 2;
         /// Replicas on their way out now.
         removing_replicas: Option<Vec<NodeId>> = 0.., tag 3;
         /// Replicas on their way in now.
         adding_replicas: Option<Vec<NodeId>> = 0.., tag 4;
-        /// 1 after an unclean election that is not yet recovered from, 0 if it is; -1: unchanged.
-        leader_recovery_state: i8 = 0.., tag 5, or -1;
+        /// 1 after an unclean election that is not yet recovered from, 0 if it is; `None`: unchanged.
+        leader_recovery_state: Option<i8> = 0.., tag 5;
         /// Replicas that may lead now though they are not in sync.
         eligible_leader_replicas: Option<Vec<NodeId>> = 2.., tag 6;
         /// Who might have led when the last of those was lost.

@@ -8,7 +8,7 @@ use super::assign;
 use super::builder::BatchBuilder;
 use super::iter::RecordRef;
 use super::{AppendError, CompressionError};
-use crate::ids::{ProducerEpoch, ProducerId, Timestamp};
+use crate::ids::{CoordinatorEpoch, ProducerEpoch, ProducerId, Timestamp};
 
 /// What a control record says. It occupies an offset, and applications never see it.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -91,7 +91,7 @@ pub struct EndTxnMarker {
     /// Whether it was committed, else aborted.
     pub committed: bool,
     /// The epoch of the coordinator that decided it.
-    pub coordinator_epoch: i32,
+    pub coordinator_epoch: CoordinatorEpoch,
 }
 
 impl EndTxnMarker {
@@ -104,7 +104,7 @@ impl EndTxnMarker {
             _ => return None,
         };
         let (_version, rest) = record.value.split_first_chunk::<2>()?;
-        let coordinator_epoch = i32::from_be_bytes(*rest.first_chunk::<4>()?);
+        let coordinator_epoch = CoordinatorEpoch(i32::from_be_bytes(*rest.first_chunk::<4>()?));
         Some(Self { committed, coordinator_epoch })
     }
 
@@ -113,7 +113,7 @@ impl EndTxnMarker {
     pub fn value(&self) -> Bytes {
         let mut value = BytesMut::with_capacity(6);
         value.put_i16(0);
-        value.put_i32(self.coordinator_epoch);
+        value.put_i32(self.coordinator_epoch.0);
         value.freeze()
     }
 

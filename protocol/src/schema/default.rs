@@ -8,9 +8,11 @@ use super::Struct;
 use crate::Str;
 use crate::error_code::ErrorCode;
 use crate::ids::{
-    CorrelationId, GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch,
-    ProducerId, Sequence, Timestamp, Uuid,
+    AuthorizedOperations, BrokerEpoch, CoordinatorEpoch, CorrelationId, FetchSessionId, GroupEpoch,
+    LeaderEpoch, NodeId, Offset, PartitionEpoch, PartitionIndex, ProducerEpoch, ProducerId,
+    RawOffset, Sequence, ShareStateEpoch, SubscriptionId, Timestamp, TopologyEpoch, Uuid,
 };
+use crate::metadata_records::LeaderChange;
 
 /// What a field has that nobody set, as it is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,7 +21,7 @@ pub enum DefaultValue {
     Null,
     /// Of a boolean.
     Bool(bool),
-    /// Of any type of whole numbers; -1 where an `Option` of a newtype is `None`.
+    /// Of any type of whole numbers; where an `Option` of one is `None` the number that stands for it.
     Int(i64),
     /// Of a floating-point number.
     Float(f64),
@@ -56,34 +58,49 @@ literals! {
     i64: value => DefaultValue::Int(value);
     u16: value => DefaultValue::Int(value as i64);
     u32: value => DefaultValue::Int(value as i64);
+    AuthorizedOperations: value => Literal(value.0).value();
+    BrokerEpoch: value => Literal(value.0).value();
+    CoordinatorEpoch: value => Literal(value.0).value();
     CorrelationId: value => Literal(value.0).value();
     ErrorCode: value => Literal(value.0).value();
+    FetchSessionId: value => Literal(value.0).value();
     GroupEpoch: value => Literal(value.0).value();
     LeaderEpoch: value => Literal(value.0).value();
     NodeId: value => Literal(value.0).value();
-    Offset: value => Literal(value.get()).value();
+    PartitionEpoch: value => Literal(value.0).value();
     PartitionIndex: value => Literal(value.0).value();
     ProducerEpoch: value => Literal(value.0).value();
     ProducerId: value => Literal(value.0).value();
-    Sequence: value => Literal(value.get()).value();
+    RawOffset: value => Literal(value.0).value();
+    ShareStateEpoch: value => Literal(value.0).value();
+    SubscriptionId: value => Literal(value.0).value();
     Timestamp: value => Literal(value.0).value();
+    TopologyEpoch: value => Literal(value.0).value();
+    LeaderChange: value => Literal(value.number()).value();
+    Offset: value => Literal(value.get()).value();
+    Sequence: value => Literal(value.get()).value();
 }
 
-/// `None` of these is -1.
+/// `None` of these is a number.
 macro_rules! sentinels {
-    ($($newtype:ty)*) => {$(
+    ($($none:literal: $($newtype:ident)*;)*) => {$($(
         impl Literal<Option<$newtype>> {
             pub(crate) const fn value(self) -> DefaultValue {
                 match self.0 {
                     Some(value) => Literal(value).value(),
-                    None => DefaultValue::Int(-1),
+                    None => DefaultValue::Int($none),
                 }
             }
         }
-    )*};
+    )*)*};
 }
 
-sentinels! { GroupEpoch LeaderEpoch NodeId Offset ProducerEpoch ProducerId Sequence Timestamp }
+sentinels! {
+    -1: i8 i16 i32 i64 BrokerEpoch CoordinatorEpoch GroupEpoch LeaderEpoch NodeId Offset ProducerEpoch
+        ProducerId Sequence Timestamp TopologyEpoch;
+    0: FetchSessionId;
+    -2_147_483_648: AuthorizedOperations;
+}
 
 /// `None` of these is null. A default is empty or null: `Some` is taken to be empty.
 macro_rules! nullable {

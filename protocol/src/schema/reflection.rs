@@ -74,6 +74,9 @@ pub struct Field {
     pub tag: Option<u32>,
     /// What it has if nobody sets it.
     pub default: DefaultValue,
+    /// The number that is written where the field is `None`, and is not null: mostly -1. `None` if
+    /// it has no such number.
+    pub sentinel: Option<i64>,
     /// Whether it is silently left out of versions that cannot carry it.
     pub ignorable: bool,
 }

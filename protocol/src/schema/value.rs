@@ -10,9 +10,11 @@ use crate::Str;
 use crate::error::{DecodeError, EncodeError};
 use crate::error_code::ErrorCode;
 use crate::ids::{
-    CorrelationId, GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch,
-    ProducerId, Sequence, Timestamp, Uuid,
+    AuthorizedOperations, BrokerEpoch, CoordinatorEpoch, CorrelationId, FetchSessionId, GroupEpoch,
+    LeaderEpoch, NodeId, Offset, PartitionEpoch, PartitionIndex, ProducerEpoch, ProducerId,
+    RawOffset, Sequence, ShareStateEpoch, SubscriptionId, Timestamp, TopologyEpoch, Uuid,
 };
+use crate::metadata_records::LeaderChange;
 use crate::wire::{FrameWriter, Reader, UnknownTags, Version, Wire};
 
 /// What a field or an item holds, whatever its type.
@@ -227,7 +229,13 @@ macro_rules! leaves {
 leaves! {
     bool i8 i16 i32 i64 u16 u32 f64
     Str Option<Str> Bytes Option<Bytes>
-    CorrelationId ErrorCode PartitionIndex Uuid
+    Option<i8> Option<i16> Option<i32> Option<i64>
+    CorrelationId ErrorCode LeaderChange PartitionEpoch PartitionIndex RawOffset ShareStateEpoch
+    SubscriptionId Uuid
+    Option<AuthorizedOperations>
+    BrokerEpoch Option<BrokerEpoch>
+    CoordinatorEpoch Option<CoordinatorEpoch>
+    Option<FetchSessionId>
     GroupEpoch Option<GroupEpoch>
     LeaderEpoch Option<LeaderEpoch>
     NodeId Option<NodeId>
@@ -236,4 +244,5 @@ leaves! {
     ProducerId Option<ProducerId>
     Option<Sequence>
     Timestamp Option<Timestamp>
+    TopologyEpoch Option<TopologyEpoch>
 }

@@ -33,6 +33,9 @@ pub trait Wire: Sized {
     /// Whether null is a value of this type (a sentinel such as -1 is not null).
     const NULLABLE: bool = false;
 
+    /// The number that says "none" on the wire and is `None` in this type, if there is one.
+    const SENTINEL: Option<i64> = None;
+
     /// The fewest bytes a value takes; an array that claims more items than fit is refused.
     fn size_min(version: Version) -> usize;
 

@@ -8,8 +8,9 @@ use crate::Str;
 use crate::error::{DecodeError, DecodeReason, EncodeError};
 use crate::error_code::ErrorCode;
 use crate::ids::{
-    CorrelationId, GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch,
-    ProducerId, Sequence, Timestamp, Uuid,
+    AuthorizedOperations, BrokerEpoch, CoordinatorEpoch, CorrelationId, FetchSessionId, GroupEpoch,
+    LeaderEpoch, NodeId, Offset, PartitionEpoch, PartitionIndex, ProducerEpoch, ProducerId,
+    RawOffset, Sequence, ShareStateEpoch, SubscriptionId, Timestamp, TopologyEpoch, Uuid,
 };
 use crate::schema::{DefaultValue, Literal, Struct, Type};
 
@@ -53,7 +54,7 @@ numbers! {
     f64: Float64, 0.0;
 }
 
-/// Newtypes of numbers; those of the second list are -1 on the wire where they are `None`.
+/// Newtypes of numbers; those of the second list have a number on the wire for `None`.
 macro_rules! newtypes {
     ($($newtype:ident($number:ty);)*) => {$(
         impl Wire for $newtype {
@@ -83,10 +84,11 @@ macro_rules! newtypes {
 }
 
 macro_rules! sentinels {
-    ($($newtype:ident($number:ty);)*) => {$(
+    ($($newtype:ident($number:ty) = $none:literal;)*) => {$(
         impl Wire for Option<$newtype> {
             const TYPE: Type = <$number as Wire>::TYPE;
             const DEFAULT: DefaultValue = Literal::<Self>(None).value();
+            const SENTINEL: Option<i64> = Some($none);
 
             #[inline]
             fn size_min(version: Version) -> usize {
@@ -99,38 +101,79 @@ macro_rules! sentinels {
 
             #[inline]
             fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
-                self.map_or(-1, |value| value.0).write(out, version)
+                self.map_or($none, |value| value.0).write(out, version)
             }
 
             #[inline]
             fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
                 let number = <$number>::read(reader, version)?;
-                Ok((number != -1).then_some($newtype(number)))
+                Ok((number != $none).then_some($newtype(number)))
+            }
+        }
+    )*};
+}
+
+/// Numbers that need no name, such as a time limit: -1 where they are `None`.
+macro_rules! numbers_or_none {
+    ($($number:ident)*) => {$(
+        impl Wire for Option<$number> {
+            const TYPE: Type = <$number as Wire>::TYPE;
+            const DEFAULT: DefaultValue = Literal::<Self>(None).value();
+            const SENTINEL: Option<i64> = Some(-1);
+
+            fn size_min(version: Version) -> usize {
+                <$number>::size_min(version)
+            }
+
+            fn as_default(&self) -> Option<DefaultValue> {
+                Some(Literal(*self).value())
+            }
+
+            fn write(&self, out: &mut FrameWriter, version: Version) -> Result<(), EncodeError> {
+                self.unwrap_or(-1).write(out, version)
+            }
+
+            fn read(reader: &mut Reader, version: Version) -> Result<Self, DecodeError> {
+                Ok(Some(<$number>::read(reader, version)?).filter(|number| *number != -1))
             }
         }
     )*};
 }
 
 newtypes! {
+    BrokerEpoch(i64);
+    CoordinatorEpoch(i32);
     CorrelationId(i32);
     ErrorCode(i16);
     GroupEpoch(i32);
     LeaderEpoch(i32);
     NodeId(i32);
+    PartitionEpoch(i32);
     PartitionIndex(i32);
     ProducerEpoch(i16);
     ProducerId(i64);
+    RawOffset(i64);
+    ShareStateEpoch(i32);
+    SubscriptionId(i32);
     Timestamp(i64);
+    TopologyEpoch(i32);
 }
 
 sentinels! {
-    GroupEpoch(i32);
-    LeaderEpoch(i32);
-    NodeId(i32);
-    ProducerEpoch(i16);
-    ProducerId(i64);
-    Timestamp(i64);
+    AuthorizedOperations(i32) = -2_147_483_648; // `Integer.MIN_VALUE`
+    BrokerEpoch(i64) = -1;
+    CoordinatorEpoch(i32) = -1;
+    FetchSessionId(i32) = 0;
+    GroupEpoch(i32) = -1;
+    LeaderEpoch(i32) = -1;
+    NodeId(i32) = -1;
+    ProducerEpoch(i16) = -1;
+    ProducerId(i64) = -1;
+    Timestamp(i64) = -1;
+    TopologyEpoch(i32) = -1;
 }
+
+numbers_or_none! { i8 i16 i32 i64 }
 
 impl Wire for bool {
     const TYPE: Type = Type::Bool;
@@ -180,6 +223,7 @@ impl Wire for Uuid {
 impl Wire for Option<Offset> {
     const TYPE: Type = Type::Int64;
     const DEFAULT: DefaultValue = Literal::<Self>(None).value();
+    const SENTINEL: Option<i64> = Some(-1);
 
     fn size_min(_: Version) -> usize {
         8
@@ -227,6 +271,7 @@ impl Wire for Offset {
 impl Wire for Option<Sequence> {
     const TYPE: Type = Type::Int32;
     const DEFAULT: DefaultValue = Literal::<Self>(None).value();
+    const SENTINEL: Option<i64> = Some(-1);
 
     fn size_min(_: Version) -> usize {
         4

@@ -155,7 +155,7 @@ async fn log_dirs_say_how_much_each_partition_takes() {
     assert_eq!((dir.total_bytes.is_some(), dir.usable_bytes.is_some()), (has_volume, has_volume));
     assert!(dir.usable_bytes <= dir.total_bytes);
     let ours = dir.replicas.iter().filter(|replica| replica.topic == topic);
-    let mut ours: Vec<_> = ours.map(|r| (r.partition.0, r.bytes, r.offset_lag)).collect();
+    let mut ours: Vec<_> = ours.map(|r| (r.partition.0, r.bytes, r.offset_lag.unwrap())).collect();
     ours.sort_unstable();
     let batch = 61 + 1; // the header of the batch, then what a record adds to its value
     let (full, bytes) = (u64::try_from(size).unwrap(), ours[0].1);

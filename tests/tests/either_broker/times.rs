@@ -108,19 +108,20 @@ async fn the_largest_time_and_the_ends_that_tiers_have_are_asked_for_by_number()
     for (codec, batches) in [(Compression::None, true), (Compression::Zstd, false)] {
         let topic = timed(&world, codec, batches).await;
         for (asked, full, none) in [
-            (TIMESTAMP_LATEST, (Some(6), -1), (Some(0), -1)),
-            (TIMESTAMP_EARLIEST, (Some(0), -1), (Some(0), -1)),
+            (TIMESTAMP_LATEST, (Some(6), None), (Some(0), None)),
+            (TIMESTAMP_EARLIEST, (Some(0), None), (Some(0), None)),
             // the first of the two records with the largest time
-            (TIMESTAMP_MAX, (Some(3), 5_000), (None, -1)),
+            (TIMESTAMP_MAX, (Some(3), Some(5_000)), (None, None)),
             // without tiered storage all is local, and nothing is or will be uploaded
-            (TIMESTAMP_EARLIEST_LOCAL, (Some(0), -1), (Some(0), -1)),
-            (TIMESTAMP_LATEST_TIERED, (None, -1), (None, -1)),
-            (TIMESTAMP_EARLIEST_PENDING_UPLOAD, (None, -1), (None, -1)),
+            (TIMESTAMP_EARLIEST_LOCAL, (Some(0), None), (Some(0), None)),
+            (TIMESTAMP_LATEST_TIERED, (None, None), (None, None)),
+            (TIMESTAMP_EARLIEST_PENDING_UPLOAD, (None, None), (None, None)),
         ] {
             for (topic, expected) in [(&topic, full), (&empty, none)] {
                 let answer = list(&world, topic, asked).await;
                 assert_eq!(answer.error_code, ErrorCode::NONE, "{asked}");
-                let found = (answer.offset.map(|offset| offset.get()), answer.timestamp);
+                let time = answer.timestamp.map(|time| time.0);
+                let found = (answer.offset.map(|offset| offset.get()), time);
                 assert_eq!(found, expected, "{asked} of {topic}");
             }
         }

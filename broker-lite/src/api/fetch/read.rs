@@ -205,7 +205,7 @@ impl Asked {
         let Some(epoch) = self.request.last_fetched_epoch else { return Ok(None) };
         let found = replica.end_offset_for(epoch).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
         let (known, end) = found;
-        let parts = known < epoch || end.get() < self.request.fetch_offset;
+        let parts = known < epoch || end.get() < self.request.fetch_offset.0;
         Ok(parts.then(|| EpochEndOffset {
             epoch: Some(known),
             end_offset: Some(end),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Uuid};
+use ottla_protocol::ids::{FetchSessionId, LeaderEpoch, Offset, PartitionIndex, RawOffset, Uuid};
 use ottla_protocol::messages::fetch::{
     EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic, PartitionData,
 };
@@ -20,7 +20,7 @@ const IDLE: Duration = Duration::from_secs(120);
 const BYTES_MAX: usize = 200 << 20;
 /// What a session costs, and what a partition of it costs besides the name of its topic, which its
 /// partitions share: what is kept, twice, since nodes of the maps may be half empty.
-const SESSION_BYTES: usize = 2 * (size_of::<(i32, Session)>() + NODES_BYTES);
+const SESSION_BYTES: usize = 2 * (size_of::<(FetchSessionId, Session)>() + NODES_BYTES);
 const PARTITION_BYTES: usize = 2 * size_of::<(Key, u64, u64, Cached)>();
 /// The first node of each of the two maps has room for so many entries from the start.
 const NODES_BYTES: usize = 11 * size_of::<(Key, u64, u64, Cached)>();
@@ -36,7 +36,7 @@ const NONE: i32 = -1;
 pub(crate) struct Sessions {
     slots: usize,
     random: fastrand::Rng,
-    by_id: BTreeMap<i32, Session>,
+    by_id: BTreeMap<FetchSessionId, Session>,
     /// What they hold, and may hold, in bytes.
     bytes: usize,
     bytes_max: usize,
@@ -50,7 +50,7 @@ pub(crate) enum Ticket {
     /// Its partitions make a session, if there is room.
     New { by_id: bool },
     /// Partitions with nothing new are left out.
-    Incremental { id: i32, epoch: i32 },
+    Incremental { id: FetchSessionId, epoch: i32 },
 }
 
 /// Names a partition: by the topic's name or by its id, the other is empty.
@@ -75,7 +75,7 @@ struct Session {
 #[derive(Clone, Copy, Debug)]
 struct Wanted {
     current_leader_epoch: Option<LeaderEpoch>,
-    fetch_offset: i64,
+    fetch_offset: RawOffset,
     last_fetched_epoch: Option<LeaderEpoch>,
     partition_max_bytes: i32,
 }
@@ -111,10 +111,13 @@ impl Sessions {
     ) -> Result<Ticket, ErrorCode> {
         let id = request.session_id;
         if request.session_epoch == NONE || request.session_epoch == FIRST {
-            self.remove(id);
+            if let Some(id) = id {
+                self.remove(id);
+            }
             let new = request.session_epoch == FIRST;
             return Ok(if new { Ticket::New { by_id } } else { Ticket::Sessionless });
         }
+        let id = id.ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
         let session = self.by_id.get_mut(&id).ok_or(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)?;
         if session.epoch != request.session_epoch {
             return Err(ErrorCode::INVALID_FETCH_SESSION_EPOCH);
@@ -159,7 +162,7 @@ impl Sessions {
             }
             Ticket::Incremental { id, epoch } => {
                 let session = self.by_id.get_mut(&id).filter(|session| session.epoch == epoch);
-                response.session_id = id;
+                response.session_id = Some(id);
                 match session {
                     Some(session) => session.leave_out(response),
                     // another request of the session came in between
@@ -174,19 +177,19 @@ impl Sessions {
     }
 
     /// Whether `is` holds for a topic and partition of this session.
-    pub(crate) fn any(&self, id: i32, is: impl Fn(&str, Uuid, i32) -> bool) -> bool {
+    pub(crate) fn any(&self, id: FetchSessionId, is: impl Fn(&str, Uuid, i32) -> bool) -> bool {
         let session = self.by_id.get(&id);
         session.is_some_and(|s| s.places.keys().any(|(name, id, index)| is(name, *id, index.0)))
     }
 
-    /// The id of a new session; 0 if there is no room for one.
+    /// The id of a new session; `None` if there is no room for one.
     fn create(
         &mut self,
         by_id: bool,
         asked: &[FetchTopic],
         response: &FetchResponse,
         now: Instant,
-    ) -> i32 {
+    ) -> Option<FetchSessionId> {
         let mut session = Session {
             by_id,
             epoch: next_epoch(FIRST),
@@ -205,17 +208,17 @@ impl Sessions {
             }
         }
         if session.places.is_empty() || !self.make_room(&session, now) {
-            return 0;
+            return None;
         }
         let id = loop {
-            let id = self.random.i32(1..);
+            let id = FetchSessionId(self.random.i32(1..));
             if !self.by_id.contains_key(&id) {
                 break id;
             }
         };
         self.bytes += session.bytes;
         self.by_id.insert(id, session);
-        id
+        Some(id)
     }
 
     /// Whether there is room for `new`, once another session has gone if need be.
@@ -235,7 +238,7 @@ impl Sessions {
 
     /// Which session may go for one of this size: an idle one, or else an old one that is smaller,
     /// since a large session saves more.
-    fn dispensable(&self, size: usize, now: Instant) -> Option<i32> {
+    fn dispensable(&self, size: usize, now: Instant) -> Option<FetchSessionId> {
         let past = |then: Instant| now - then > IDLE;
         let idle = self.by_id.iter().min_by_key(|(_, session)| session.used);
         let idle = idle.filter(|(_, session)| past(session.used)).map(|(id, _)| *id);
@@ -245,7 +248,7 @@ impl Sessions {
         idle.or_else(|| smaller.map(|(id, _)| *id))
     }
 
-    fn remove(&mut self, id: i32) {
+    fn remove(&mut self, id: FetchSessionId) {
         if let Some(session) = self.by_id.remove(&id) {
             self.bytes -= session.bytes;
         }

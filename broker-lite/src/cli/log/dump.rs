@@ -270,7 +270,7 @@ fn record_fields(topic: &str, block: &RecordBlock, record: &RecordRef<'_>) -> Ve
     let control = block.header().is_control().then(|| ControlRecord::parse(record)).flatten();
     if let Some(control) = control {
         fields.push(("control_type", format!("{:?}", control.kind).into()));
-        let epoch = EndTxnMarker::parse(&control).map(|marker| marker.coordinator_epoch);
+        let epoch = EndTxnMarker::parse(&control).map(|marker| marker.coordinator_epoch.0);
         fields.push(("coordinator_epoch", epoch.into()));
         return fields;
     }

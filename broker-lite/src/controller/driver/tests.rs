@@ -41,8 +41,8 @@ fn create(topic: &str) -> Request {
         topics: vec![NewTopic {
             name: topic.into(),
             id: Uuid([5; 16]),
-            partitions: 1,
-            replication_factor: 1,
+            partitions: Some(1),
+            replication_factor: Some(1),
             ..Default::default()
         }],
         validate_only: false,

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use ottla_protocol::ids::{LeaderEpoch, NodeId};
+use ottla_protocol::ids::{LeaderEpoch, PartitionEpoch};
 use ottla_protocol::metadata_records::{
-    ConfigRecord, LEADER_UNCHANGED, PartitionChangeRecord, PartitionRecord,
+    ConfigRecord, LeaderChange, PartitionChangeRecord, PartitionRecord,
 };
 
 use super::{Image, Partition, own};
@@ -38,11 +38,16 @@ impl Image {
         if let Some(replicas) = &record.replicas {
             partition.replicas.clone_from(replicas);
         }
-        if record.leader != LEADER_UNCHANGED {
-            partition.leader = (record.leader >= 0).then_some(NodeId(record.leader));
+        let leader = match record.leader {
+            LeaderChange::Unchanged => partition.leader,
+            LeaderChange::Nobody => None,
+            LeaderChange::Elected(id) => Some(id),
+        };
+        if record.leader != LeaderChange::Unchanged {
+            partition.leader = leader;
             partition.leader_epoch = LeaderEpoch(partition.leader_epoch.0.saturating_add(1));
         }
-        partition.partition_epoch = partition.partition_epoch.saturating_add(1);
+        partition.partition_epoch = PartitionEpoch(partition.partition_epoch.0.saturating_add(1));
     }
 
     pub(super) fn configure(&mut self, record: &ConfigRecord) {

@@ -1,7 +1,7 @@
 //! Registrations and producer ids.
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{NodeId, ProducerId};
+use ottla_protocol::ids::{BrokerEpoch, NodeId, ProducerId};
 
 use super::{PRODUCER_ID_BLOCK, Refusal, Registration, Reply};
 use crate::controller::image::Image;
@@ -22,7 +22,7 @@ pub(super) fn register(
     }
     // the epoch is the offset at which the registration will stand
     let before = i64::try_from(events.len()).unwrap_or(i64::MAX);
-    let epoch = next_offset.saturating_add(before);
+    let epoch = BrokerEpoch(next_offset.saturating_add(before));
     events.push(records::register_broker(registration, epoch));
     for topic in image.topics() {
         for (index, partition) in (0..).zip(&topic.partitions) {

@@ -101,14 +101,8 @@ impl Plan<'_> {
 
     /// Spreads partitions over the live brokers, leaders in turn.
     fn assign(&self, topic: &NewTopic, defaults: (i32, i16)) -> Result<Vec<Vec<NodeId>>, Refusal> {
-        let partitions = match topic.partitions {
-            -1 => defaults.0,
-            n => n,
-        };
-        let factor = match topic.replication_factor {
-            -1 => defaults.1,
-            n => n,
-        };
+        let partitions = topic.partitions.unwrap_or(defaults.0);
+        let factor = topic.replication_factor.unwrap_or(defaults.1);
         let Some(factor) = usize::try_from(factor).ok().filter(|n| *n > 0) else {
             let message =
                 "Replication factor must be larger than 0, or -1 to use the default value.";
@@ -129,12 +123,12 @@ impl Plan<'_> {
     }
 
     fn check_assignments(&self, topic: &NewTopic) -> Result<Vec<Vec<NodeId>>, Refusal> {
-        if topic.replication_factor != -1 {
+        if topic.replication_factor.is_some() {
             let message = "A manual partition assignment was specified, but replication factor \
                            was not set to -1.";
             return refusal(ErrorCode::INVALID_REQUEST, message);
         }
-        if topic.partitions != -1 {
+        if topic.partitions.is_some() {
             let message = "A manual partition assignment was specified, but numPartitions was not \
                            set to -1.";
             return refusal(ErrorCode::INVALID_REQUEST, message);

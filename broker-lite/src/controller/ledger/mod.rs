@@ -99,10 +99,10 @@ pub(crate) struct NewTopic {
     pub(crate) name: Str,
     /// Random; the topic's id if it is made.
     pub(crate) id: Uuid,
-    /// -1: the default.
-    pub(crate) partitions: i32,
-    /// -1: the default.
-    pub(crate) replication_factor: i16,
+    /// `None`: the default.
+    pub(crate) partitions: Option<i32>,
+    /// `None`: the default.
+    pub(crate) replication_factor: Option<i16>,
     /// Who is to hold which partition; empty: whoever suits.
     pub(crate) assignments: Vec<(PartitionIndex, Vec<NodeId>)>,
     pub(crate) configs: Vec<(Str, Option<Str>)>,

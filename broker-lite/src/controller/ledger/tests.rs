@@ -1,7 +1,7 @@
 //! The ledger against an image, with no log and no runtime.
 
 use bytes::Bytes;
-use ottla_protocol::ids::LeaderEpoch;
+use ottla_protocol::ids::{BrokerEpoch, LeaderEpoch, PartitionEpoch};
 
 use super::*;
 use crate::controller::records;
@@ -49,8 +49,6 @@ impl Bench {
         let topics = names.iter().map(|(name, id)| NewTopic {
             name: (*name).into(),
             id: Uuid([*id; 16]),
-            partitions: -1,
-            replication_factor: -1,
             configs: vec![("retention.ms".into(), Some("5".into()))],
             ..Default::default()
         });
@@ -117,11 +115,15 @@ fn a_registration_is_an_epoch_and_starts_a_leader_epoch() {
     let mut bench = Bench::started();
     bench.create(&[("a", 1)]);
     let before = bench.image.broker(NODE).unwrap().epoch;
-    assert_eq!(before, 1, "the offset of its record, behind the feature level");
+    assert_eq!(before, BrokerEpoch(1), "the offset of its record, behind the feature level");
     bench.start();
     assert!(bench.image.broker(NODE).unwrap().epoch > before);
     let partitions = &bench.image.topic("a").unwrap().partitions;
-    assert!(partitions.iter().all(|p| p.leader_epoch == LeaderEpoch(1) && p.partition_epoch == 1));
+    assert!(
+        partitions
+            .iter()
+            .all(|p| p.leader_epoch == LeaderEpoch(1) && p.partition_epoch == PartitionEpoch(1))
+    );
 }
 
 #[test]

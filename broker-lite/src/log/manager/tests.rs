@@ -4,6 +4,7 @@ use super::super::testing::{Spec, offset};
 use super::*;
 use crate::replica::prepare::{PreparedBatch, ProduceRules};
 use ottla_protocol::ids::LeaderEpoch;
+use ottla_protocol::ids::Offset;
 
 fn identity() -> MetaProperties {
     MetaProperties {
@@ -32,7 +33,7 @@ fn trimmed(manager: &LogManager, topic: &str) -> Arc<Partition> {
     let batch = Spec { records: 3, ..Spec::default() }.bytes();
     let rules = ProduceRules { version: 12, all_in_sync: true, now_ms: 0 };
     partition.append(&PreparedBatch::internal(batch.into()).unwrap(), &rules).unwrap();
-    partition.delete_records(2).unwrap();
+    partition.delete_records(Offset::ZERO.after(2).into()).unwrap();
     partition
 }
 

@@ -2,7 +2,9 @@
 
 use bytes::BytesMut;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use ottla_protocol::ids::{
+    LeaderEpoch, Offset, ProducerEpoch, ProducerId, RawOffset, Sequence, Timestamp,
+};
 use ottla_protocol::messages::delete_records::OFFSET_HIGH_WATERMARK;
 
 use super::{Partition, PartitionOffsets, read_plan};
@@ -141,14 +143,14 @@ impl Partition {
         Ok(producers.collect())
     }
 
-    /// Moves the start of the log forward to `offset`, or with -1 to the high watermark; says where
+    /// Moves the start of the log forward to `offset`, or with [`OFFSET_HIGH_WATERMARK`] to the high watermark; says where
     /// the log starts then. It has to be checkpointed before anybody is told.
     ///
     /// # Errors
     ///
     /// `OFFSET_OUT_OF_RANGE` above the high watermark, `POLICY_VIOLATION` where nothing may be
     /// deleted, `NOT_LEADER_OR_FOLLOWER`, `KAFKA_STORAGE_ERROR`.
-    pub(crate) fn delete_records(&self, offset: i64) -> Result<Offset, ErrorCode> {
+    pub(crate) fn delete_records(&self, offset: RawOffset) -> Result<Offset, ErrorCode> {
         let mut inner = self.lock();
         inner.check_leader(false).map_err(|e| e.code())?;
         let cleanup = inner.config.cleanup;
@@ -157,7 +159,7 @@ impl Partition {
         }
         let asked = match offset {
             OFFSET_HIGH_WATERMARK => Some(inner.high_watermark),
-            offset => Offset::new(offset).filter(|offset| *offset <= inner.high_watermark),
+            offset => offset.offset().filter(|offset| *offset <= inner.high_watermark),
         };
         let start = asked.ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
         if let Err(error) = inner.log.trim(start) {

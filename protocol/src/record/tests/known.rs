@@ -1,7 +1,7 @@
 //! Bytes that were not made here: by hand from the format's description, and by kafka-python.
 
 use super::*;
-use crate::ids::{LeaderEpoch, Offset};
+use crate::ids::{CoordinatorEpoch, LeaderEpoch, Offset};
 
 /// CRC-32C bit by bit, as its definition says: polynomial 0x1edc6f41, reflected.
 fn crc32c(bytes: &[u8]) -> u32 {
@@ -137,7 +137,7 @@ fn control_batches_say_what_they_are_about() {
 #[test]
 fn the_end_of_a_transaction_is_a_batch_of_its_producer_without_a_number() {
     for committed in [true, false] {
-        let marker = EndTxnMarker { committed, coordinator_epoch: 9 };
+        let marker = EndTxnMarker { committed, coordinator_epoch: CoordinatorEpoch(9) };
         let mut bytes = marker.batch(ProducerId(7), ProducerEpoch(3), Timestamp(1)).unwrap();
         assign_offsets(&mut bytes, Offset::ZERO, Some(LeaderEpoch(0)));
         let batch = CheckedBatch::check(bytes.freeze()).unwrap();

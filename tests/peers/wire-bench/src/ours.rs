@@ -4,8 +4,8 @@ use core::hint::black_box;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use ottla_protocol::ids::{
-    GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch, ProducerId, Sequence,
-    Timestamp, Uuid,
+    FetchSessionId, GroupEpoch, LeaderEpoch, NodeId, Offset, PartitionIndex, ProducerEpoch,
+    ProducerId, RawOffset, Sequence, Timestamp, Uuid,
 };
 use ottla_protocol::messages::fetch::{FetchResponse, FetchableTopicResponse, PartitionData};
 use ottla_protocol::messages::metadata::{
@@ -93,7 +93,7 @@ fn fetch(mut batch: impl FnMut() -> Bytes) -> FetchResponse {
         partitions: (0..).take(PARTITIONS).map(partition).collect(),
         ..Default::default()
     };
-    FetchResponse { session_id: 77, responses: vec![topic], ..Default::default() }
+    FetchResponse { session_id: Some(FetchSessionId(77)), responses: vec![topic], ..Default::default() }
 }
 
 fn metadata() -> MetadataResponse {
@@ -131,7 +131,7 @@ fn metadata() -> MetadataResponse {
 fn offset_commit() -> OffsetCommitRequest {
     let partition = |index| OffsetCommitRequestPartition {
         partition_index: PartitionIndex(index),
-        committed_offset: 123_456,
+        committed_offset: RawOffset(123_456),
         committed_leader_epoch: Some(LeaderEpoch(5)),
         committed_metadata: Some(Str::new()),
         ..Default::default()

@@ -11,7 +11,7 @@ const TOPICS: [&str; 3] = ["a", "b", "c"];
 fn topic(name: &str, partitions: &[(i32, i64)]) -> FetchTopic {
     let partition = |&(index, fetch_offset): &(i32, i64)| FetchPartition {
         partition: PartitionIndex(index),
-        fetch_offset,
+        fetch_offset: RawOffset(fetch_offset),
         ..Default::default()
     };
     let partitions = partitions.iter().map(partition).collect();
@@ -19,7 +19,13 @@ fn topic(name: &str, partitions: &[(i32, i64)]) -> FetchTopic {
 }
 
 fn request(session_id: i32, session_epoch: i32, topics: Vec<FetchTopic>) -> FetchRequest {
+    let session_id = Some(FetchSessionId(session_id)).filter(|id| id.0 != 0);
     FetchRequest { session_id, session_epoch, topics, ..Default::default() }
+}
+
+/// The session of an answer; 0: none.
+fn id_in(response: &FetchResponse) -> i32 {
+    response.session_id.map_or(0, |id| id.0)
 }
 
 /// What partitions are like: high watermark, log start, error.
@@ -34,7 +40,7 @@ fn answer(topics: &[FetchTopic], world: &World) -> FetchResponse {
             let unknown = (0, 0, ErrorCode::UNKNOWN_TOPIC_OR_PARTITION);
             let (high_watermark, start, error_code) = state.unwrap_or(unknown);
             let good = error_code == ErrorCode::NONE;
-            let records = if good && asked.fetch_offset < high_watermark { "x" } else { "" };
+            let records = if good && asked.fetch_offset.0 < high_watermark { "x" } else { "" };
             PartitionData {
                 partition_index: asked.partition,
                 error_code,
@@ -83,7 +89,7 @@ impl Run {
 
     fn open(&mut self, partitions: &[(i32, i64)]) -> i32 {
         let request = request(0, FIRST, vec![topic("a", partitions)]);
-        self.call(request, &World::new()).unwrap().session_id
+        id_in(&self.call(request, &World::new()).unwrap())
     }
 }
 
@@ -120,7 +126,7 @@ fn only_the_request_that_is_due_is_served() {
         ("too late", id, 3, Err(ErrorCode::FETCH_SESSION_ID_NOT_FOUND)),
     ] {
         let answer = run.call(request(id, epoch, Vec::new()), &World::new());
-        assert_eq!(answer.map(|response| response.session_id), expected, "{rule}");
+        assert_eq!(answer.map(|response| id_in(&response)), expected, "{rule}");
     }
 }
 
@@ -130,7 +136,7 @@ fn names_and_ids_do_not_mix_and_epochs_wrap_to_one() {
     let id = run.open(&[(0, 0)]);
     let begun = run.sessions.begin(&mut request(id, 1, Vec::new()), true, run.now);
     assert_eq!(begun, Err(ErrorCode::FETCH_SESSION_TOPIC_ID_ERROR));
-    run.sessions.by_id.get_mut(&id).unwrap().epoch = i32::MAX;
+    run.sessions.by_id.get_mut(&FetchSessionId(id)).unwrap().epoch = i32::MAX;
     assert!(run.call(request(id, i32::MAX, Vec::new()), &World::new()).is_ok());
     assert!(run.call(request(id, 1, Vec::new()), &World::new()).is_ok());
 }
@@ -172,7 +178,7 @@ fn slots_go_to_who_needs_them_most() {
     let mut none = Run::new(0);
     assert_eq!(none.open(&[(0, 0)]), 0);
     let empty = Run::new(1).call(request(0, FIRST, Vec::new()), &World::new()).unwrap();
-    assert_eq!(empty.session_id, 0);
+    assert_eq!(empty.session_id, None);
 }
 
 #[test]
@@ -185,7 +191,7 @@ fn nobody_goes_for_a_session_that_is_not_made() {
     let many: Vec<(i32, i64)> = (0..100).map(|i| (i, 0)).collect();
     assert_eq!(run.open(&many), 0, "it is too large");
     let still = run.call(request(id, 1, Vec::new()), &World::new()).unwrap();
-    assert_eq!(still.session_id, id);
+    assert_eq!(id_in(&still), id);
 }
 
 #[test]
@@ -210,7 +216,7 @@ fn partitions_of_a_topic_share_one_copy_of_its_name() {
     let mut run = Run::new(1);
     let id = run.open(&[(0, 0), (1, 0)]);
     run.call(request(id, 1, vec![topic("a", &[(2, 0)])]), &World::new()).unwrap();
-    let session = &run.sessions.by_id[&id];
+    let session = &run.sessions.by_id[&FetchSessionId(id)];
     let keys = session.places.keys().chain(session.order.values().map(|cached| &cached.key));
     let places: BTreeSet<_> = keys.map(|(name, ..)| name.as_ptr()).collect();
     assert_eq!(places.len(), 1);
@@ -224,12 +230,12 @@ fn names_that_no_topic_can_have_are_answered_and_not_kept() {
     let mut run = Run::new(1);
     let long = "x".repeat(250);
     let only = request(0, FIRST, vec![topic(&long, &[(0, 0)])]);
-    assert_eq!(run.call(only, &World::new()).unwrap().session_id, 0);
+    assert_eq!(run.call(only, &World::new()).unwrap().session_id, None);
     let both = vec![topic(&long, &[(0, 0)]), topic("a", &[(0, 0)])];
     let first = run.call(request(0, FIRST, both.clone()), &World::new()).unwrap();
     let (a, x) = (("a".to_owned(), 0), (long.clone(), 0));
     assert_eq!(named(&first), [x.clone(), a.clone()]);
-    let id = first.session_id;
+    let id = id_in(&first);
     let second = run.call(request(id, 1, Vec::new()), &World::new()).unwrap();
     assert_eq!(named(&second), std::slice::from_ref(&a));
     let third = run.call(request(id, 2, both), &World::new()).unwrap();
@@ -311,8 +317,8 @@ fn a_client_with_a_session_knows_what_one_without_knows() {
                 (id, epoch) = (0, FIRST); // there is nothing to keep a session for
                 continue;
             }
-            assert_ne!(response.session_id, 0);
-            (id, epoch) = (response.session_id, next_epoch(epoch));
+            assert_ne!(response.session_id, None);
+            (id, epoch) = (id_in(&response), next_epoch(epoch));
             if rng.u32(0..20) == 0 {
                 epoch = FIRST; // starts again in full
                 told.clear();

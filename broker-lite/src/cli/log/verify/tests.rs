@@ -1,7 +1,9 @@
 use std::fs;
 
 use bytes::{BufMut as _, BytesMut};
-use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use ottla_protocol::ids::{
+    CoordinatorEpoch, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp,
+};
 use ottla_protocol::record::{
     BatchBuilder, Compression, Compressor, EndTxnMarker, ProducerStamp, assign_offsets,
 };
@@ -42,7 +44,7 @@ fn batch(
 }
 
 fn abort_marker(base: i64, epoch: i32) -> Vec<u8> {
-    let marker = EndTxnMarker { committed: false, coordinator_epoch: 0 };
+    let marker = EndTxnMarker { committed: false, coordinator_epoch: CoordinatorEpoch(0) };
     let time = Timestamp(1000 + base);
     let bytes = marker.batch(ProducerId(PRODUCER), ProducerEpoch(0), time).unwrap();
     placed(bytes, base, epoch)
