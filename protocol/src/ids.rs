@@ -3,6 +3,7 @@
 //! A number that the wire may leave out is written there as a sentinel, mostly -1. It becomes an
 //! `Option` when it is decoded, and no sentinel goes further in
 //! ([`Field::sentinel`](crate::schema::Field::sentinel) says which number it is).
+//! `Some` of that number is written as it, and read back as `None`.
 //!
 //! An [`Offset`] comes from a log and is never negative: bytes that say otherwise (below -1, where
 //! -1 is none) are no message of Kafka's and fail to decode. What any client may have filled in, and

@@ -1,5 +1,10 @@
-//! A number that Kafka declares as "none" is `None`, and no number below 0 has a meaning of its own
-//! that a type does not say. Kafka's defaults say which numbers those are.
+//! A number below 0 that Kafka declares as a default means none, and is `None`, or is listed here.
+//!
+//! What means something without being a default stays a number, for the reasons named: `acks` -1 of
+//! Produce (all), the timestamps of ListOffsets (which end), the epoch of a share session (-1 ends
+//! it), what a broker's registration changes (-1 and 1), a token's time to live (below 0: it is over),
+//! and 0 in records of groups (no state, not known). A [`Uuid`](ottla_protocol::ids::Uuid) of zeros is
+//! no id.
 
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
@@ -18,7 +23,8 @@ use ottla_protocol::schema::{DefaultValue, Field, SCHEMAS, Type};
 const TABLE: &str = include_str!("data/kafka-schemas.tsv");
 
 /// Fields with a default below 0 that is not `None` in our declaration, and what it is.
-const OTHERWISE: [(&str, &str); 7] = [
+const OTHERWISE: [(&str, &str); 8] = [
+    ("FetchRequest.topics.partitions.log_start_offset", "no broker looks at a consumer's"),
     ("FetchRequest.session_epoch", "a command: no session, or the end of one; 0 starts one"),
     ("OffsetForLeaderEpochRequest.replica_id", "-2, a debugging tool; a consumer, -1, is `None`"),
     ("PartitionChangeRecord.leader", "`LeaderChange` has a case for -2, and one for -1"),

@@ -73,8 +73,8 @@ messages! { hot;
         fetch_offset: RawOffset = 0..;
         /// The epoch of the last record the caller has, so that divergence is noticed.
         last_fetched_epoch: Option<LeaderEpoch> = 12..;
-        /// Where a follower's log starts; `None` from consumers.
-        log_start_offset: Option<Offset> = 5.. ignorable;
+        /// Where a follower's log starts; no broker looks at a consumer's.
+        log_start_offset: RawOffset = 5.. ignorable, or RawOffset::NONE;
         /// Stop at so many bytes of this partition; see `max_bytes`.
         partition_max_bytes: i32 = 0..;
         /// The directory in which a follower keeps the partition.

@@ -77,7 +77,7 @@ messages! {
         /// Which partition.
         partition_index: PartitionIndex = 0..=7;
         /// The offset of the next record to read, as it was committed; negative if nothing was.
-        committed_offset: RawOffset = 0..=7;
+        committed_offset: RawOffset = 0..=7, or RawOffset::NONE;
         /// The epoch of the last record read.
         committed_leader_epoch: Option<LeaderEpoch> = 5..=7 ignorable;
         /// The note that was committed with it.
@@ -111,7 +111,7 @@ messages! {
         /// Which partition.
         partition_index: PartitionIndex = 8..;
         /// The offset of the next record to read, as it was committed; negative if nothing was.
-        committed_offset: RawOffset = 8..;
+        committed_offset: RawOffset = 8.., or RawOffset::NONE;
         /// The epoch of the last record read.
         committed_leader_epoch: Option<LeaderEpoch> = 8.. ignorable;
         /// The note that was committed with it.

@@ -14,7 +14,7 @@ pub enum LeaderChange {
     Unchanged,
     /// Nobody (-1).
     Nobody,
-    /// This broker, in a new epoch.
+    /// This broker, in a new epoch; the ids -1 and -2 stand for the two above.
     Elected(NodeId),
 }
 

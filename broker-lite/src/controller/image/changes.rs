@@ -41,7 +41,7 @@ impl Image {
         let leader = match record.leader {
             LeaderChange::Unchanged => partition.leader,
             LeaderChange::Nobody => None,
-            LeaderChange::Elected(id) => Some(id),
+            LeaderChange::Elected(id) => (id.0 >= 0).then_some(id),
         };
         if record.leader != LeaderChange::Unchanged {
             partition.leader = leader;

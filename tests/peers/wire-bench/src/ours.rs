@@ -93,7 +93,11 @@ fn fetch(mut batch: impl FnMut() -> Bytes) -> FetchResponse {
         partitions: (0..).take(PARTITIONS).map(partition).collect(),
         ..Default::default()
     };
-    FetchResponse { session_id: Some(FetchSessionId(77)), responses: vec![topic], ..Default::default() }
+    FetchResponse {
+        session_id: Some(FetchSessionId(77)),
+        responses: vec![topic],
+        ..Default::default()
+    }
 }
 
 fn metadata() -> MetadataResponse {
