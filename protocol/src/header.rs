@@ -185,7 +185,9 @@ fn write_request_header(
     Ok(())
 }
 
-/// A whole response frame: length prefix, header, body. `key` is that of the request.
+/// A whole response frame: length prefix, header, body. `version` and `key` are those of the
+/// request. An ApiVersions with the error UNSUPPORTED_VERSION is written in version 0 whatever was
+/// asked, as [`answered_version`] expects it.
 ///
 /// # Errors
 ///
@@ -196,6 +198,10 @@ pub fn encode_response<M: Message>(
     key: ApiKey,
     correlation_id: CorrelationId,
 ) -> Result<EncodedFrame, EncodeError> {
+    let version = match key {
+        ApiKey::API_VERSIONS => written_version(response, version),
+        _ => version,
+    };
     let mut out = FrameWriter::new();
     out.begin_frame();
     out.put_slice(&correlation_id.0.to_be_bytes());
@@ -204,6 +210,17 @@ pub fn encode_response<M: Message>(
     }
     response.encode(version, &mut out)?;
     out.end_frame().map_err(|error| error.in_message(M::NAME, version))
+}
+
+/// In which version the answer to an ApiVersions of version `asked` is to be written: the one in
+/// which it will be read.
+#[cold]
+fn written_version<M: Message>(response: &M, asked: i16) -> i16 {
+    let mut out = FrameWriter::new();
+    out.put_slice(&[0; 4]); // a correlation id
+    // what version 0 cannot carry stands behind the error code, and fails once more where it counts
+    drop(response.encode(0, &mut out));
+    answered_version(&out.into_bytes(), ApiKey::API_VERSIONS, asked)
 }
 
 /// Reads a whole response: `frame` is what follows the length prefix. It is read in the version

@@ -141,6 +141,42 @@ fn a_refused_api_versions_is_read_in_version_0_whatever_was_asked() {
 }
 
 #[test]
+fn a_refused_api_versions_is_written_as_it_will_be_read() {
+    use ottla_protocol::messages::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+    let (key, id) = (ApiKey::API_VERSIONS, CorrelationId(7));
+    let header = ResponseHeader { correlation_id: id, ..Default::default() };
+    let refused = ErrorCode::UNSUPPORTED_VERSION;
+    for error_code in [refused, ErrorCode::NONE, ErrorCode::INVALID_REQUEST] {
+        let response = ApiVersionsResponse { error_code, ..Default::default() };
+        for asked in [0, 1, 2, 3, 4, 5, 99] {
+            let any = AnyResponse::from(response.clone());
+            let typed = encode_response(&response, asked, key, id);
+            let untyped = any.encode_frame(asked, &header);
+            if error_code != refused && !ApiVersionsRequest::VERSIONS.contains(&asked) {
+                assert_eq!(typed.unwrap_err(), untyped.unwrap_err(), "v{asked}");
+                continue;
+            }
+            let frame = typed.unwrap().into_bytes();
+            assert_eq!(untyped.unwrap().into_bytes(), frame, "v{asked}, {error_code:?}");
+            let frame = frame.slice(4..);
+            if error_code == refused {
+                assert_eq!(frame, &b"\0\0\0\x07\0\x23\0\0\0\0"[..], "v{asked}");
+            }
+            let back = decode_response::<ApiVersionsRequest>(frame.clone(), asked).unwrap();
+            assert_eq!(back, (id, response.clone()), "v{asked}");
+            let back = AnyResponse::decode_frame(frame, key, asked).unwrap();
+            assert_eq!(back, (header.clone(), any), "v{asked}");
+        }
+    }
+    // what version 0 cannot carry is an error, not another version
+    let mut response = ApiVersionsResponse { error_code: refused, ..Default::default() };
+    response.unknown_tags.push(77, Bytes::from_static(b"tag"));
+    let error = encode_response(&response, 3, key, id).unwrap_err();
+    assert!(error.to_string().starts_with("ApiVersionsResponse v0, unknown_tags"), "{error}");
+    assert_eq!(AnyResponse::from(response).encode_frame(3, &header).unwrap_err(), error);
+}
+
+#[test]
 fn an_api_or_version_that_is_not_declared_is_named() {
     let request = |frame: &'static [u8]| {
         AnyRequest::decode_frame(Bytes::from_static(frame)).unwrap_err().to_string()

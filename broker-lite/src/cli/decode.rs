@@ -30,7 +30,8 @@ pub(super) struct Decode {
     #[arg(short, long, requires = "api")]
     version: Option<i16>,
     /// Each frame has its length in front. Without this and `--bare`, that is so if the first can
-    /// be read behind a length; else the bytes are one frame without its length.
+    /// be read behind a length; else the bytes are one frame without its length. What cannot be
+    /// read is said frame by frame, and the others are shown.
     #[arg(long, conflicts_with = "bare")]
     framed: bool,
     /// The bytes are one frame without its length.
@@ -46,9 +47,10 @@ pub(super) struct Decode {
     /// The topic of that record.
     #[arg(short, long, default_value = "__consumer_offsets", requires = "key")]
     topic: String,
-    /// How records are shown: their size, what the headers of batches say, or base64.
-    #[arg(short, long, value_enum, default_value_t = Shown::Size)]
-    records: Shown,
+    /// How the records in frames are shown: their size (the default), what the headers of batches
+    /// say, or base64.
+    #[arg(short, long, value_enum)]
+    records: Option<Shown>,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -101,31 +103,53 @@ impl Decode {
         };
         let key = unhex(self.key.as_deref().unwrap_or_default());
         let key = Bytes::from(key.map_err(|error| Failure::usage("the key", &error))?);
-        let (parts, rest) = match self.kind {
-            Kind::Frames => self.frames(bytes.into()),
-            _ => (vec![bytes.into()], 0),
+        match self.kind {
+            Kind::Frames => self.show_frames(bytes.into()),
+            _ => {
+                let line = self.line(&key, bytes.into());
+                let line = line.map_err(|error| Failure::new("decoding", &error))?;
+                writeln!(io::stdout(), "{line}").map_err(|error| Failure::stdout(&error))
+            }
+        }
+    }
+
+    /// Prints every frame that can be read, and says of each other one why not. The last of these
+    /// is what the command fails with.
+    fn show_frames(&self, bytes: Bytes) -> Result<(), Failure> {
+        if bytes.is_empty() {
+            return Err(Failure::say("decoding: there are no frames, not one byte"));
+        }
+        let (frames, rest) = self.frames(bytes);
+        let (whole, mut out, mut failed) = (frames.len(), io::stdout().lock(), None);
+        let mut fail = |failure| {
+            if let Some(earlier) = failed.replace(failure) {
+                Failure::report(&earlier);
+            }
         };
-        let whole = parts.len();
-        let mut out = io::stdout().lock();
-        for (index, part) in parts.into_iter().enumerate() {
-            let line = self.line(&key, part).map_err(|error| {
-                Failure::new(
-                    match self.kind {
-                        Kind::Frames => format!("decoding frame {}", index.saturating_add(1)),
-                        _ => "decoding".to_owned(),
-                    },
-                    &error,
-                )
-            })?;
-            writeln!(out, "{line}").map_err(|error| Failure::stdout(&error))?;
+        for (index, frame) in frames.into_iter().enumerate() {
+            match self.line(&Bytes::new(), frame) {
+                Ok(line) => {
+                    let shown = writeln!(out, "{line}").and_then(|()| out.flush());
+                    if let Err(error) = shown {
+                        fail(Failure::stdout(&error));
+                        return failed.map_or(Ok(()), Err);
+                    }
+                }
+                Err(error) => {
+                    let what = format!("decoding frame {}", index.saturating_add(1));
+                    fail(Failure::new(what, &error));
+                }
+            }
         }
-        out.flush().map_err(|error| Failure::stdout(&error))?;
-        if rest > 0 {
-            let frame = whole.saturating_add(1);
-            let what = format!("decoding frame {frame}: the last {rest} bytes are no whole frame");
-            return Err(Failure::say(what));
+        if !rest.is_empty() {
+            let what = format!("decoding frame {}: {}", whole.saturating_add(1), cut(&rest));
+            let bare = self.line(&Bytes::new(), rest).err().filter(|_| whole == 0 && !self.framed);
+            fail(match bare {
+                Some(error) => Failure::new(format!("{what}; as one without length"), &error),
+                None => Failure::say(what),
+            });
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     /// An option that has no meaning for such bytes is a mistake.
@@ -135,30 +159,36 @@ impl Decode {
             let options = "--api, --version, --framed and --bare";
             return Err(Failure::misused(format!("{options} are for frames only")));
         }
+        if self.records.is_some() && self.kind != Kind::Frames {
+            return Err(Failure::misused("--records is for frames only"));
+        }
         if self.key.is_some() && self.kind != Kind::CoordinatorRecord {
             return Err(Failure::misused("--key is for --as coordinator-record only"));
         }
         Ok(())
     }
 
-    /// The frames, and how many bytes follow the last whole one.
-    fn frames(&self, bytes: Bytes) -> (Vec<Bytes>, usize) {
+    /// The frames, and the bytes that follow the last whole one.
+    fn frames(&self, bytes: Bytes) -> (Vec<Bytes>, Bytes) {
         let (frames, rest) = split(bytes.clone());
         let reads = |frame: &Bytes| self.line(&Bytes::new(), frame.clone()).is_ok();
         let framed = match frames.first() {
             _ if self.framed || self.bare => self.framed,
-            // if neither way reads, lengths that come out even are no coincidence
-            Some(first) => reads(first) || (rest == 0 && !reads(&bytes)),
-            None => false,
+            // if neither way reads, lengths that come out even or lead to what reads are no
+            // coincidence
+            Some(first) => {
+                reads(first) || (!reads(&bytes) && (rest.is_empty() || frames.iter().any(reads)))
+            }
+            None => claimed(&bytes).is_some() && !reads(&bytes),
         };
-        if framed { (frames, rest) } else { (vec![bytes], 0) }
+        if framed { (frames, rest) } else { (vec![bytes], Bytes::new()) }
     }
 
     fn line(&self, key: &Bytes, bytes: Bytes) -> Result<String, ottla_protocol::DecodeError> {
         let printer = Printer::default().records(match self.records {
-            Shown::Size => Records::Size,
-            Shown::Batches => Records::Batches,
-            Shown::Base64 => Records::Base64,
+            None | Some(Shown::Size) => Records::Size,
+            Some(Shown::Batches) => Records::Batches,
+            Some(Shown::Base64) => Records::Base64,
         });
         match (self.kind, self.api.zip(self.version)) {
             (Kind::Frames, Some((api, version))) => printer.response(bytes, api, version),
@@ -205,18 +235,34 @@ fn unhex(text: &str) -> Result<Vec<u8>, NotHex> {
     Ok(bytes)
 }
 
-/// The whole frames behind their lengths, and how many bytes follow the last of them.
-fn split(mut rest: Bytes) -> (Vec<Bytes>, usize) {
+/// The whole frames behind their lengths, and the bytes that follow the last of them.
+fn split(mut rest: Bytes) -> (Vec<Bytes>, Bytes) {
     let mut frames = Vec::new();
-    while let Some(length) = rest.first_chunk::<4>() {
-        let end = usize::try_from(i32::from_be_bytes(*length)).ok();
-        let Some(end) = end.and_then(|length| length.checked_add(4)) else { break };
-        if end > rest.len() {
-            break;
-        }
+    while let Some(length) = claimed(&rest) {
+        let Some(end) = length.checked_add(4).filter(|end| *end <= rest.len()) else { break };
         frames.push(rest.split_to(end).slice(4..));
     }
-    (frames, rest.len())
+    (frames, rest)
+}
+
+/// How long the first frame is by the length in front of it; `None` if that is none.
+fn claimed(bytes: &[u8]) -> Option<usize> {
+    usize::try_from(i32::from_be_bytes(*bytes.first_chunk()?)).ok()
+}
+
+/// Why bytes behind the last whole frame are not another.
+fn cut(rest: &[u8]) -> String {
+    let there = rest.len();
+    match (rest.first_chunk().copied().map(i32::from_be_bytes), claimed(rest)) {
+        (_, Some(length)) => {
+            let there = there.saturating_sub(4);
+            format!("it is cut: its length says {length} bytes, {there} are there")
+        }
+        (Some(negative), None) => {
+            format!("its length says {negative}, in front of the last {there} bytes")
+        }
+        (None, None) => format!("it is cut: the last {there} bytes are not even its length"),
+    }
 }
 
 #[cfg(test)]
@@ -236,10 +282,10 @@ mod tests {
     fn lengths_in_front_are_taken_off_and_a_cut_frame_hides_none_before_it() {
         let cut = |bytes: &'static [u8]| split(Bytes::from_static(bytes));
         let two = vec![Bytes::from("ab"), Bytes::from("c")];
-        assert_eq!(cut(b"\0\0\0\x02ab\0\0\0\x01c"), (two.clone(), 0));
-        assert_eq!(cut(b"\0\0\0\x02ab\0\0\0\x01c\0\0\0\x02d"), (two, 5));
+        assert_eq!(cut(b"\0\0\0\x02ab\0\0\0\x01c"), (two.clone(), Bytes::new()));
+        assert_eq!(cut(b"\0\0\0\x02ab\0\0\0\x01c\0\0\0\x02d"), (two, Bytes::from("\0\0\0\x02d")));
         for none in [&b"\0\0\0\x02a"[..], b"\xff\xff\xff\xff", b""] {
-            assert_eq!(cut(none), (Vec::new(), none.len()));
+            assert_eq!(cut(none), (Vec::new(), Bytes::from(none)));
         }
     }
 

@@ -37,23 +37,27 @@ fn frames_of_a_connection_are_shown_as_json() {
     let cut = format!("{hex}{hex}{}", &hex[..30]);
     let output = command(&["decode", &cut]).output().unwrap();
     assert_eq!(String::from_utf8(output.stdout).unwrap(), shown.repeat(2));
-    let said = "broker-lite: decoding frame 3: the last 10 bytes are no whole frame\n";
+    let said = "broker-lite: decoding frame 3: it is cut: its length says 13 bytes, 6 are there\n";
     assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(1), said));
 
     let (code, said) = broker.fails(&["decode", &hex[12..48]], b"");
     let reason = "ApiVersionsRequest v0, header.client_id: the bytes end 1 bytes too early";
+    let cut = "it is cut: its length says 1179648 bytes, 8 are there; as one without length";
+    assert_eq!((code, &*said), (1, &*format!("broker-lite: decoding frame 1: {cut}: {reason}\n")));
+    let (code, said) = broker.fails(&["decode", "--bare", &hex[12..48]], b"");
     assert_eq!((code, &*said), (1, &*format!("broker-lite: decoding frame 1: {reason}\n")));
     assert_eq!(broker.fails(&["decode", "no hex"], b"").0, 2);
     assert_eq!(broker.fails(&["decode", "--api", "Fetch", "00"], b"").0, 2, "which version?");
 }
 
+fn decode(arguments: &[&str]) -> (i32, String, String) {
+    let output = command(&[&["decode"], arguments].concat()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
 #[test]
 fn a_length_in_front_is_told_from_a_number_that_looks_like_one() {
-    let decode = |arguments: &[&str]| {
-        let output = command(&[&["decode"], arguments].concat()).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-    };
     let heartbeat = ["--api", "Heartbeat", "--version", "0"];
     let shown = |id| {
         format!(
@@ -79,15 +83,56 @@ fn a_length_in_front_is_told_from_a_number_that_looks_like_one() {
     // what cannot be read either way is reported as what the lengths say
     let (code, _, said) = decode(&["00000004 00120063", "00000000"]);
     let reason = "ApiVersionsRequest v99, header.correlation_id: the bytes end 4 bytes too early";
-    assert_eq!((code, said), (1, format!("broker-lite: decoding frame 1: {reason}\n")));
+    let empty = "RequestHeader, request_api_key: the bytes end 2 bytes too early";
+    let line = |frame, reason| format!("broker-lite: decoding frame {frame}: {reason}\n");
+    assert_eq!((code, said), (1, line(1, reason) + &line(2, empty)));
     // an option that would be ignored is refused
     for ignored in [
         &["--as", "subscription", "--bare", "00"][..],
         &["--as", "assignment", "--api", "Fetch", "--version", "4", "00"],
         &["--key", "00", "00"],
         &["--framed", "--bare", "00"],
+        &["--as", "subscription", "--records", "base64", "0000 00000000 ffffffff"],
+        &["--as", "metadata-record", "--records", "size", "00"],
     ] {
         assert_eq!(decode(ignored).0, 2, "{ignored:?}");
+    }
+}
+
+#[test]
+fn a_frame_that_cannot_be_read_hides_no_other() {
+    let good = "0000000d 0012 0000 00000007 0003 666f6f"; // ApiVersions
+    let bad = "00000004 00120063";
+    let (_, shown, _) = decode(&[good]);
+    assert!(shown.contains("\"clientId\":\"foo\""), "{shown}");
+    let line = |frame, reason| format!("broker-lite: decoding frame {frame}: {reason}\n");
+    let reason = "ApiVersionsRequest v99, header.correlation_id: the bytes end 4 bytes too early";
+    let cut = "it is cut: its length says 13 bytes, 2 are there";
+    let cases: [(&[&str], usize, String); 6] = [
+        (&["--framed", bad, good], 1, line(1, reason)),
+        (&[bad, good], 1, line(1, reason)),
+        (&[good, bad, good, bad], 2, line(2, reason) + &line(4, reason)),
+        (&[bad, good, &good[..13]], 1, line(1, reason) + &line(3, cut)),
+        (&[good, "ffffffff 00"], 1, line(2, "its length says -1, in front of the last 5 bytes")),
+        (&[good, "0000"], 1, line(2, "it is cut: the last 2 bytes are not even its length")),
+    ];
+    for (frames, count, said) in cases {
+        assert_eq!(decode(frames), (1, shown.repeat(count), said), "{frames:?}");
+    }
+}
+
+#[test]
+fn a_capture_that_ends_within_its_first_frame_is_said_to_be_cut() {
+    let frame = "0000000d 0012 0000 00000007 00";
+    let cut = "broker-lite: decoding frame 1: it is cut: its length says 13 bytes, 9 are there";
+    assert_eq!(decode(&["--framed", frame]), (1, String::new(), format!("{cut}\n")));
+    let (code, shown, said) = decode(&[frame]);
+    let bare = "; as one without length: ProduceRequest v13, ";
+    assert!(code == 1 && shown.is_empty(), "{code}, {shown}");
+    assert!(said.starts_with(&format!("{cut}{bare}")) && said.lines().count() == 1, "{said}");
+    let none = "broker-lite: decoding: there are no frames, not one byte\n";
+    for how in [&["--framed"][..], &["--bare"], &[], &["--api", "Fetch", "--version", "4"]] {
+        assert_eq!(decode(how), (1, String::new(), none.to_owned()), "{how:?}");
     }
 }
 

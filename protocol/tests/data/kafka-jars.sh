@@ -2,7 +2,7 @@
 # Puts the jars that kafka-pom.xml names into DIR, unless they are there.
 #   kafka-jars.sh DIR
 # Ends with code 77 if Maven can fetch nothing at all: not even the jar that the other tests' Kafka
-# consists of, which is known to be there.
+# consists of, which is known to be there. Without a Maven that runs it ends with code 1.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 plugin=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
@@ -10,6 +10,7 @@ others=$here/../../../tests/peers/kafka-from-maven/pom.xml
 mkdir -p "$1"
 jars=$(cd "$1" && pwd) # Maven starts elsewhere
 ! compgen -G "$jars/kafka-clients-*.jar" >/dev/null || exit 0
+mvn -v >/dev/null || { echo "install Maven (mvn) and a JDK of 17 or newer" >&2; exit 1; }
 part=$(mktemp -d "$jars/part.XXXXXX") # what is cut short is not taken for all of them
 trap 'rm -rf "$part"' EXIT
 for _ in 1 2 3; do
