@@ -77,14 +77,15 @@ fn a_length_in_front_is_told_from_a_number_that_looks_like_one() {
     let produce = "0000 0003 00000007 ffff ffff 0001 00007530 00000000";
     let (code, text, _) = decode(&[produce]);
     assert!(code == 0 && text.contains("\"requestApiKeyName\":\"PRODUCE\""), "{text}");
+    let line = |frame, reason| format!("broker-lite: decoding frame {frame}: {reason}\n");
     let (code, _, said) = decode(&["--framed", produce]);
     let reason = "RequestHeader, request_api_version: the bytes end 1 bytes too early";
-    assert_eq!((code, said), (1, format!("broker-lite: decoding frame 1: {reason}\n")));
+    let cut = "it is cut: its length says 134217727 bytes, 11 are there";
+    assert_eq!((code, said), (1, line(1, reason) + &line(2, cut)));
     // what cannot be read either way is reported as what the lengths say
     let (code, _, said) = decode(&["00000004 00120063", "00000000"]);
     let reason = "ApiVersionsRequest v99, header.correlation_id: the bytes end 4 bytes too early";
     let empty = "RequestHeader, request_api_key: the bytes end 2 bytes too early";
-    let line = |frame, reason| format!("broker-lite: decoding frame {frame}: {reason}\n");
     assert_eq!((code, said), (1, line(1, reason) + &line(2, empty)));
     // an option that would be ignored is refused
     for ignored in [
