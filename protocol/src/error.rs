@@ -76,13 +76,14 @@ macro_rules! error {
                 &self.0.1
             }
 
-            /// Kafka's name of the message; empty if no message was being read or written.
+            /// Kafka's name of the message; empty if no message was being read or written, or Kafka
+            /// 4.4.0 has no such API.
             #[must_use]
             pub fn message(&self) -> &'static str {
                 self.0.0.message
             }
 
-            /// The version of the message; -1 if no message was being read or written.
+            /// The version of the message; -1 if it is not known (a peer may have said -1, too).
             #[must_use]
             pub fn version(&self) -> i16 {
                 self.0.0.version

@@ -68,7 +68,8 @@ pub struct Field {
     pub kind: Type,
     /// The versions that carry it.
     pub versions: Versions,
-    /// The versions in which it may be null.
+    /// The versions in which it may be null. A struct that may be null follows a byte, negative for
+    /// null; in a tagged field a varint, 0 for null.
     pub nullable: Option<Versions>,
     /// Its tag, if it is a tagged field.
     pub tag: Option<u32>,
