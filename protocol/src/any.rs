@@ -20,7 +20,6 @@ use bytes::Bytes;
 
 use crate::api_key::ApiKey;
 use crate::error::{DecodeError, DecodeReason, EncodeError};
-use crate::error_code::ErrorCode;
 use crate::header::{self, RequestHeader, ResponseHeader, decode_request_header};
 use crate::messages;
 use crate::schema::{Message, Request, Schema};
@@ -233,9 +232,8 @@ impl AnyResponse {
         version: i16,
         header: &ResponseHeader,
     ) -> Result<EncodedFrame, EncodeError> {
-        let refused = ErrorCode::UNSUPPORTED_VERSION;
         let version = match self {
-            Self::ApiVersions(response) if response.error_code == refused => 0,
+            Self::ApiVersions(response) => header::written_version(response, version),
             _ => version,
         };
         let key = self.key();

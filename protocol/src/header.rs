@@ -215,7 +215,7 @@ pub fn encode_response<M: Message>(
 /// In which version the answer to an ApiVersions of version `asked` is to be written: the one in
 /// which it will be read.
 #[cold]
-fn written_version<M: Message>(response: &M, asked: i16) -> i16 {
+pub(crate) fn written_version<M: Message>(response: &M, asked: i16) -> i16 {
     let mut out = FrameWriter::new();
     out.put_slice(&[0; 4]); // a correlation id
     // what version 0 cannot carry stands behind the error code, and fails once more where it counts
