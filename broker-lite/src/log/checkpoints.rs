@@ -95,6 +95,9 @@ pub(crate) fn read<T>(
         Err(e) => return Err(e.into()),
     };
     let text = String::from_utf8(bytes).map_err(|_| malformed("not a text"))?;
+    if !text.ends_with('\n') {
+        return Err(malformed("its last line is cut short")); // and with it maybe a number
+    }
     let mut lines = text.lines();
     if lines.next() != Some(VERSION) {
         return Err(malformed("not of version 0"));
@@ -132,7 +135,15 @@ mod tests {
     #[test]
     fn a_checkpoint_that_is_cut_short_is_refused() {
         let disk = MemoryDisk::new();
-        for text in ["", "1\n0\n", "0\nx\n", "0\n2\nt 0 1\n", "0\n1\nt 0\n", "0\n1\nt 0 -4\n"] {
+        for text in [
+            "",
+            "1\n0\n",
+            "0\nx\n",
+            "0\n2\nt 0 1\n",
+            "0\n1\nt 0\n",
+            "0\n1\nt 0 -4\n",
+            "0\n1\nt 0 1",
+        ] {
             disk::replace(&disk, "c", text.as_bytes()).unwrap();
             let error = read_offsets(&disk, "c").unwrap_err();
             assert!(matches!(error, CheckpointError::Malformed { .. }), "{text:?}: {error}");

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_protocol::ids::{LeaderEpoch, Offset};
@@ -28,39 +29,53 @@ pub(crate) struct Log {
     /// Never empty; bases ascend. The last is written to.
     pub(super) segments: Vec<Segment>,
     pub(super) start: Offset,
+    /// The start that is on the device: only what lies before it may be removed.
+    pub(super) start_kept: Offset,
     pub(super) next: Offset,
     pub(super) epochs: Epochs,
     pub(super) epochs_unsynced: bool,
     /// Files were made whose names may not survive a power failure.
     pub(super) dir_unsynced: bool,
+    /// Nor may the name of the directory itself.
+    pub(super) dir_name_unsynced: bool,
     pub(super) producers: Producers,
     pub(super) synced: Arc<Synced>,
 }
 
 /// How far a log is known to be on the device; written by syncs as they end.
 #[derive(Debug)]
-pub(crate) struct Synced(Mutex<SyncedState>);
+pub(crate) struct Synced {
+    state: Mutex<SyncedState>,
+    /// Set once, for ever; looked at for each batch.
+    failed: Arc<AtomicBool>,
+}
 
 #[derive(Debug, Default)]
 struct SyncedState {
     end: Offset,
-    failed: bool,
     /// Segments that are on the device while one before them is not yet.
     ahead: BTreeMap<Offset, Offset>,
 }
 
 impl Synced {
     pub(super) fn up_to(end: Offset) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(SyncedState { end, ..SyncedState::default() })))
+        let state = Mutex::new(SyncedState { end, ..SyncedState::default() });
+        Arc::new(Self { state, failed: Arc::default() })
+    }
+
+    /// From `end` on it counts anew; a failure stays one.
+    fn back_to(&self, end: Offset) -> Arc<Self> {
+        let state = Mutex::new(SyncedState { end, ..SyncedState::default() });
+        Arc::new(Self { state, failed: Arc::clone(&self.failed) })
     }
 
     /// A sync of what lies from `from` to `to` has ended.
     fn ended(&self, from: Offset, to: Offset, result: &io::Result<()>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if result.is_err() {
-            state.failed = true;
+            self.failed.store(true, Ordering::Release);
             return;
         }
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.ahead.insert(from, to);
         while let Some((from, to)) = state.ahead.pop_first() {
             if from > state.end {
@@ -72,11 +87,10 @@ impl Synced {
     }
 
     fn end(&self) -> io::Result<Offset> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.failed {
+        if self.failed.load(Ordering::Acquire) {
             return Err(io::Error::other("a sync of the log has failed"));
         }
-        Ok(state.end)
+        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).end)
     }
 }
 
@@ -137,6 +151,12 @@ impl Log {
     /// A sync has failed: nobody knows what of the log is on the device.
     pub(crate) fn synced(&self) -> io::Result<Offset> {
         self.synced.end()
+    }
+
+    /// Whether a sync has failed, maybe one in the background: what of the log is on the device
+    /// will never be known again, and what is read may be gone after a crash.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.synced.failed.load(Ordering::Acquire)
     }
 
     /// Appends `bytes`, a batch whose place is in `batch`: its base offset must be the log's end.
@@ -224,7 +244,6 @@ impl Log {
     }
 
     /// Cuts off `offset` and everything behind it. A batch that holds `offset` goes as a whole.
-    #[cfg_attr(not(test), expect(dead_code, reason = "followers truncate; there are none yet"))]
     pub(crate) fn truncate_to(&mut self, offset: Offset, now_ms: i64) -> io::Result<()> {
         if offset >= self.next {
             return Ok(());
@@ -244,13 +263,17 @@ impl Log {
             },
         )?;
         self.segments.push(kept.0);
-        self.next = kept.1.max(base);
+        // the batch that goes as a whole may begin before the start
+        self.next = kept.1.max(base).max(self.start);
         // the next sync starts from here again
-        self.synced = Synced::up_to(self.synced()?.min(self.next));
+        self.synced = self.synced.back_to(self.synced()?.min(self.next));
         if self.epochs.truncate_from_end(self.next) {
             self.epochs.save(&*disk, &self.dir, true)?;
         }
-        self.reload_producers(now_ms)
+        self.reload_producers(now_ms)?;
+        // or what was cut off would come back, and contradict what is derived from what comes now
+        last(&mut self.segments).file().sync()?;
+        self.disk.sync_dir(&self.dir)
     }
 
     /// Brings everything to the device and says so in the files that a clean start reads: indexes,
@@ -259,8 +282,10 @@ impl Log {
         let disk = Arc::clone(&self.disk);
         snapshot::write(&*disk, &self.dir, self.next, &self.producers)?;
         self.drop_old_snapshots()?;
-        let files = last(&mut self.segments).close(&*disk)?;
-        if self.synced()? < self.next {
+        let active = last(&mut self.segments);
+        let files = active.close(&*disk)?;
+        if active.bytes() > 0 {
+            // a clean start believes the indexes
             files.iter().try_for_each(|file| file.sync())?;
         }
         self.sync()
@@ -292,7 +317,7 @@ impl Log {
     fn unsynced(&mut self) -> io::Result<Vec<Arc<dyn File>>> {
         let synced = self.synced()?;
         let mut files = Vec::new();
-        if synced < self.next {
+        if synced < self.next || (self.dir_unsynced && self.start < self.next) {
             // whether the syncs of the segments before the last have ended is not known
             let first = self.segments.partition_point(|segment| segment.base() <= synced);
             let (active, before) = split_last(&mut self.segments);
@@ -301,8 +326,13 @@ impl Log {
             }
             files.push(Arc::clone(active.file()));
             self.save_epochs()?;
-            if std::mem::take(&mut self.dir_unsynced) {
+            if self.dir_unsynced {
                 self.disk.sync_dir(&self.dir)?;
+                self.dir_unsynced = false;
+            }
+            if self.dir_name_unsynced {
+                self.disk.sync_dir(disk::parent(&self.dir))?;
+                self.dir_name_unsynced = false;
             }
         }
         Ok(files)

@@ -19,6 +19,9 @@ const META_PROPERTIES: &str = "meta.properties";
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 const PARTITION_METADATA: &str = "partition.metadata";
 
+/// What `partition.metadata` says before the 22 characters of the id.
+const TOPIC_ID: &str = "version: 0\ntopic_id: ";
+
 /// A name longer than this is refused by common file systems.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -99,13 +102,12 @@ impl LogManager {
             Err(e) => return Err(failed(e)),
         };
         let clean = match disk.remove(CLEAN_SHUTDOWN) {
-            Ok(()) => {
-                disk.sync_dir("").map_err(failed)?;
-                true
-            }
+            Ok(()) => true,
             Err(e) if e.kind() == io::ErrorKind::NotFound => false,
             Err(e) => return Err(failed(e)),
         };
+        // not only the marker: what a killed broker has renamed is acted on from here on
+        disk.sync_dir("").map_err(failed)?;
         // A damaged recovery point only costs time.
         let recovery_points = match checkpoints::read_offsets(&*disk, RECOVERY_POINTS) {
             Err(CheckpointError::Malformed { .. }) => PartitionOffsets::new(),
@@ -234,6 +236,7 @@ impl LogManager {
         // who made the list may not have seen the newest partitions, whose starts are written already
         let mut next = Written { log_starts: written.log_starts.clone(), ..Written::default() };
         let mut high_watermarks = PartitionOffsets::new();
+        let mut moved = Vec::new();
         // a partition given up is forgotten or will be, once the lock is free: never written back
         for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
             let key = (partition.topic().to_owned(), partition.index());
@@ -246,6 +249,7 @@ impl LogManager {
             } else {
                 next.log_starts.remove(&key);
             }
+            moved.push((partition, start));
             next.recovery_points.insert(key.clone(), synced);
             high_watermarks.insert(key, high_watermark);
         }
@@ -256,10 +260,12 @@ impl LogManager {
             checkpoints::write_offsets(disk, LOG_STARTS, &next.log_starts)?;
         }
         *written = next;
+        moved.into_iter().for_each(|(partition, start)| partition.start_is_kept(start));
         checkpoints::write_offsets_unsynced(disk, HIGH_WATERMARKS, &high_watermarks)
     }
 
-    /// Writes down where these logs start now, so that what was deleted does not come back.
+    /// Writes down where these logs start now, so that what was deleted does not come back, and
+    /// removes what lies before.
     ///
     /// # Errors
     ///
@@ -270,15 +276,18 @@ impl LogManager {
     ) -> io::Result<()> {
         let mut written = self.written();
         let mut starts = written.log_starts.clone();
+        let mut moved = Vec::new();
         for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
             let start = partition.offsets().log_start;
             if start > Offset::ZERO {
                 let key = (partition.topic().to_owned(), partition.index());
                 starts.insert(key, start);
+                moved.push((partition, start));
             }
         }
         checkpoints::write_offsets(&*self.disk, LOG_STARTS, &starts)?;
         written.log_starts = starts;
+        moved.into_iter().for_each(|(partition, start)| partition.start_is_kept(start));
         Ok(())
     }
 
@@ -322,7 +331,7 @@ impl LogManager {
             ))),
             None => {
                 self.disk.create_dir(dir)?;
-                let text = format!("version: 0\ntopic_id: {topic_id}");
+                let text = format!("{TOPIC_ID}{topic_id}");
                 let path = join(dir, PARTITION_METADATA);
                 // lost in a power failure it is written again: the metadata log knows the id
                 disk::replace_unsynced(&*self.disk, &path, text.as_bytes())
@@ -333,7 +342,10 @@ impl LogManager {
     fn read_topic_id(&self, dir: &str) -> io::Result<Option<Uuid>> {
         let path = join(dir, PARTITION_METADATA);
         let text = match disk::read_all(&*self.disk, &path) {
-            Ok(bytes) if bytes.is_empty() => return Ok(None), // a power failure
+            // a power failure: the metadata log knows the id, and it is written again
+            Ok(bytes) if bytes.len() < TOPIC_ID.len() + 22 || bytes.contains(&0) => {
+                return Ok(None);
+            }
             Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e),

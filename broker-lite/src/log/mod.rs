@@ -16,5 +16,7 @@ mod segment;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod time_index;
 mod trim;

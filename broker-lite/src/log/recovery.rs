@@ -88,10 +88,12 @@ impl Log {
             config,
             segments: Vec::new(),
             start: args.log_start,
+            start_kept: args.log_start,
             next: args.log_start,
             epochs,
             epochs_unsynced: !args.clean,
-            dir_unsynced: true,
+            dir_unsynced: !args.clean,
+            dir_name_unsynced: true,
             producers: Producers::default(),
             synced: Synced::up_to(Offset::ZERO),
         };
@@ -106,11 +108,19 @@ impl Log {
         let certain = bases.partition_point(|base| *base <= args.recovery_point);
         let certain = if args.clean { bases.len() } else { certain.saturating_sub(1) };
         let epochs_before = self.epochs.clone();
+        let mut scanned = false;
         for (i, base) in bases.iter().enumerate() {
+            let due = self.next.max(args.log_start);
+            let hole = scanned && *base > due && !self.config.cleanup.compact;
+            if hole {
+                repaired.reason = Some(BadBatch::Order(*base, due));
+            }
             if repaired.reason.is_some() || (i > 0 && *base < self.next) {
                 repaired.bytes_cut += remove_segment(&*self.disk, &self.dir, *base)?;
                 continue;
             }
+            // behind a segment that was read, it is known where the next one must begin
+            scanned = i >= certain;
             self.load_segment(*base, i < certain, i + 1 == bases.len(), args, &mut repaired)?;
         }
         if self.next < args.log_start {
@@ -124,6 +134,7 @@ impl Log {
         if self.segments.is_empty() {
             let first = Segment::create(&*self.disk, &self.dir, self.start, args.now_ms)?;
             self.segments.push(first);
+            self.dir_unsynced = true; // even where the broker stopped in order: the log is new
         }
         let first = self.segments.first().map_or(self.start, Segment::base);
         self.start = self.start.max(first);
@@ -135,7 +146,11 @@ impl Log {
         }
         let on_device = if args.clean { self.next } else { args.recovery_point.min(self.next) };
         self.synced = Synced::up_to(on_device);
-        self.reload_producers(args.now_ms)?;
+        let stale = self.reload_producers(args.now_ms)?;
+        if repaired.bytes_cut > 0 || stale {
+            // or what was removed would come back behind what is appended now
+            self.disk.sync_dir(&self.dir)?;
+        }
         Ok(repaired)
     }
 
@@ -183,14 +198,18 @@ impl Log {
 
     /// Finds out who wrote last: from the newest snapshot that is whole and not ahead of the log,
     /// and the batches behind it. The batches of each producer before its last, which the snapshot
-    /// leaves out, come from the log in front of it.
-    pub(super) fn reload_producers(&mut self, now_ms: i64) -> io::Result<()> {
+    /// leaves out, come from the log in front of it. True if a snapshot was ahead of the log.
+    pub(super) fn reload_producers(&mut self, now_ms: i64) -> io::Result<bool> {
         let disk = Arc::clone(&self.disk);
+        let mut stale = false;
         let mut snapshots = Vec::new();
         for entry in disk.list(&self.dir)? {
             match segment::parse_name(&entry.name) {
                 Some((at, "snapshot")) if at <= self.next => snapshots.push(at),
-                Some((_, "snapshot")) => disk.remove(&join(&self.dir, &entry.name))?,
+                Some((_, "snapshot")) => {
+                    disk.remove(&join(&self.dir, &entry.name))?;
+                    stale = true;
+                }
                 _ => {}
             }
         }
@@ -205,7 +224,7 @@ impl Log {
         }
         if at == self.next {
             self.producers = producers; // a clean start needs no index for this
-            return Ok(());
+            return Ok(stale);
         }
         let first = self.segments.partition_point(|segment| segment.base() <= at);
         for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
@@ -213,7 +232,7 @@ impl Log {
             segment.headers_from(from, &mut |batch| producers.apply(batch, now_ms))?;
         }
         self.producers = producers;
-        Ok(())
+        Ok(stale)
     }
 
     /// Who wrote the last batches before `at`.

@@ -10,26 +10,34 @@ use super::log::{Log, ReadPlan};
 use super::segment::Segment;
 
 impl Log {
-    /// Moves the start forward to `start`, which must not lie behind the end, and removes the
-    /// segments that lie before it as a whole; true if it moved. The last segment stays.
-    pub(crate) fn trim(&mut self, start: Offset) -> io::Result<bool> {
+    /// Moves the start forward to `start`, which must not lie behind the end; true if it moved.
+    /// Nothing is removed before [`Log::start_is_kept`]: a power failure could undo some of that,
+    /// and leave a log with a hole.
+    pub(crate) fn trim(&mut self, start: Offset) -> bool {
         assert!(start <= self.next);
-        if start <= self.start {
-            return Ok(false);
+        let moves = start > self.start;
+        self.start = self.start.max(start);
+        moves
+    }
+
+    /// It is on the device that the log starts at `start` or later: removes the segments that lie
+    /// before it as a whole. The last segment stays.
+    pub(crate) fn start_is_kept(&mut self, start: Offset) -> io::Result<()> {
+        if start <= self.start_kept {
+            return Ok(());
         }
-        self.start = start;
-        if self.epochs.truncate_from_start(start) {
+        self.start_kept = start.min(self.start);
+        if self.epochs.truncate_from_start(self.start_kept) {
             // a start after a crash cuts them again
             self.epochs.save(&*self.disk, &self.dir, false)?;
             self.epochs_unsynced = true;
         }
-        self.drop_before_start()?;
-        Ok(true)
+        self.drop_before_start()
     }
 
     /// Removes the segments that lie before the start as a whole.
     pub(super) fn drop_before_start(&mut self) -> io::Result<()> {
-        let before = |next: &&Segment| next.base() <= self.start;
+        let before = |next: &&Segment| next.base() <= self.start_kept;
         let gone = self.segments.iter().skip(1).take_while(before).count();
         for segment in self.segments.drain(..gone) {
             segment.remove(&*self.disk)?; // who reads it has it open

@@ -353,6 +353,12 @@ impl Partition {
         closed
     }
 
+    /// Looks at the log.
+    #[cfg(test)]
+    pub(crate) fn with_log<T>(&self, look: impl FnOnce(&Log) -> T) -> T {
+        look(&self.lock().log)
+    }
+
     fn read_failed(&self, error: &dyn core::fmt::Display) -> ErrorCode {
         tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot read the log");
         ErrorCode::KAFKA_STORAGE_ERROR
@@ -376,7 +382,7 @@ impl AsRef<Waiters> for Partition {
 impl Inner {
     /// The epoch this replica leads in.
     fn check_leader(&self, all_in_sync: bool) -> Result<LeaderEpoch, AppendError> {
-        if self.failed {
+        if self.failed || self.log.has_failed() {
             return Err(AppendError::Failed);
         }
         let Role::Leader { epoch, in_sync, replicas } = self.role else {
@@ -390,7 +396,8 @@ impl Inner {
     }
 
     fn refuse_failed(&self) -> io::Result<()> {
-        if self.failed { Err(io::Error::other(AppendError::Failed)) } else { Ok(()) }
+        let failed = self.failed || self.log.has_failed();
+        if failed { Err(io::Error::other(AppendError::Failed)) } else { Ok(()) }
     }
 
     fn append(

@@ -58,8 +58,10 @@ fn a_trimmed_log_answers_as_one_that_never_had_more() {
                 0 if log.end() > log.start() => {
                     let to = offset(rng.i64(log.start().get()..=log.end().get()));
                     let moves = to > log.start();
-                    assert_eq!(log.trim(to).unwrap(), moves);
-                    assert_eq!(log.start(), to);
+                    let segments = segments_on(&disk);
+                    assert_eq!(log.trim(to), moves);
+                    assert_eq!((log.start(), segments_on(&disk)), (to, segments));
+                    log.start_is_kept(to).unwrap();
                     assert_eq!(segments_on(&disk), log.segments.len());
                 }
                 1 => {
@@ -97,7 +99,8 @@ fn the_newest_record_behind_the_start_is_looked_for_once() {
         append(&mut log, Spec { timestamp: 2_000 - timestamp, ..Spec::default() });
     }
     for (start, newest) in [(10, 1_990), (500, 1_500)] {
-        log.trim(offset(start)).unwrap();
+        log.trim(offset(start));
+        log.start_is_kept(offset(start)).unwrap();
         assert_eq!(log.newest().unwrap(), Some(newest));
         let reads = disk.operations().reads;
         assert_eq!(log.newest().unwrap(), Some(newest));

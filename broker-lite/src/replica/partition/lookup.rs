@@ -1,5 +1,7 @@
 //! Finds offsets: of leader epochs, of timestamps, and the ends of the log; and moves the start.
 
+use std::io;
+
 use bytes::BytesMut;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{
@@ -162,11 +164,31 @@ impl Partition {
             offset => offset.offset().filter(|offset| *offset <= inner.high_watermark),
         };
         let start = asked.ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
-        if let Err(error) = inner.log.trim(start) {
+        inner.log.trim(start);
+        Ok(inner.log.start())
+    }
+
+    /// It is on the device that the log starts at `start` or later: what lies before goes.
+    pub(crate) fn start_is_kept(&self, start: Offset) {
+        let mut inner = self.lock();
+        if let Err(error) = inner.log.start_is_kept(start) {
             inner.failed = true;
             tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot trim");
-            return Err(ErrorCode::KAFKA_STORAGE_ERROR);
         }
-        Ok(inner.log.start())
+    }
+
+    /// Cuts off `offset` and everything behind it, as a follower does whose log has diverged.
+    ///
+    /// # Errors
+    ///
+    /// The replica is failed then.
+    #[cfg_attr(not(test), expect(dead_code, reason = "followers truncate; there are none yet"))]
+    pub(crate) fn truncate_to(&self, offset: Offset, now_ms: i64) -> io::Result<()> {
+        let mut inner = self.lock();
+        inner.refuse_failed()?;
+        let cut = inner.log.truncate_to(offset, now_ms);
+        inner.failed |= cut.is_err();
+        inner.high_watermark = inner.high_watermark.min(inner.log.end());
+        cut
     }
 }

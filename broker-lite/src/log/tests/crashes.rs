@@ -1,0 +1,70 @@
+//! The machine ends after any change to the disk: what was promised is there, once and in order,
+//! and nothing is there that nobody wrote.
+
+use super::expected::Expected;
+use super::script::{Mark, Script, check, look};
+use crate::log::disk::testing::{Crash, UnrulyDisk};
+
+/// Ways to end at one point; the seeds make each a different accident.
+fn crashes(at: usize) -> impl Iterator<Item = Crash> {
+    let seeds = (0..3).map(move |n| (at * 3 + n) as u64);
+    let some = seeds.flat_map(|seed| [Crash::Torn(seed), Crash::Reordered(seed)]);
+    [Crash::Process, Crash::Power].into_iter().chain(some)
+}
+
+/// What was expected before and after a change.
+fn around(marks: &[Mark], at: usize) -> (&[Expected], &[Expected]) {
+    let next = marks.partition_point(|mark| mark.changes <= at);
+    let before = &marks[next - 1]; // the first is at the start
+    let after = if before.changes == at { before } else { &marks[next] }; // the last is at the end
+    (&before.expected, &after.expected)
+}
+
+/// Crashes at every change of a run; says at how many, with all ways to crash.
+fn sweep(seed: u64, steps: usize) -> usize {
+    let script = Script::run(&UnrulyDisk::default(), seed, steps);
+    let mut replay = script.disk.replay();
+    let mut points = 0;
+    loop {
+        let sides = around(&script.marks, replay.at());
+        for crash in crashes(replay.at()) {
+            points += 1;
+            let disk = replay.crash(crash);
+            let checked = check(&disk, sides, crash == Crash::Process);
+            let at = replay.at();
+            assert_eq!(checked, Ok(()), "seed {seed}, change {at}, {crash:?}");
+            if at % 16 == 0 && points % 3 == 0 {
+                points += crash_again(&replay.crash(crash), sides, (seed, at, crash));
+            }
+        }
+        if !replay.step() {
+            return points;
+        }
+    }
+}
+
+/// The machine ends once more while it recovers: the first promises stand.
+fn crash_again(
+    disk: &UnrulyDisk,
+    sides: (&[Expected], &[Expected]),
+    first: (u64, usize, Crash),
+) -> usize {
+    look(disk, sides, false).expect("it was found to be in order");
+    let mut replay = disk.replay();
+    let mut points = 0;
+    while replay.step() {
+        let at = replay.at();
+        for crash in [Crash::Power, Crash::Torn(at as u64), Crash::Reordered(at as u64)] {
+            points += 1;
+            let checked = check(&replay.crash(crash), sides, false);
+            assert_eq!(checked, Ok(()), "{first:?}, then change {at}, {crash:?}");
+        }
+    }
+    points
+}
+
+#[test]
+fn what_was_promised_survives_a_crash_at_any_point() {
+    let points: usize = (0..4).map(|seed| sweep(seed, 80)).sum();
+    assert!(points >= 10_000, "only {points} points");
+}

@@ -1,0 +1,425 @@
+//! A random run of all that a broker does to its data directory, and what may be found of it.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use ottla_protocol::ids::{Offset, RawOffset, Uuid};
+
+use super::expected::{
+    Between, Expected, Found, History, INDEX, config, open_manager, open_partition, placed,
+    prepare, rules,
+};
+use crate::log::disk::testing::UnrulyDisk;
+use crate::log::manager::{LogManager, PartitionDir};
+use crate::log::testing::Spec;
+use crate::replica::partition::Partition;
+
+/// What was expected when so many changes had been made to the disk.
+pub(super) struct Mark {
+    pub(super) changes: usize,
+    pub(super) expected: Vec<Expected>,
+}
+
+struct Topic {
+    /// `None` if it could not be opened.
+    partition: Option<Arc<Partition>>,
+    expected: Expected,
+    sequences: [i32; 3],
+    /// A write has failed: it must refuse all that follows.
+    failed: bool,
+}
+
+pub(super) struct Script {
+    pub(super) disk: UnrulyDisk,
+    manager: Option<LogManager>,
+    topics: Vec<Topic>,
+    rng: fastrand::Rng,
+    now_ms: i64,
+    epoch: i32,
+    topics_made: u8,
+    pub(super) marks: Vec<Mark>,
+    /// Deleted, but that failed: they may be found.
+    undeleted: Vec<Expected>,
+}
+
+impl Script {
+    /// Does so many things, from a seed.
+    pub(super) fn run(disk: &UnrulyDisk, seed: u64, steps: usize) -> Self {
+        let mut this = Self {
+            disk: disk.clone(),
+            manager: None,
+            topics: Vec::new(),
+            rng: fastrand::Rng::with_seed(seed),
+            now_ms: 1_000,
+            epoch: 0,
+            topics_made: 0,
+            marks: vec![Mark { changes: 0, expected: Vec::new() }],
+            undeleted: Vec::new(),
+        };
+        this.reopen();
+        for name in ["a", "b-c"] {
+            this.make_topic(name);
+        }
+        for _ in 0..steps {
+            this.now_ms += this.rng.i64(0..40);
+            this.step();
+            this.mark();
+        }
+        this
+    }
+
+    /// What is expected now, of each topic.
+    pub(super) fn expected(&self) -> Vec<Expected> {
+        self.topics.iter().map(|topic| topic.expected.clone()).collect()
+    }
+
+    /// How many topics work as if nothing had ever failed.
+    pub(super) fn working(&self) -> usize {
+        let works = |topic: &&Topic| topic.partition.is_some() && !topic.failed;
+        self.topics.iter().filter(works).count()
+    }
+
+    /// Ends the process. What has to be found, and that with what may be found besides.
+    pub(super) fn kill(mut self) -> (Vec<Expected>, Vec<Expected>) {
+        let expected = self.expected();
+        self.topics.clear();
+        self.manager = None;
+        let all = expected.iter().chain(&self.undeleted).cloned().collect();
+        (expected, all)
+    }
+
+    fn mark(&mut self) {
+        self.marks.push(Mark { changes: self.disk.changes(), expected: self.expected() });
+    }
+
+    fn step(&mut self) {
+        let at = self.rng.usize(0..self.topics.len());
+        match self.rng.u32(0..40) {
+            0 => self.stop(),
+            1 => self.reopen(),
+            2 | 16 => self.replace_topic(at),
+            17 => {
+                self.stop();
+                self.replace_topic(at);
+            }
+            15 => self.fail_power(),
+            3..5 => self.checkpoint(),
+            5..8 => self.delete_records(at),
+            8..10 => self.truncate(at),
+            10..14 => self.sync(at),
+            14 => self.start_sync(at),
+            _ => self.append(at),
+        }
+    }
+
+    fn end_process(&mut self) {
+        for topic in &mut self.topics {
+            topic.partition = None;
+            topic.failed = false;
+        }
+        self.manager = None;
+    }
+
+    fn fail_power(&mut self) {
+        self.end_process();
+        self.disk.fail_power();
+        self.restart(false);
+    }
+
+    /// Ends the process, unless it was stopped, and starts it again.
+    fn reopen(&mut self) {
+        self.end_process();
+        if self.disk.has_lost() {
+            // what is read is not what is on the device: only a machine that starts anew can know
+            self.disk.fail_power();
+            self.restart(false);
+        } else {
+            self.restart(true);
+        }
+    }
+
+    /// Starts the process, which finds all that was written, or only what is on the device. A start
+    /// that fails is tried once more, as a person would.
+    fn restart(&mut self, all: bool) {
+        self.epoch += 1;
+        let opened = open_manager(&self.disk);
+        let manager = opened.or_else(|_| open_manager(&self.disk)).expect("only one call fails");
+        let strays = manager.partitions().or_else(|_| manager.partitions());
+        let mut strays = strays.expect("only one call fails");
+        strays.retain(|dir| {
+            let mut undeleted = self.undeleted.iter();
+            undeleted.any(|topic| dir.topic_id == Some(topic.id))
+        });
+        let deleted = manager.delete_dirs(&strays).or_else(|_| manager.delete_dirs(&strays));
+        deleted.or_else(|_| manager.delete_dirs(&[])).expect("only one call fails");
+        for topic in &mut self.topics {
+            let Expected { topic: name, id, .. } = topic.expected;
+            let open = || open_partition(&manager, (name, id), self.epoch);
+            let partition = open().or_else(|_| open()).expect("only one call fails");
+            let found = Found::of(&partition);
+            // a read may be the call that fails
+            let found = found.or_else(|_| Found::of(&partition)).expect("only one call fails");
+            let known = Some(&topic.expected);
+            let checked = Between { before: known, after: known, all }.check(&found);
+            assert_eq!(checked, Ok(()), "{name} after a restart; {:?}", self.disk.failed());
+            topic.settle(&found, all);
+            topic.partition = Some(partition);
+        }
+        self.manager = Some(manager);
+    }
+
+    fn manager(&self) -> &LogManager {
+        self.manager.as_ref().expect("it is open between two steps")
+    }
+
+    fn make_topic(&mut self, name: &'static str) {
+        self.topics_made += 1;
+        let id = Uuid([self.topics_made; 16]);
+        let open = || open_partition(self.manager(), (name, id), self.epoch);
+        let partition = open().or_else(|_| open()).expect("only one call fails");
+        let expected = Expected::new(name, id);
+        self.topics.push(Topic {
+            partition: Some(partition),
+            expected,
+            sequences: [0; 3],
+            failed: false,
+        });
+    }
+
+    /// Deletes a topic and makes one of the same name.
+    fn replace_topic(&mut self, at: usize) {
+        let topic = self.topics.remove(at);
+        let name = topic.expected.topic;
+        if let Some(partition) = &topic.partition {
+            let gone = [(Arc::clone(partition), topic.expected.id)];
+            if self.manager().delete(&gone).is_err() {
+                // the next start finds out, and so does the test
+                self.undeleted.push(topic.expected.clone());
+                let strays = self.manager().partitions().or_else(|_| self.manager().partitions());
+                let mut strays = strays.expect("only one call fails");
+                strays.retain(|dir| dir.topic_id == Some(topic.expected.id));
+                self.manager().delete_dirs(&strays).expect("only one call fails");
+            }
+        }
+        self.mark();
+        self.make_topic(name);
+    }
+
+    fn append(&mut self, at: usize) {
+        let producer = self.rng.usize(0..4);
+        let records = self.rng.i32(1..20);
+        let (payload, fill) = (self.rng.usize(0..400), self.rng.u8(..));
+        let (now_ms, epoch) = (self.now_ms, self.epoch);
+        let topic = &mut self.topics[at];
+        let stamp = topic.sequences.get_mut(producer).map(|next| {
+            let first = *next;
+            (i64::try_from(producer).unwrap(), 0, first)
+        });
+        let spec = Spec { records, timestamp: now_ms, stamp, payload, fill, ..Spec::default() };
+        let Some(partition) = &topic.partition else { return };
+        let end = partition.offsets().log_end;
+        let appended = partition.append(&prepare(&spec), &rules(now_ms));
+        let batch = placed(&spec, end, epoch);
+        assert!(appended.is_err() || !topic.failed, "a failed log took a batch");
+        match appended {
+            Ok(appended) => {
+                assert_eq!(appended.base_offset, end);
+                topic.expected.current().push(batch);
+                if let Some(next) = topic.sequences.get_mut(producer) {
+                    *next += records;
+                }
+            }
+            Err(_) if topic.failed => {}
+            Err(_) => topic.maybe(|history| history.push(batch)),
+        }
+    }
+
+    fn sync(&mut self, at: usize) {
+        let topic = &mut self.topics[at];
+        let Some(partition) = &topic.partition else { return };
+        let result = partition.sync();
+        topic.ended(result);
+    }
+
+    fn start_sync(&mut self, at: usize) {
+        let topic = &mut self.topics[at];
+        let Some(partition) = &topic.partition else { return };
+        let ended = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&ended);
+        let started = partition.start_sync(Box::new(move |result: io::Result<()>| {
+            *told.lock().unwrap() = Some(result);
+        }));
+        let result = started.and_then(|()| ended.lock().unwrap().take().expect("it has ended"));
+        topic.ended(result);
+    }
+
+    fn checkpoint(&self) {
+        let partitions = self.topics.iter().filter_map(|topic| topic.partition.as_deref());
+        // one that is not written only costs time
+        self.manager().checkpoint(partitions).ok();
+    }
+
+    fn delete_records(&mut self, at: usize) {
+        let topic = &mut self.topics[at];
+        let Some(partition) = topic.partition.clone() else { return };
+        let (start, end) = (partition.offsets().log_start.get(), partition.offsets().log_end.get());
+        let to = self.rng.i64(start..=end);
+        let deleted = partition.delete_records(RawOffset(to));
+        assert!(deleted.is_err() || !topic.failed, "a failed log was trimmed");
+        if !topic.failed {
+            topic.failed = deleted.is_err();
+            topic.expected.starts.1 = topic.expected.starts.1.max(to);
+        }
+        self.mark();
+        let saved = self.manager().checkpoint_starts([&*partition]);
+        let topic = &mut self.topics[at];
+        if let (Ok(start), Ok(())) = (deleted, saved) {
+            topic.expected.starts.0 = start.get();
+            topic.expected.durable = topic.expected.durable.max(start.get());
+        }
+        topic.failed |= partition.checkpoint().is_err();
+    }
+
+    fn truncate(&mut self, at: usize) {
+        let topic = &mut self.topics[at];
+        let Some(partition) = topic.partition.clone() else { return };
+        let (start, end) = (partition.offsets().log_start.get(), partition.offsets().log_end.get());
+        let to = self.rng.i64(start.max(end - 40)..=end);
+        let cut = partition.truncate_to(Offset::new(to).unwrap(), self.now_ms);
+        assert!(cut.is_err() || !topic.failed, "a failed log was cut");
+        if topic.failed {
+            return;
+        }
+        topic.failed = cut.is_err();
+        let mut history = topic.expected.current().clone();
+        history.retain(|batch| batch.view.last.get() < to);
+        if history.len() < topic.expected.current().len() {
+            topic.expected.durable = topic.expected.durable.min(to);
+            topic.expected.histories.push(history);
+            topic.number_anew();
+        }
+        topic.expected.durable = topic.expected.durable.min(topic.expected.end());
+    }
+
+    /// Ends the process in order and starts it again.
+    fn stop(&mut self) {
+        let partitions = self.topics.iter().filter_map(|topic| topic.partition.clone());
+        let partitions: Vec<_> = partitions.collect();
+        if self.manager().close(&partitions).is_ok() {
+            for topic in &mut self.topics {
+                assert!(!topic.failed, "a stop with a failed log was called clean");
+                topic.expected.synced();
+            }
+        }
+        self.mark();
+        self.reopen();
+    }
+}
+
+impl Topic {
+    /// A sync has ended.
+    fn ended(&mut self, result: io::Result<()>) {
+        assert!(result.is_err() || !self.failed, "a failed log was synced");
+        match result {
+            Ok(()) => self.expected.synced(),
+            Err(_) => self.failed = true,
+        }
+    }
+
+    /// A change that failed may be there or not.
+    fn maybe(&mut self, change: impl FnOnce(&mut History)) {
+        let without = self.expected.current().clone();
+        change(self.expected.current());
+        self.expected.histories.push(without);
+        self.failed = true;
+    }
+
+    /// From now on this is what was written: what a failed append left is there or not, and a power
+    /// failure has left what is on the device.
+    fn settle(&mut self, found: &Found, all: bool) {
+        let known = self.expected.histories.iter().rev().find(|history| found.is_of(history));
+        let mut history = known.expect("it was checked").clone();
+        history.retain(|batch| batch.view.last.get() < found.end);
+        self.expected.histories.push(history);
+        if !all {
+            self.expected.starts = (found.start, found.start);
+            self.expected.synced();
+        }
+        self.number_anew();
+    }
+
+    /// Producers go on behind what is in the log.
+    fn number_anew(&mut self) {
+        self.sequences = [0; 3];
+        for batch in self.expected.current().clone() {
+            if let Some(stamp) = batch.view.stamp {
+                let next = stamp.last.after(1).get();
+                self.sequences[usize::try_from(stamp.id.0).unwrap()] = next;
+            }
+        }
+    }
+}
+
+/// Opened partitions, each with what was expected of it.
+type Opened<'a> = (LogManager, Vec<(Arc<Partition>, &'a Expected)>);
+
+/// Starts after a crash that came between two marks, and looks at what is found.
+pub(super) fn look<'a>(
+    disk: &UnrulyDisk,
+    (before, after): (&[Expected], &'a [Expected]),
+    all: bool,
+) -> Result<Opened<'a>, String> {
+    let manager = open_manager(disk)?;
+    let dirs = manager.partitions().map_err(|error| error.to_string())?;
+    let known = |id| before.iter().chain(after).any(|expected| expected.id == id);
+    if let Some(dir) = dirs.iter().find(|dir| dir.topic_id.is_some_and(|id| !known(id))) {
+        return Err(format!("{dir:?} came back"));
+    }
+    let mut partitions = Vec::new();
+    for expected in after {
+        let before = before.iter().find(|before| before.id == expected.id);
+        // while a topic is made anew, the old one may still be there; a broker removes it first
+        let stray = |dir: &&PartitionDir| {
+            dir.topic == expected.topic && dir.topic_id.is_some_and(|id| id != expected.id)
+        };
+        let strays: Vec<_> = dirs.iter().filter(stray).cloned().collect();
+        manager.delete_dirs(&strays).map_err(|error| error.to_string())?;
+        let partition = open_partition(&manager, (expected.topic, expected.id), 1_000)?;
+        let name = |error: String| format!("{}: {error}", expected.topic);
+        let found = Found::of(&partition).map_err(name)?;
+        Between { before, after: Some(expected), all }.check(&found).map_err(name)?;
+        partition.sync().map_err(|error| name(error.to_string()))?;
+        partitions.push((partition, expected));
+    }
+    let open = partitions.iter().map(|(partition, _)| &**partition);
+    manager.checkpoint(open).map_err(|error| error.to_string())?;
+    Ok((manager, partitions))
+}
+
+/// The same, and sees that each log takes batches, which a clean stop keeps.
+pub(super) fn check(
+    disk: &UnrulyDisk,
+    sides: (&[Expected], &[Expected]),
+    all: bool,
+) -> Result<(), String> {
+    let (manager, partitions) = look(disk, sides, all)?;
+    let spec = Spec { records: 2, timestamp: 5_000, ..Spec::default() };
+    let mut ends = Vec::new();
+    for (partition, _) in &partitions {
+        let appended = partition.append(&prepare(&spec), &rules(5_000));
+        ends.push(appended.map_err(|error| error.to_string())?.committed_at);
+    }
+    let open: Vec<_> = partitions.iter().map(|(partition, _)| Arc::clone(partition)).collect();
+    manager.close(&open).map_err(|error| error.to_string())?;
+    drop(manager);
+    let manager = open_manager(disk)?;
+    for ((_, expected), end) in partitions.iter().zip(ends) {
+        let place = (expected.topic, INDEX, expected.id);
+        let opened = manager.open_partition(place, config(), 0);
+        let (partition, repaired) = opened.map_err(|error| error.to_string())?;
+        if repaired.segments_scanned > 0 || partition.offsets().log_end != end {
+            return Err(format!("{} after a clean stop: {repaired:?}", expected.topic));
+        }
+    }
+    Ok(())
+}
