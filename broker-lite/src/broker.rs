@@ -214,6 +214,7 @@ impl Node {
         let (stop_controller, stop) = oneshot::channel();
         broker.scope.spawn(controller.run(stop));
         broker.scope.spawn(housekeeping(Arc::clone(&broker)));
+        broker.scope.spawn(retention(Arc::clone(&broker)));
         let (drain, drained) = oneshot::channel();
         broker.scope.spawn(listener::run(Arc::clone(&broker), setup.listener, drain));
         Ok(Self { broker, stop_controller: Some(stop_controller), drained: Some(drained) })
@@ -316,6 +317,21 @@ fn remove_strays(logs: &LogManager, controller: &Controller) -> Result<(), Start
         tracing::info!(topic, partition = %index, "removing a deleted partition");
     }
     logs.delete_dirs(&strays).map_err(failed)
+}
+
+/// Lets old records go, as the topics say.
+async fn retention(broker: Arc<Broker>) {
+    loop {
+        broker.clock.sleep(broker.config.retention_interval).await;
+        let now_ms = broker.clock.wall_ms();
+        let mut moved = broker.replicas.partitions();
+        moved.retain(|partition| partition.retain(now_ms));
+        if !moved.is_empty()
+            && let Err(error) = broker.checkpoint_starts(&moved)
+        {
+            tracing::warn!(%error, "old records are hidden, but their files are not removed yet");
+        }
+    }
 }
 
 async fn housekeeping(broker: Arc<Broker>) {

@@ -26,10 +26,13 @@ const SETTINGS: &[Definition] = &[
     setting("log.message.timestamp.before.max.ms", Kind::Long(0), Some("9223372036854775807")),
     setting("log.message.timestamp.type", TIMESTAMP_TYPES, Some("CreateTime")),
     setting("log.retention.bytes", Kind::Long(i64::MIN), Some("-1")),
+    setting("log.retention.check.interval.ms", Kind::Long(1), Some("300000")),
     setting("log.retention.hours", Kind::Int(-1), Some("168")),
     setting("log.retention.minutes", Kind::Int(-1), None),
     setting("log.retention.ms", Kind::Long(-1), None),
     setting("log.roll.hours", Kind::Int(1), Some("168")),
+    setting("log.roll.jitter.hours", Kind::Int(0), Some("0")),
+    setting("log.roll.jitter.ms", Kind::Long(0), None),
     setting("log.roll.ms", Kind::Long(1), None),
     setting("log.segment.bytes", Kind::Int(SEGMENT_BYTES_MIN), Some("1073741824")),
     // Kafka's default is no bound. With 0 nobody could undo it, and Kafka refuses that, too
@@ -67,6 +70,7 @@ const DYNAMIC: &[&str] = &[
     "log.message.timestamp.type",
     "log.retention.bytes",
     "log.retention.ms",
+    "log.roll.jitter.ms",
     "log.roll.ms",
     "log.segment.bytes",
     "max.connections",
@@ -98,6 +102,8 @@ pub(crate) struct BrokerConfig {
     pub(crate) delete_topics: bool,
     /// `connections.max.idle.ms`.
     pub(crate) idle_max: Duration,
+    /// `log.retention.check.interval.ms`: how often it is looked whether old records shall go.
+    pub(crate) retention_interval: Duration,
     /// `socket.request.max.bytes`.
     pub(crate) request_bytes_max: usize,
     /// `max.incremental.fetch.session.cache.slots`: how many fetch sessions there may be.
@@ -132,6 +138,9 @@ impl BrokerConfig {
             delete_topics: config.flag("delete.topic.enable"),
             idle_max: Duration::from_millis(
                 u64::try_from(config.long("connections.max.idle.ms")).unwrap_or(u64::MAX),
+            ),
+            retention_interval: Duration::from_millis(
+                u64::try_from(config.long("log.retention.check.interval.ms")).unwrap_or(u64::MAX),
             ),
             request_bytes_max: config.size("socket.request.max.bytes"),
             fetch_sessions_max: config.size("max.incremental.fetch.session.cache.slots"),
@@ -210,15 +219,9 @@ pub(crate) fn check_broker_setting(name: &str, value: Option<&str>) -> Result<()
     })
 }
 
-/// Settings of brokers that are taken, stored and shown, but have no effect: nothing is removed yet,
-/// and one replica is as many in-sync replicas as there can be.
-const STORED_ONLY: &[&str] = &[
-    "log.retention.bytes",
-    "log.retention.hours",
-    "log.retention.minutes",
-    "log.retention.ms",
-    "min.insync.replicas",
-];
+/// Settings of brokers that are taken, stored and shown, but have no effect: one replica is as many
+/// in-sync replicas as there can be.
+const STORED_ONLY: &[&str] = &["min.insync.replicas"];
 
 /// Whether this broker acts on a setting of brokers, and does not only store it.
 pub(crate) fn is_acted_on(name: &str) -> bool {

@@ -103,7 +103,7 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         Kind::Long(i64::MIN),
         "-1",
         &[("log.retention.bytes", 1)],
-        STORED_ONLY,
+        |log, value| log.retention_bytes = bound(value).and_then(|bytes| u64::try_from(bytes).ok()),
     ),
     setting(
         "retention.ms",
@@ -114,7 +114,7 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
             ("log.retention.minutes", 60_000),
             ("log.retention.hours", HOUR_MS),
         ],
-        STORED_ONLY,
+        |log, value| log.retention_ms = bound(value),
     ),
     setting(
         "segment.bytes",
@@ -131,6 +131,13 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         |log, value| assign(&mut log.segment_index_bytes, value),
     ),
     setting(
+        "segment.jitter.ms",
+        Kind::Long(0),
+        "0",
+        &[("log.roll.jitter.ms", 1), ("log.roll.jitter.hours", HOUR_MS)],
+        |log, value| assign(&mut log.segment_jitter_ms, value),
+    ),
+    setting(
         "segment.ms",
         Kind::Long(1),
         "604800000",
@@ -143,8 +150,8 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
 const POLICIES: Kind = Kind::List(&["compact", "delete"]);
 /// Kafka's way to small segments in tests: stronger than `segment.bytes`, and without its bound.
 const SEGMENT_BYTES: &str = "internal.segment.bytes";
-/// Taken, stored and shown, but nothing is removed or compacted yet. Of `cleanup.policy`, only that
-/// a compacted topic wants keys has an effect.
+/// Taken, stored and shown, but nothing is compacted yet. Of the policy `compact`, only that such a
+/// topic wants keys has an effect.
 const STORED_ONLY: Apply = |_, _| ();
 
 const fn setting(
@@ -162,6 +169,11 @@ fn assign<T: FromStr>(place: &mut T, value: &str) {
     if let Ok(number) = value.trim().parse() {
         *place = number;
     }
+}
+
+/// A number below zero is none.
+fn bound(value: &str) -> Option<i64> {
+    value.trim().parse().ok().filter(|bound| *bound >= 0)
 }
 
 /// What a setting does here.
@@ -185,12 +197,10 @@ impl Effect {
 
 impl TopicSetting {
     fn effect(&self) -> Effect {
-        const STORED: [&str; 5] = [
+        const STORED: [&str; 3] = [
             "delete.retention.ms",
             "min.cleanable.dirty.ratio",
             "min.insync.replicas", // of one replica, one is in sync
-            "retention.bytes",
-            "retention.ms",
         ];
         if STORED.contains(&self.definition.name) { Effect::Stored } else { Effect::ActedOn }
     }
@@ -401,8 +411,11 @@ mod tests {
             ("message.timestamp.before.max.ms", "4"),
             ("message.timestamp.type", "LogAppendTime"),
             ("min.insync.replicas", "5"),
+            ("retention.bytes", "-5"),
+            ("retention.ms", "6"),
             ("segment.bytes", "1048576"),
             ("segment.index.bytes", "7"),
+            ("segment.jitter.ms", "9"),
             ("segment.ms", "8"),
         ]);
         let expected = LogConfig {
@@ -417,9 +430,15 @@ mod tests {
             segment_bytes: 1_048_576,
             segment_index_bytes: 7,
             segment_ms: 8,
+            segment_jitter_ms: 9,
+            retention_ms: Some(6),
+            retention_bytes: None,
             ..LogConfig::default()
         };
         assert_eq!(log_config(&broker, &changed), expected);
+        let bounds = map(&[("retention.bytes", "0"), ("retention.ms", "-1")]);
+        let LogConfig { retention_bytes, retention_ms, .. } = log_config(&broker, &bounds);
+        assert_eq!((retention_bytes, retention_ms), (Some(0), None));
         let kept = log_config(&broker, &map(&[("cleanup.policy", "")]));
         assert_eq!(kept.cleanup, Cleanup { delete: false, compact: false });
     }

@@ -1,5 +1,7 @@
 //! The settings that a log acts on. `config/topic.rs` has their names, bounds and how they are read.
 
+use ottla_protocol::ids::Offset;
+
 /// Settings of one topic's log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct LogConfig {
@@ -7,6 +9,14 @@ pub(crate) struct LogConfig {
     pub(crate) segment_bytes: u32,
     /// `segment.ms`: a segment whose first record is older starts the next. Default 7 days.
     pub(crate) segment_ms: i64,
+    /// `segment.jitter.ms`: up to how much earlier that is, so that not all segments end at once.
+    /// Default 0.
+    pub(crate) segment_jitter_ms: i64,
+    /// `retention.ms`: a segment whose youngest record is older goes. Default 7 days.
+    pub(crate) retention_ms: Option<i64>,
+    /// `retention.bytes`: while a log is larger without its first segment, that goes. Default: no
+    /// bound.
+    pub(crate) retention_bytes: Option<u64>,
     /// `segment.index.bytes`: an index of more starts the next segment. Default 10 MiB.
     pub(crate) segment_index_bytes: u32,
     /// `index.interval.bytes`: a batch is indexed when more bytes lie before it. Default 4 KiB.
@@ -80,11 +90,32 @@ pub(crate) struct Cleanup {
     pub(crate) compact: bool,
 }
 
+impl LogConfig {
+    /// How much sooner than others the segment in `dir` ends that starts at `base`: always the same
+    /// for one segment, and as far apart as may be for several.
+    pub(crate) fn jitter_ms(&self, dir: &str, base: Offset) -> i64 {
+        let most = self.segment_jitter_ms.min(self.segment_ms);
+        if most <= 0 {
+            return 0;
+        }
+        let name = dir.bytes().chain(base.get().to_be_bytes());
+        let mix = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
+        i64::try_from(name.fold(FNV_OFFSET, mix) >> 1).unwrap_or(0) % most
+    }
+}
+
+/// Of the hash FNV-1a, which spreads names well enough.
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
             segment_bytes: 1 << 30,
             segment_ms: 7 * 24 * 3_600_000,
+            segment_jitter_ms: 0,
+            retention_ms: Some(7 * 24 * 3_600_000),
+            retention_bytes: None,
             segment_index_bytes: 10 << 20,
             index_interval_bytes: 4096,
             message_bytes_max: (1 << 20) + 12,

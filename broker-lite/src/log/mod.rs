@@ -11,6 +11,7 @@ pub(crate) mod manager;
 mod offset_index;
 pub(crate) mod producers;
 pub(crate) mod recovery;
+mod retention;
 mod scan;
 mod segment;
 mod snapshot;

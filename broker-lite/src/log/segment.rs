@@ -234,7 +234,13 @@ impl Segment {
         } else {
             now_ms.saturating_sub(self.opened_ms)
         };
-        Ok(age > config.segment_ms)
+        Ok(age > config.segment_ms - config.jitter_ms(&self.dir, self.base))
+    }
+
+    /// The time of its youngest record, or if none has a time, when it was opened.
+    pub(crate) fn youngest(&self) -> i64 {
+        let newest = self.newest.map(|newest| newest.timestamp);
+        newest.filter(|time| *time >= 0).unwrap_or(self.opened_ms)
     }
 
     /// Writes `batch`, whose bytes are `bytes` but for its place, which is taken from the view.

@@ -4,4 +4,5 @@
 mod crashes;
 mod expected;
 mod faults;
+mod model;
 mod script;

@@ -176,7 +176,7 @@ async fn what_cannot_be_set_says_why_and_changes_nothing() {
 async fn what_all_brokers_are_set_to_says_what_it_does_as_each_of_them_does() {
     let cluster = cluster().start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;
-    for (name, said) in [("log.retention.ms", "stores it"), ("log.roll.ms", "acts on it")] {
+    for (name, said) in [("min.insync.replicas", "stores it"), ("log.roll.ms", "acts on it")] {
         set(&mut raw, BROKER, "", (name, "7000")).await;
         for broker in ["", "1"] {
             let mut request = describe(BROKER, broker, &[name]);
@@ -195,7 +195,7 @@ async fn every_setting_of_kafka_is_shown_and_says_what_it_does() {
     for (kind, name, count, key, default, read_only, said) in [
         (TOPIC, "t", 37, "flush.ms", "9223372036854775807", true, "does not act on it"),
         (TOPIC, "t", 37, "segment.ms", "604800000", false, "acts on it"),
-        (TOPIC, "t", 37, "retention.ms", "604800000", false, "stores it"),
+        (TOPIC, "t", 37, "delete.retention.ms", "86400000", false, "stores it"),
         (BROKER, "1", 350, "num.io.threads", "8", true, "does not act on it"),
         (BROKER, "1", 350, "auto.create.topics.enable", "true", true, "acts on it"),
         (BROKER, "1", 350, "advertised.listeners", "PLAINTEXT://node:9092", true, "acts on it"),

@@ -22,7 +22,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::alter::{BROKER, TOPIC, alter, altered};
 use crate::configs::{describe, described};
-use crate::offsets::fetched;
+use crate::offsets::{fetched, list, listed};
 use crate::raw::{
     Raw, batch, batch_at, cluster, fetch, metadata, produce, produce_batch, stamp, values,
 };
@@ -36,6 +36,8 @@ enum Probe {
     Written,
     /// Whether files of the log come to be, of batches of so many bytes so far apart in time.
     Rolls(usize, i64),
+    /// Whether records are still there so many seconds later.
+    Keeps(u64),
     /// Whether a producer is remembered after a minute of silence.
     Remembers,
     /// How many of four connections more than the one asking stay open.
@@ -59,8 +61,8 @@ enum Probe {
 }
 
 use Probe::{
-    AutoCreated, Connections, Created, Deleted, Fetched, Idle, LogDir, Node, Produced, Received,
-    Remembers, Rolls, Session, Written,
+    AutoCreated, Connections, Created, Deleted, Fetched, Idle, Keeps, LogDir, Node, Produced,
+    Received, Remembers, Rolls, Session, Written,
 };
 
 /// A setting's name, a value for it, what shows its effect, what is seen without it and with it.
@@ -79,11 +81,17 @@ const TOPIC_CASES: &[Case] = &[
     ("message.timestamp.after.max.ms", "9223372036854775807", Produced(LATER), UNTIMELY, "NONE"),
     ("message.timestamp.before.max.ms", "5", Produced(1_000), "NONE", UNTIMELY),
     ("message.timestamp.type", LOG_APPEND, Written, "none, CreateTime", "none, LogAppendTime"),
+    ("retention.bytes", "0", Keeps(400), "kept", "gone"),
+    ("retention.ms", "1000", Keeps(400), "kept", "gone"),
     ("segment.bytes", "1048576", Rolls(400_000, 1), "one file", "more files"),
     ("segment.index.bytes", "12", Rolls(9_000, 1), "one file", "more files"),
+    ("segment.jitter.ms", WEEK, Rolls(9, FIFTH_OF_A_WEEK), "one file", "more files"),
     ("segment.ms", "10", Rolls(9, 20), "one file", "more files"),
 ];
 const UNTIMELY: &str = "INVALID_TIMESTAMP";
+/// After which a segment ends, unless it is to end earlier.
+const WEEK: &str = "604800000";
+const FIFTH_OF_A_WEEK: i64 = 119_000_000;
 
 /// Settings of brokers that can be altered while they run.
 const DYNAMIC_CASES: &[Case] = &[
@@ -100,6 +108,9 @@ const DYNAMIC_CASES: &[Case] = &[
     ),
     ("log.message.timestamp.before.max.ms", "5", Produced(1_000), "NONE", UNTIMELY),
     ("log.message.timestamp.type", LOG_APPEND, Written, "none, CreateTime", "none, LogAppendTime"),
+    ("log.retention.bytes", "0", Keeps(400), "kept", "gone"),
+    ("log.retention.ms", "1000", Keeps(400), "kept", "gone"),
+    ("log.roll.jitter.ms", WEEK, Rolls(9, FIFTH_OF_A_WEEK), "one file", "more files"),
     ("log.roll.ms", "10", Rolls(9, 20), "one file", "more files"),
     ("log.segment.bytes", "1048576", Rolls(400_000, 1), "one file", "more files"),
     ("max.connections", "3", Connections, "4", "2"),
@@ -119,7 +130,11 @@ const STATIC_CASES: &[Case] = &[
     ("fetch.max.bytes", "1024", Fetched, "4", "2"),
     ("listeners", "PLAINTEXT://node:7", Node, "1 at node:9092", "1 at node:7"),
     ("log.dirs", "DIR", LogDir, "memory", "DIR"),
+    ("log.retention.check.interval.ms", "10000", Keeps(30), "kept", "gone"),
+    ("log.retention.hours", "1", Keeps(7_200), "kept", "gone"),
+    ("log.retention.minutes", "1", Keeps(400), "kept", "gone"),
     ("log.roll.hours", "1", Rolls(9, 1_000_000), "one file", "more files"),
+    ("log.roll.jitter.hours", "168", Rolls(9, FIFTH_OF_A_WEEK), "one file", "more files"),
     ("max.incremental.fetch.session.cache.slots", "0", Session, "true", "false"),
     ("node.id", "7", Node, "1 at node:9092", "7 at node:9092"),
     ("num.partitions", "3", AutoCreated, "1", "3"),
@@ -132,6 +147,7 @@ impl Probe {
             Produced(time) => sent(raw, batch_at(&[time])).await,
             Written => written(raw).await,
             Rolls(bytes, apart) => rolls(raw, dir, bytes, apart).await,
+            Keeps(seconds) => keeps(cluster, raw, seconds).await,
             Remembers => remembers(cluster, raw).await,
             Connections => connections(cluster).await,
             AutoCreated => auto_created(raw).await,
@@ -210,6 +226,16 @@ async fn rolls(raw: &mut Raw, dir: &Path, bytes: usize, apart: i64) -> String {
     if files() > before { "more files" } else { "one file" }.to_owned()
 }
 
+async fn keeps(cluster: &Cluster, raw: &mut Raw, seconds: u64) -> String {
+    assert_eq!(sent(raw, batch_at(&[cluster.clock().wall_ms()])).await, "NONE");
+    cluster.clock().sleep(Duration::from_secs(seconds)).await;
+    let mut offsets = Vec::new();
+    for earliest_or_latest in [-2, -1] {
+        offsets.push(listed(raw, &list("t", earliest_or_latest), 7).await.offset);
+    }
+    if offsets[0] < offsets[1] { "kept" } else { "gone" }.to_owned()
+}
+
 async fn remembers(cluster: &Cluster, raw: &mut Raw) -> String {
     sent(raw, batch(&["a"], stamp(5, 0, 0))).await; // again it is a duplicate: remembered as well
     cluster.clock().sleep(Duration::from_secs(61)).await;
@@ -263,7 +289,10 @@ fn for_case(name: &str, dir: &Path) -> ClusterBuilder {
     let cluster = cluster().storage(Storage::directory(dir));
     if name.ends_with("index.interval.bytes") {
         cluster.config("log.index.size.max.bytes", "12")
-    } else if name == "producer.id.expiration.ms" {
+    } else if name == "log.retention.check.interval.ms" {
+        let cluster = cluster.config("log.retention.ms", "1000");
+        cluster.clock(Clock::starting_at(1_700_000_000_000))
+    } else if name == "producer.id.expiration.ms" || name.contains("retention") {
         // the system's wall time stands still, or nearly, while the runtime's is skipped
         cluster.clock(Clock::starting_at(1_700_000_000_000))
     } else {

@@ -168,6 +168,21 @@ impl Partition {
         Ok(inner.log.start())
     }
 
+    /// Moves the start of the log behind what the topic's rules do not keep any more; true if it
+    /// moved. It has to be checkpointed, which removes the files.
+    pub(crate) fn retain(&self, now_ms: i64) -> bool {
+        let mut inner = self.lock();
+        if inner.refuse_failed().is_err() || inner.given_up {
+            return false;
+        }
+        let committed = inner.high_watermark;
+        inner.log.retain(committed, now_ms).unwrap_or_else(|error| {
+            inner.failed = true;
+            tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot retain");
+            false
+        })
+    }
+
     /// It is on the device that the log starts at `start` or later: what lies before goes.
     pub(crate) fn start_is_kept(&self, start: Offset) {
         let mut inner = self.lock();
