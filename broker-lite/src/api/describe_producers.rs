@@ -69,8 +69,8 @@ fn describe(
         producer_epoch: producer.epoch.0.into(),
         last_sequence: producer.last_sequence,
         last_timestamp: producer.last_timestamp,
-        coordinator_epoch: None, // it has no transactions
-        current_txn_start_offset: None,
+        coordinator_epoch: producer.coordinator_epoch,
+        current_txn_start_offset: producer.open_since,
         ..Default::default()
     });
     Ok(producers.collect())

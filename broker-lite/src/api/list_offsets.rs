@@ -17,6 +17,9 @@ use crate::net::Close;
 use crate::replica::manager::TopicReplicas;
 use crate::replica::partition::{FoundOffset, OffsetQuery};
 
+/// Of `isolation_level`.
+const READ_COMMITTED: i8 = 1;
+
 /// From here on the reply names the leader epoch of the record.
 const NAMES_EPOCH: i16 = 4;
 
@@ -37,6 +40,7 @@ impl Handler for ListOffsetsRequest {
                 *asked.entry((topic.name.clone(), partition.partition_index)).or_default() += 1;
             }
         }
+        let committed_only = self.isolation_level == READ_COMMITTED;
         let topics = self.topics.iter().map(|topic| {
             let replicas = context.broker.replicas.topic(&topic.name);
             let partitions = topic.partitions.iter().map(|partition| {
@@ -46,7 +50,7 @@ impl Handler for ListOffsetsRequest {
                 let twice = twice.then_some(ErrorCode::INVALID_REQUEST);
                 let found = match fault.or(twice) {
                     Some(code) => Err(code),
-                    None => find(context, replicas.as_ref(), partition),
+                    None => find(context, replicas.as_ref(), partition, committed_only),
                 };
                 respond(context.version, partition, found)
             });
@@ -64,6 +68,7 @@ fn find(
     context: &Context,
     topic: Option<&Arc<TopicReplicas>>,
     asked: &ListOffsetsPartition,
+    committed_only: bool,
 ) -> Result<FoundOffset, ErrorCode> {
     let topic = topic.ok_or(ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)?;
     let partition = topic.partition(asked.partition_index)?;
@@ -82,7 +87,7 @@ fn find(
         return Err(ErrorCode::UNSUPPORTED_VERSION);
     }
     let codecs = &mut context.local.codecs.lock().unwrap_or_else(PoisonError::into_inner);
-    partition.list_offset(query, codecs)
+    partition.list_offset(query, committed_only, codecs)
 }
 
 /// Nothing is tiered.

@@ -3,6 +3,8 @@
 use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 use ottla_protocol::record::{BatchError, BatchHeader, HEADER_SIZE, assign_offsets, checksum};
 
+use super::transactions::{MARKER_BYTES_MAX, Marker};
+
 /// The numbers by which a batch of an idempotent producer is told from its retries.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct BatchStamp {
@@ -24,6 +26,11 @@ pub(crate) struct BatchView {
     pub(crate) max_timestamp: i64,
     /// `None` unless the producer is idempotent.
     pub(crate) stamp: Option<BatchStamp>,
+    pub(crate) transactional: bool,
+    /// It is not for applications.
+    pub(super) control: bool,
+    /// The transaction it ends; a header alone does not say that.
+    pub(crate) marker: Option<Marker>,
     crc: u32,
 }
 
@@ -78,8 +85,17 @@ impl BatchView {
             leader_epoch: header.partition_leader_epoch,
             max_timestamp: header.max_timestamp.0,
             stamp,
+            transactional: header.is_transactional(),
+            control: header.is_control(),
+            marker: None,
             crc: header.crc,
         })
+    }
+
+    /// The same, of a whole batch, with the transaction that it ends.
+    pub(crate) fn with_marker(self, batch: &[u8]) -> Self {
+        let may = self.control && self.transactional && self.bytes <= MARKER_BYTES_MAX;
+        Self { marker: may.then(|| Marker::of(batch)).flatten(), ..self }
     }
 
     /// Whether `bytes`, the whole batch, are those the checksum was made over.

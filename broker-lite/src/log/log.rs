@@ -5,7 +5,7 @@
 //! method that writes, what is on disk is unknown, and the log must not be used any more; opening
 //! it again finds out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +19,7 @@ use super::epochs::Epochs;
 use super::producers::Producers;
 use super::segment::{self, Segment};
 use super::snapshot;
+use super::txn_index::AbortedTxn;
 
 /// The log of one partition.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(crate) struct Log {
     /// Nor may the name of the directory itself.
     pub(super) dir_name_unsynced: bool,
     pub(super) producers: Producers,
+    /// Transactions whose markers may lie above the high watermark: first offset, and marker's.
+    pub(super) ended: VecDeque<(Offset, Offset)>,
     pub(super) synced: Arc<Synced>,
 }
 
@@ -100,6 +103,9 @@ pub(crate) struct ReadPlan {
     pub(crate) file: Arc<dyn File>,
     pub(crate) position: u32,
     pub(crate) bytes: u32,
+    /// Transactions with records in it that are not for readers of committed ones; empty if nobody
+    /// asked.
+    pub(crate) aborted: Vec<AbortedTxn>,
 }
 
 /// How much to read.
@@ -172,7 +178,12 @@ impl Log {
         }
         last(&mut self.segments).append(&*self.disk, batch, bytes, &self.config)?;
         self.next = batch.last.next();
-        self.producers.apply(batch, now_ms);
+        if let Some(ended) = self.producers.apply(batch, now_ms) {
+            self.ended.push_back((ended.first, ended.last));
+            if !ended.committed {
+                last(&mut self.segments).note_aborted(&*self.disk, &ended)?;
+            }
+        }
         if let Some(epoch) = batch.leader_epoch {
             self.assign_epoch(epoch, batch.base)?;
         }
@@ -212,9 +223,40 @@ impl Log {
             if limit.at_least_one {
                 bytes = bytes.max(batch.bytes);
             }
-            return Ok(Some(ReadPlan { file: Arc::clone(segment.file()), position, bytes }));
+            let (file, aborted) = (Arc::clone(segment.file()), Vec::new());
+            return Ok(Some(ReadPlan { file, position, bytes, aborted }));
         }
         Ok(None)
+    }
+
+    /// Below this offset every transaction is decided, and its end committed (Kafka: last stable
+    /// offset).
+    pub(crate) fn last_stable(&self, high_watermark: Offset) -> Offset {
+        let uncommitted = self.ended.iter().filter(|(_, marker)| *marker >= high_watermark);
+        let firsts = uncommitted.map(|(first, _)| *first).chain(self.producers.first_open());
+        firsts.min().map_or(high_watermark, |first| first.min(high_watermark))
+    }
+
+    /// The high watermark has moved.
+    pub(crate) fn committed(&mut self, high_watermark: Offset) {
+        self.ended.retain(|(_, marker)| *marker >= high_watermark);
+    }
+
+    /// The aborted transactions that have records in what `plan` reads, from `from` on.
+    pub(crate) fn aborted(&mut self, plan: &ReadPlan, from: Offset) -> io::Result<Vec<AbortedTxn>> {
+        let disk = Arc::clone(&self.disk);
+        let of_plan = |segment: &Segment| Arc::ptr_eq(segment.file(), &plan.file);
+        let Some(i) = self.segments.iter().position(of_plan) else { return Ok(Vec::new()) };
+        let behind = self.segments.get(i + 1).map_or(self.next, Segment::base);
+        let end = plan.position.saturating_add(plan.bytes);
+        let upper = self.segments[i].upper_bound(&*disk, end)?.unwrap_or(behind);
+        let mut aborted = Vec::new();
+        for segment in &self.segments[i..] {
+            if segment.aborted(from, upper, &mut aborted) {
+                break;
+            }
+        }
+        Ok(aborted)
     }
 
     /// Starts the next segment. The one before gets its indexes and is synced in the background.
@@ -270,7 +312,7 @@ impl Log {
         if self.epochs.truncate_from_end(self.next) {
             self.epochs.save(&*disk, &self.dir, true)?;
         }
-        self.reload_producers(now_ms)?;
+        self.reload_producers(now_ms, base)?;
         // or what was cut off would come back, and contradict what is derived from what comes now
         last(&mut self.segments).file().sync()?;
         self.disk.sync_dir(&self.dir)

@@ -20,4 +20,6 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod time_index;
+mod transactions;
 mod trim;
+pub(crate) mod txn_index;

@@ -92,6 +92,13 @@ impl OffsetIndex {
         Ok(after.checked_sub(1).map_or(0, |i| entries[i].position))
     }
 
+    /// The last offset, less the base, of a batch that begins at `position` or behind it.
+    pub(crate) fn above(&mut self, disk: &dyn Disk, position: u32) -> io::Result<Option<u32>> {
+        let entries = self.load(disk)?;
+        let first = entries.partition_point(|entry| entry.position < position);
+        Ok(entries.get(first).map(|entry| entry.last_delta))
+    }
+
     /// Position of the entry `back` places before the last, and whether there is one.
     pub(crate) fn nth_last(&mut self, disk: &dyn Disk, back: usize) -> io::Result<Option<u32>> {
         let entries = self.load(disk)?;

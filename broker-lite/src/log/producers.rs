@@ -3,11 +3,12 @@
 //! [`Producers::decide`] tells a new batch from a retry, [`Producers::apply`] takes note of one
 //! that was appended; recovery applies what it finds in the log.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use ottla_protocol::ids::{Offset, ProducerEpoch, ProducerId, Sequence};
+use ottla_protocol::ids::{CoordinatorEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 
 use super::batch::{BatchStamp, BatchView};
+use super::transactions::{Ended, Marker};
 
 /// Batches remembered of each producer: as many as a client may have in flight (KIP-98).
 pub(crate) const REMEMBERED_MAX: usize = 5;
@@ -27,11 +28,27 @@ pub(crate) struct Remembered {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct ProducerEntry {
     pub(crate) epoch: ProducerEpoch,
-    /// Never empty; the newest is the last.
+    /// The newest is the last. None since the end of a transaction has raised the epoch.
     pub(crate) batches: VecDeque<Remembered>,
+    /// Of the coordinator that ended its last transaction.
+    pub(crate) coordinator_epoch: Option<CoordinatorEpoch>,
+    /// The first offset of its open transaction.
+    pub(crate) open_since: Option<Offset>,
     /// Wall time of its last append. Not the time in the records, as in Kafka, where a producer
     /// of old records is forgotten at once.
     pub(crate) last_seen_ms: i64,
+}
+
+impl ProducerEntry {
+    fn new(epoch: ProducerEpoch, now_ms: i64) -> Self {
+        Self {
+            epoch,
+            batches: VecDeque::with_capacity(REMEMBERED_MAX),
+            coordinator_epoch: None,
+            open_since: None,
+            last_seen_ms: now_ms,
+        }
+    }
 }
 
 /// What to do with a batch.
@@ -54,12 +71,16 @@ pub(crate) enum SequenceError {
 
 /// The producers of one partition.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(crate) struct Producers(BTreeMap<ProducerId, ProducerEntry>);
+pub(crate) struct Producers {
+    by_id: BTreeMap<ProducerId, ProducerEntry>,
+    /// Where open transactions begin.
+    open: BTreeSet<Offset>,
+}
 
 impl Producers {
     /// Tells a new batch from a retry.
     pub(crate) fn decide(&self, stamp: &BatchStamp) -> Result<Decision, SequenceError> {
-        let Some(known) = self.0.get(&stamp.id) else {
+        let Some(known) = self.by_id.get(&stamp.id) else {
             return Ok(Decision::Append); // forgotten or new: any sequence starts it
         };
         let BatchStamp { id, epoch, first, last } = *stamp;
@@ -83,9 +104,13 @@ impl Producers {
         }
     }
 
-    /// Takes note of a batch that was appended at wall time `now_ms`.
-    pub(crate) fn apply(&mut self, batch: &BatchView, now_ms: i64) {
-        let Some(stamp) = batch.stamp else { return };
+    /// Takes note of a batch that was appended at wall time `now_ms`; says which transaction it
+    /// ends.
+    pub(crate) fn apply(&mut self, batch: &BatchView, now_ms: i64) -> Option<Ended> {
+        if let Some(marker) = &batch.marker {
+            return self.end(marker, batch.last, now_ms);
+        }
+        let stamp = batch.stamp?;
         let remembered = Remembered {
             first: stamp.first,
             last: stamp.last,
@@ -93,11 +118,8 @@ impl Producers {
             last_offset: batch.last,
             max_timestamp: batch.max_timestamp,
         };
-        let entry = self.0.entry(stamp.id).or_insert_with(|| ProducerEntry {
-            epoch: stamp.epoch,
-            batches: VecDeque::with_capacity(REMEMBERED_MAX),
-            last_seen_ms: now_ms,
-        });
+        let entry = self.by_id.entry(stamp.id);
+        let entry = entry.or_insert_with(|| ProducerEntry::new(stamp.epoch, now_ms));
         if entry.epoch != stamp.epoch {
             entry.epoch = stamp.epoch;
             entry.batches.clear();
@@ -108,34 +130,63 @@ impl Producers {
         entry.batches.push_back(remembered);
         entry.last_seen_ms = now_ms;
         assert!(entry.batches.len() <= REMEMBERED_MAX);
+        if batch.transactional && entry.open_since.is_none() {
+            entry.open_since = Some(batch.base);
+            self.open.insert(batch.base);
+        }
+        None
     }
 
-    /// Forgets the producers that have appended nothing for `expiration_ms`.
+    /// A marker lies at `last`. Nothing has ended where the producer had written nothing.
+    fn end(&mut self, marker: &Marker, last: Offset, now_ms: i64) -> Option<Ended> {
+        let Marker { id, epoch, committed, coordinator_epoch } = *marker;
+        let entry = self.by_id.entry(id).or_insert_with(|| ProducerEntry::new(epoch, now_ms));
+        if entry.epoch < epoch {
+            entry.epoch = epoch;
+            entry.batches.clear();
+        }
+        entry.coordinator_epoch = Some(coordinator_epoch);
+        entry.last_seen_ms = now_ms;
+        let first = entry.open_since.take()?;
+        self.open.remove(&first);
+        let stable = self.first_open().unwrap_or(last.next());
+        Some(Ended { id, first, last, committed, stable })
+    }
+
+    /// The first offset of all open transactions.
+    pub(crate) fn first_open(&self) -> Option<Offset> {
+        self.open.first().copied()
+    }
+
+    /// Forgets the producers that have appended nothing for `expiration_ms`, and have no transaction
+    /// open.
     pub(crate) fn expire(&mut self, now_ms: i64, expiration_ms: i64) {
-        self.0.retain(|_, entry| now_ms.saturating_sub(entry.last_seen_ms) < expiration_ms);
+        self.by_id.retain(|_, entry| {
+            entry.open_since.is_some() || now_ms.saturating_sub(entry.last_seen_ms) < expiration_ms
+        });
     }
 
     /// Puts in what a snapshot says of a producer.
     pub(crate) fn insert(&mut self, id: ProducerId, entry: ProducerEntry) {
-        assert!(!entry.batches.is_empty());
-        self.0.insert(id, entry);
+        self.open.extend(entry.open_since);
+        self.by_id.insert(id, entry);
     }
 
     /// Each producer, in the order of their ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ProducerId, &ProducerEntry)> {
-        self.0.iter().map(|(id, entry)| (*id, entry))
+        self.by_id.iter().map(|(id, entry)| (*id, entry))
     }
 
     /// Whether no producer is known.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.by_id.is_empty()
     }
 
     /// Gives each producer back its older batches, which a snapshot leaves out, where `earlier`,
     /// made from the log, has seen the same last batch.
     pub(crate) fn complete_from(&mut self, earlier: &Self) {
-        for (id, entry) in &mut self.0 {
-            let Some(seen) = earlier.0.get(id) else { continue };
+        for (id, entry) in &mut self.by_id {
+            let Some(seen) = earlier.by_id.get(id) else { continue };
             if seen.epoch == entry.epoch && seen.batches.back() == entry.batches.back() {
                 entry.batches.clone_from(&seen.batches);
             }

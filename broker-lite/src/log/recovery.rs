@@ -1,6 +1,7 @@
 //! Opens a log: after a clean stop by its files' names, after a crash by reading what the last
 //! sync may not have covered.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
@@ -95,6 +96,7 @@ impl Log {
             dir_unsynced: !args.clean,
             dir_name_unsynced: true,
             producers: Producers::default(),
+            ended: VecDeque::new(),
             synced: Synced::up_to(Offset::ZERO),
         };
         let repaired = log.load(&args).map_err(failed)?;
@@ -109,6 +111,7 @@ impl Log {
         let certain = if args.clean { bases.len() } else { certain.saturating_sub(1) };
         let epochs_before = self.epochs.clone();
         let mut scanned = false;
+        let mut rebuilt = None;
         for (i, base) in bases.iter().enumerate() {
             let due = self.next.max(args.log_start);
             let hole = scanned && *base > due && !self.config.cleanup.compact;
@@ -121,7 +124,9 @@ impl Log {
             }
             // behind a segment that was read, it is known where the next one must begin
             scanned = i >= certain;
+            let before = repaired.segments_scanned;
             self.load_segment(*base, i < certain, i + 1 == bases.len(), args, &mut repaired)?;
+            rebuilt = rebuilt.or((repaired.segments_scanned > before).then_some(*base));
         }
         if self.next < args.log_start {
             // records were deleted that had not reached the device: their offsets are used up
@@ -146,7 +151,8 @@ impl Log {
         }
         let on_device = if args.clean { self.next } else { args.recovery_point.min(self.next) };
         self.synced = Synced::up_to(on_device);
-        let stale = self.reload_producers(args.now_ms)?;
+        let rebuilt = rebuilt.map_or(self.next, |base| base.min(self.next));
+        let stale = self.reload_producers(args.now_ms, rebuilt)?;
         if repaired.bytes_cut > 0 || stale {
             // or what was removed would come back behind what is appended now
             self.disk.sync_dir(&self.dir)?;
@@ -198,14 +204,16 @@ impl Log {
 
     /// Finds out who wrote last: from the newest snapshot that is whole and not ahead of the log,
     /// and the batches behind it. The batches of each producer before its last, which the snapshot
-    /// leaves out, come from the log in front of it. True if a snapshot was ahead of the log.
-    pub(super) fn reload_producers(&mut self, now_ms: i64) -> io::Result<bool> {
+    /// leaves out, come from the log in front of it. Of what lies behind `rebuilt`, the indexes of
+    /// aborted transactions are made anew on the way. True if a snapshot was ahead of the log.
+    pub(super) fn reload_producers(&mut self, now_ms: i64, rebuilt: Offset) -> io::Result<bool> {
         let disk = Arc::clone(&self.disk);
         let mut stale = false;
         let mut snapshots = Vec::new();
         for entry in disk.list(&self.dir)? {
             match segment::parse_name(&entry.name) {
-                Some((at, "snapshot")) if at <= self.next => snapshots.push(at),
+                Some((at, "snapshot")) if at <= rebuilt => snapshots.push(at),
+                Some((at, "snapshot")) if at <= self.next => {}
                 Some((_, "snapshot")) => {
                     disk.remove(&join(&self.dir, &entry.name))?;
                     stale = true;
@@ -222,6 +230,7 @@ impl Log {
             let earlier = self.window_before(at, now_ms)?;
             producers.complete_from(&earlier);
         }
+        self.ended.clear();
         if at == self.next {
             self.producers = producers; // a clean start needs no index for this
             return Ok(stale);
@@ -229,7 +238,15 @@ impl Log {
         let first = self.segments.partition_point(|segment| segment.base() <= at);
         for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
             let from = segment.position_of(&*disk, at)?;
-            segment.headers_from(from, &mut |batch| producers.apply(batch, now_ms))?;
+            let mut ended = Vec::new();
+            segment
+                .headers_from(from, &mut |batch| ended.extend(producers.apply(batch, now_ms)))?;
+            for ended in &ended {
+                if !ended.committed {
+                    segment.note_aborted(&*disk, ended)?;
+                }
+                self.ended.push_back((ended.first, ended.last));
+            }
         }
         self.producers = producers;
         Ok(stale)

@@ -7,6 +7,7 @@ use ottla_protocol::record::HEADER_SIZE;
 
 use super::batch::{BadBatch, BatchView};
 use super::disk::File;
+use super::transactions::MARKER_BYTES_MAX;
 
 /// What lies at a position of a log file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,6 +50,10 @@ impl Scanner {
             Err(bad) => return Ok(Step::Bad(at, bad)),
         };
         self.position = at + header.bytes;
+        if header.control && header.bytes <= MARKER_BYTES_MAX {
+            let whole = self.bytes(at, header.bytes as usize)?;
+            return Ok(Step::Batch(at, header.with_marker(whole)));
+        }
         Ok(Step::Batch(at, header))
     }
 

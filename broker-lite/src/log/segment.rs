@@ -13,6 +13,10 @@ use super::disk::{Disk, File, join};
 use super::offset_index::{self, IndexError, OffsetIndex};
 use super::scan::{Scanner, Step};
 use super::time_index::{self, TimeEntry, TimeIndex};
+use super::transactions::Ended;
+use super::txn_index::{AbortedTxn, TxnIndex};
+
+mod lookup;
 
 /// Bytes of a data file read at once to find a batch; about as much as lies between index entries.
 const FIND_WINDOW_BYTES: usize = 4096;
@@ -32,6 +36,7 @@ pub(crate) struct Segment {
     bytes: u32,
     offsets: OffsetIndex,
     times: TimeIndex,
+    aborted: TxnIndex,
     bytes_since_entry: u32,
     /// The youngest record so far.
     newest: Option<TimeEntry>,
@@ -85,6 +90,7 @@ impl Segment {
         let bytes = file_bytes(&*file)?;
         let offsets = OffsetIndex::open(disk, path(dir, base, "index"), bytes)?;
         let times = TimeIndex::open(disk, path(dir, base, "timeindex"))?;
+        let aborted = TxnIndex::open(disk, path(dir, base, "txnindex"))?;
         Ok(Self {
             dir: dir.to_owned(),
             base,
@@ -94,6 +100,7 @@ impl Segment {
             newest: times.last(),
             newest_since: None,
             times,
+            aborted,
             bytes_since_entry: 0,
             first_timestamp: None,
             opened_ms: now_ms,
@@ -157,6 +164,7 @@ impl Segment {
             bytes,
             offsets: OffsetIndex::create(disk, path(dir, base, "index"))?,
             times: TimeIndex::create(disk, path(dir, base, "timeindex"))?,
+            aborted: TxnIndex::create(disk, path(dir, base, "txnindex"))?,
             bytes_since_entry: 0,
             newest: None,
             newest_since: None,
@@ -179,29 +187,6 @@ impl Segment {
     /// The data file.
     pub(crate) const fn file(&self) -> &Arc<dyn File> {
         &self.file
-    }
-
-    /// The largest timestamp of the batches that do not end before `start`.
-    pub(crate) fn newest_since(
-        &mut self,
-        disk: &dyn Disk,
-        start: Offset,
-    ) -> io::Result<Option<i64>> {
-        let newest = self.newest.map(|entry| (entry.timestamp, self.base.after(entry.last_delta)));
-        if newest.is_none_or(|(_, last)| last >= start) {
-            return Ok(newest.map(|(timestamp, _)| timestamp));
-        }
-        if let Some((_, newest)) = self.newest_since.filter(|(known, _)| *known == start) {
-            return Ok(newest);
-        }
-        // once for each start: what is appended later is counted as it comes
-        let mut newest = None;
-        if let Some((from, _)) = self.find(disk, start)? {
-            let scan = self.scan_from(from, SCAN_WINDOW_BYTES);
-            self.headers(scan, &mut |batch| newest = newest.max(Some(batch.max_timestamp)))?;
-        }
-        self.newest_since = Some((start, newest));
-        Ok(newest)
     }
 
     /// Whether `batch` belongs into a new segment.
@@ -290,62 +275,6 @@ impl Segment {
         self.newest.map_or(Ok(()), |newest| self.times.append(disk, newest))
     }
 
-    /// The first batch that holds `offset` or lies behind it.
-    pub(crate) fn find(&mut self, disk: &dyn Disk, offset: Offset) -> io::Result<Option<Found>> {
-        if self.recent.front().is_some_and(|(base, ..)| *base <= offset) {
-            let i = self.recent.partition_point(|(.., batch)| batch.last < offset);
-            return Ok(self.recent.get(i).map(|(_, at, batch)| (*at, *batch)));
-        }
-        let floor = self.delta(offset.max(self.base)).unwrap_or(u32::MAX);
-        let from = self.offsets.floor(disk, floor)?;
-        let mut scan = self.scan_from(from, FIND_WINDOW_BYTES);
-        loop {
-            match scan.step()? {
-                Step::Batch(at, batch) if batch.last >= offset => return Ok(Some((at, batch))),
-                Step::Batch(..) => {}
-                Step::End => return Ok(None),
-                Step::Bad(at, bad) => return Err(self.damaged(at, bad)),
-            }
-        }
-    }
-
-    /// Position of the first batch that begins at `offset` or later; the end if there is none.
-    pub(crate) fn position_of(&mut self, disk: &dyn Disk, offset: Offset) -> io::Result<u32> {
-        Ok(match self.find(disk, offset)? {
-            Some((at, batch)) if batch.base >= offset => at,
-            Some((at, batch)) => at + batch.bytes,
-            None => self.bytes,
-        })
-    }
-
-    /// The first batch that ends at `from` or later and has a record as young as `timestamp`.
-    pub(crate) fn find_time(
-        &mut self,
-        disk: &dyn Disk,
-        timestamp: i64,
-        from: Offset,
-    ) -> io::Result<Option<Found>> {
-        if self.newest.is_none_or(|newest| newest.timestamp < timestamp) {
-            return Ok(None);
-        }
-        let older = self.times.before(disk, timestamp)?.map_or(0, |entry| entry.last_delta);
-        let before = self.delta(from.max(self.base)).unwrap_or(u32::MAX);
-        let position = self.offsets.floor(disk, older.max(before))?;
-        let mut scan = self.scan_from(position, FIND_WINDOW_BYTES);
-        loop {
-            match scan.step()? {
-                Step::Batch(at, batch)
-                    if batch.max_timestamp >= timestamp && batch.last >= from =>
-                {
-                    return Ok(Some((at, batch)));
-                }
-                Step::Batch(..) => {}
-                Step::End => return Ok(None),
-                Step::Bad(at, bad) => return Err(self.damaged(at, bad)),
-            }
-        }
-    }
-
     /// The headers from the last but `entries` index entry on, or of all of it.
     pub(crate) fn tail(
         &mut self,
@@ -401,6 +330,7 @@ impl Segment {
             // an empty index reads the same if it is lost
             files.extend((entries > 0).then_some(file));
         }
+        files.extend(self.aborted.file(disk)?);
         Ok(files)
     }
 
@@ -416,6 +346,11 @@ impl Segment {
         let at = this.find(disk, offset)?.map_or(this.bytes, |(at, _)| at);
         this.file.truncate(u64::from(at))?;
         Self::rebuild(disk, &this.dir, this.base, config, now_ms, &mut |_| ())
+    }
+
+    /// Takes note of a transaction that was aborted by a marker in it.
+    pub(crate) fn note_aborted(&mut self, disk: &dyn Disk, ended: &Ended) -> io::Result<()> {
+        self.aborted.append(disk, ended)
     }
 
     /// Removes its files.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use bytes::{Buf, BufMut};
-use ottla_protocol::ids::{Offset, ProducerEpoch, ProducerId, Sequence};
+use ottla_protocol::ids::{CoordinatorEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 
 use super::disk::{self, Disk};
 use super::producers::{ProducerEntry, Producers, Remembered};
@@ -20,11 +20,8 @@ const HEADING_BYTES: usize = 6;
 
 const ENTRY_BYTES: usize = 46;
 
-/// No transaction coordinator has written a marker for the producer.
-const NO_COORDINATOR: i32 = -1;
-
-/// The producer has no transaction open.
-const NO_TRANSACTION: i64 = -1;
+/// The producer has no batch, no marker, or no transaction open.
+const NONE: i32 = -1;
 
 /// Why a snapshot is not used.
 #[derive(Debug, thiserror::Error)]
@@ -62,16 +59,16 @@ fn encode(producers: &Producers) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     body.put_i32(i32::try_from(producers.iter().count()).map_err(io::Error::other)?);
     for (id, entry) in producers.iter() {
-        let Some(last) = entry.batches.back() else { continue };
-        let delta = last.last_offset.distance_from(last.base_offset).unwrap_or(0);
         body.put_i64(id.0);
         body.put_i16(entry.epoch.0);
-        body.put_i32(last.last.get());
-        body.put_i64(last.last_offset.get());
-        body.put_i32(i32::try_from(delta).map_err(io::Error::other)?);
-        body.put_i64(last.max_timestamp);
-        body.put_i32(NO_COORDINATOR);
-        body.put_i64(NO_TRANSACTION);
+        let last = entry.batches.back();
+        body.put_i32(last.map_or(NONE, |last| last.last.get()));
+        body.put_i64(last.map_or(NONE.into(), |last| last.last_offset.get()));
+        let delta = last.and_then(|last| last.last_offset.distance_from(last.base_offset));
+        body.put_i32(i32::try_from(delta.unwrap_or(0)).map_err(io::Error::other)?);
+        body.put_i64(last.map_or(NONE.into(), |last| last.max_timestamp));
+        body.put_i32(entry.coordinator_epoch.map_or(NONE, |epoch| epoch.0));
+        body.put_i64(entry.open_since.map_or(NONE.into(), Offset::get));
     }
     let mut bytes = Vec::with_capacity(HEADING_BYTES + body.len());
     bytes.put_i16(VERSION);
@@ -102,9 +99,20 @@ fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
         let last = Sequence::new(bytes.get_i32());
         let (last_offset, delta) = (Offset::new(bytes.get_i64()), bytes.get_i32());
         let max_timestamp = bytes.get_i64();
-        bytes.advance(12); // coordinator epoch and transaction: none yet
-        // a producer that has only opened a transaction has no batch
-        let (Some(last), Some(last_offset)) = (last, last_offset) else { continue };
+        let coordinator_epoch = Some(bytes.get_i32()).filter(|epoch| *epoch >= 0);
+        let coordinator_epoch = coordinator_epoch.map(CoordinatorEpoch);
+        let open_since = Offset::new(bytes.get_i64());
+        let entry = |batches| ProducerEntry {
+            epoch,
+            batches,
+            coordinator_epoch,
+            open_since,
+            last_seen_ms: now_ms,
+        };
+        let (Some(last), Some(last_offset)) = (last, last_offset) else {
+            producers.insert(id, entry(VecDeque::new()));
+            continue;
+        };
         let base_offset = Offset::new(last_offset.get() - i64::from(delta));
         let (Some(base_offset), true) = (base_offset, delta >= 0) else {
             return Err(malformed("an offset below zero"));
@@ -112,8 +120,7 @@ fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
         let first = (i64::from(last.get()) - i64::from(delta)) & i64::from(i32::MAX);
         let first = i32::try_from(first).ok().and_then(Sequence::new).unwrap_or_default();
         let newest = Remembered { first, last, base_offset, last_offset, max_timestamp };
-        let batches = VecDeque::from([newest]);
-        producers.insert(id, ProducerEntry { epoch, batches, last_seen_ms: now_ms });
+        producers.insert(id, entry(VecDeque::from([newest])));
     }
     Ok(producers)
 }

@@ -6,3 +6,4 @@ mod expected;
 mod faults;
 mod model;
 mod script;
+mod transactions;

@@ -61,7 +61,8 @@ impl Log {
         for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
             if let Some((position, batch)) = segment.find_time(&*disk, timestamp, from)? {
                 let file = Arc::clone(segment.file());
-                return Ok(Some((ReadPlan { file, position, bytes: batch.bytes }, batch)));
+                let (bytes, aborted) = (batch.bytes, Vec::new());
+                return Ok(Some((ReadPlan { file, position, bytes, aborted }, batch)));
             }
         }
         Ok(None)

@@ -230,12 +230,14 @@ impl Partition {
         at_least_one: bool,
         out: &mut BytesMut,
     ) -> Result<ReadResult, ErrorCode> {
-        let (plan, offsets) = self.plan(RawOffset(offset), bytes_max, at_least_one)?;
+        let (plan, offsets) = self.plan(RawOffset(offset), bytes_max, at_least_one, false)?;
         let bytes = plan.map_or(Ok(0), |plan| self.read_plan(&plan, out))?;
         Ok(ReadResult { bytes, offsets })
     }
 
-    /// Where what [`Partition::read`] would read lies; `None` if there is nothing.
+    /// Where what [`Partition::read`] would read lies; `None` if there is nothing. With
+    /// `committed_only` it ends where the first undecided transaction begins, and says which
+    /// transactions were aborted.
     ///
     /// # Errors
     ///
@@ -245,14 +247,20 @@ impl Partition {
         offset: RawOffset,
         bytes_max: u32,
         at_least_one: bool,
+        committed_only: bool,
     ) -> Result<(Option<ReadPlan>, PartitionOffsets), ErrorCode> {
         let mut inner = self.lock();
         inner.check_leader(false).map_err(|e| e.code())?;
         let offsets = inner.offsets();
         let in_log = |offset: &Offset| (offsets.log_start..=offsets.log_end).contains(offset);
         let from = offset.offset().filter(in_log).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
-        let limit = ReadLimit { below: offsets.high_watermark, bytes_max, at_least_one };
-        let plan = inner.log.plan(from, limit).map_err(|e| self.read_failed(&e))?;
+        let below = if committed_only { offsets.last_stable } else { offsets.high_watermark };
+        let limit = ReadLimit { below, bytes_max, at_least_one };
+        let mut plan = inner.log.plan(from, limit).map_err(|e| self.read_failed(&e))?;
+        if let Some(plan) = plan.as_mut().filter(|_| committed_only) {
+            let aborted = inner.log.aborted(plan, from);
+            plan.aborted = aborted.map_err(|e| self.read_failed(&e))?;
+        }
         Ok((plan, offsets))
     }
 
@@ -439,6 +447,7 @@ impl Inner {
     fn advance_high_watermark(&mut self) {
         if let Role::Leader { in_sync: 1, .. } = self.role {
             self.high_watermark = self.high_watermark.max(self.log.end());
+            self.log.committed(self.high_watermark);
         }
     }
 
@@ -446,7 +455,7 @@ impl Inner {
         PartitionOffsets {
             log_start: self.log.start(),
             high_watermark: self.high_watermark,
-            last_stable: self.high_watermark, // no transaction is ever open yet
+            last_stable: self.log.last_stable(self.high_watermark),
             log_end: self.log.end(),
             leader_epoch: self.log.epochs().latest(),
         }

@@ -95,6 +95,7 @@ impl PreparedBatch {
         let checked =
             CheckedBatch::check(batch).map_err(|e| AppendError::Corrupt(e.to_string()))?;
         let view = BatchView::of(checked.header()).map_err(corrupt)?;
+        let view = view.with_marker(checked.bytes());
         let (header, records) = split(&checked.into_bytes())?;
         Ok(Self { header, records, view, log_append_time: None })
     }

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::NodeId;
+use ottla_protocol::ids::{NodeId, Offset};
 use ottla_protocol::messages::fetch::{
-    EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
+    AbortedTransaction, EpochEndOffset, FetchPartition, FetchRequest, FetchResponse, FetchTopic,
     FetchableTopicResponse, PartitionData,
 };
 
 use super::BY_ID;
 use crate::api::Context;
 use crate::log::log::ReadPlan;
+use crate::log::txn_index::AbortedTxn;
 use crate::replica::partition::{Partition, PartitionOffsets};
 
 /// Of `isolation_level`.
@@ -52,8 +53,8 @@ pub(super) enum Outcome<R> {
 /// Not read yet: bytes of the log, if there are any.
 pub(super) type Found = Outcome<Option<ReadPlan>>;
 
-/// Bytes of the reply buffer.
-pub(super) type Read = Outcome<Range<usize>>;
+/// Bytes of the reply buffer, and the aborted transactions that have records in them.
+pub(super) type Read = Outcome<(Range<usize>, Vec<AbortedTxn>)>;
 
 impl Found {
     /// How many bytes there are to be read.
@@ -130,7 +131,9 @@ impl Plan {
         let find = |asked: &Asked| match &asked.replica {
             Ok(replica) => {
                 let left = self.bytes_max.saturating_sub(bytes);
-                let found = asked.find(replica, left, bytes == 0).unwrap_or_else(Found::Failed);
+                let room = (left, bytes == 0);
+                let found = asked.find(replica, room, self.committed_only);
+                let found = found.unwrap_or_else(Found::Failed);
                 bytes += found.bytes();
                 found
             }
@@ -146,8 +149,11 @@ impl Plan {
             (Found::Diverging(diverging, offsets), _) => Read::Diverging(diverging, offsets),
             (Found::Records(plan, offsets), Ok(replica)) => {
                 let start = buffer.len();
-                match plan.map_or(Ok(0), |plan| replica.read_plan(&plan, buffer)) {
-                    Ok(_) => Read::Records(start..buffer.len(), offsets),
+                match plan.as_ref().map_or(Ok(0), |plan| replica.read_plan(plan, buffer)) {
+                    Ok(_) => {
+                        let aborted = plan.map_or_else(Vec::new, |plan| plan.aborted);
+                        Read::Records((start..buffer.len(), aborted), offsets)
+                    }
                     Err(code) => Read::Failed(code),
                 }
             }
@@ -160,7 +166,10 @@ impl Plan {
         self.partitions.iter().zip(found).all(|(asked, found)| match (&asked.replica, found) {
             (Ok(replica), Found::Records(_, then)) => {
                 let now = replica.offsets();
-                now.high_watermark == then.high_watermark && replica.check_epoch(None).is_ok()
+                let same = |of: fn(&PartitionOffsets) -> Offset| of(&now) == of(then);
+                same(|offsets| offsets.high_watermark)
+                    && same(|offsets| offsets.last_stable)
+                    && replica.check_epoch(None).is_ok()
             }
             _ => true,
         })
@@ -177,7 +186,7 @@ impl Plan {
                 let committed = self.committed_only && data.error_code == ErrorCode::NONE;
                 // none rather than null for a partition that is not here, as Kafka does
                 if committed || asked.replica.is_err() {
-                    data.aborted_transactions = Some(Vec::new());
+                    data.aborted_transactions.get_or_insert_default();
                 }
                 data
             });
@@ -188,7 +197,12 @@ impl Plan {
 }
 
 impl Asked {
-    fn find(&self, replica: &Partition, left: usize, first: bool) -> Result<Found, ErrorCode> {
+    fn find(
+        &self,
+        replica: &Partition,
+        (left, first): (usize, bool),
+        committed_only: bool,
+    ) -> Result<Found, ErrorCode> {
         let request = &self.request;
         replica.check_epoch(request.current_leader_epoch)?;
         if let Some(diverging) = self.diverging(replica)? {
@@ -196,7 +210,7 @@ impl Asked {
         }
         let most = usize::try_from(request.partition_max_bytes).unwrap_or(0).min(left);
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let (plan, offsets) = replica.plan(request.fetch_offset, most, first)?;
+        let (plan, offsets) = replica.plan(request.fetch_offset, most, first, committed_only)?;
         Ok(Found::Records(plan, offsets))
     }
 
@@ -227,8 +241,18 @@ fn respond(read: Read, bytes: &Bytes) -> PartitionData {
         Read::Diverging(diverging_epoch, offsets) => {
             PartitionData { diverging_epoch, ..with(&offsets) }
         }
-        Read::Records(range, offsets) => {
-            PartitionData { records: Some(bytes.slice(range)), ..with(&offsets) }
+        Read::Records((range, aborted), offsets) => {
+            let aborted = aborted.into_iter().map(|transaction| AbortedTransaction {
+                producer_id: transaction.id,
+                first_offset: Some(transaction.first),
+                ..Default::default()
+            });
+            let aborted: Vec<_> = aborted.collect();
+            PartitionData {
+                records: Some(bytes.slice(range)),
+                aborted_transactions: (!aborted.is_empty()).then_some(aborted),
+                ..with(&offsets)
+            }
         }
     }
 }

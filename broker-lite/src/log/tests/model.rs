@@ -228,7 +228,7 @@ impl Model {
     }
 
     fn ask(&mut self, query: OffsetQuery) -> FoundOffset {
-        self.partition.list_offset(query, &mut self.codecs).unwrap()
+        self.partition.list_offset(query, false, &mut self.codecs).unwrap()
     }
 
     fn check_time(&mut self, time: i64) {

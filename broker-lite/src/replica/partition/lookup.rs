@@ -5,7 +5,8 @@ use std::io;
 use bytes::BytesMut;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{
-    LeaderEpoch, Offset, ProducerEpoch, ProducerId, RawOffset, Sequence, Timestamp,
+    CoordinatorEpoch, LeaderEpoch, Offset, ProducerEpoch, ProducerId, RawOffset, Sequence,
+    Timestamp,
 };
 use ottla_protocol::messages::delete_records::OFFSET_HIGH_WATERMARK;
 
@@ -18,7 +19,7 @@ use crate::replica::prepare::{Codecs, first_record_since};
 pub(crate) enum OffsetQuery {
     /// The first of the log.
     Earliest,
-    /// The high watermark.
+    /// The high watermark, or where the first undecided transaction begins.
     Latest,
     /// Of the record with the largest timestamp.
     MaxTimestamp,
@@ -45,6 +46,10 @@ pub(crate) struct ActiveProducer {
     pub(crate) last_sequence: Option<Sequence>,
     /// Of its last batch.
     pub(crate) last_timestamp: Option<Timestamp>,
+    /// Of who ended its last transaction.
+    pub(crate) coordinator_epoch: Option<CoordinatorEpoch>,
+    /// The first offset of its open transaction.
+    pub(crate) open_since: Option<Offset>,
 }
 
 impl Partition {
@@ -54,7 +59,7 @@ impl Partition {
         inner.log.epochs().end_offset_for(epoch, inner.log.end())
     }
 
-    /// Finds an offset.
+    /// Finds an offset; with `committed_only` below the first undecided transaction.
     ///
     /// # Errors
     ///
@@ -63,11 +68,14 @@ impl Partition {
     pub(crate) fn list_offset(
         &self,
         query: OffsetQuery,
+        committed_only: bool,
         codecs: &mut Codecs,
     ) -> Result<FoundOffset, ErrorCode> {
         let mut inner = self.lock();
         inner.check_leader(false).map_err(|e| e.code())?;
-        let PartitionOffsets { log_start, high_watermark, leader_epoch, .. } = inner.offsets();
+        let PartitionOffsets { log_start, high_watermark, last_stable, leader_epoch, .. } =
+            inner.offsets();
+        let visible_end = if committed_only { last_stable } else { high_watermark };
         let end = |offset| FoundOffset { offset: Some(offset), timestamp: None, leader_epoch };
         let wanted = match query {
             OffsetQuery::Earliest => {
@@ -76,14 +84,14 @@ impl Partition {
                     ..end(log_start)
                 });
             }
-            OffsetQuery::Latest => return Ok(end(high_watermark)),
+            OffsetQuery::Latest => return Ok(end(visible_end)),
             OffsetQuery::MaxTimestamp => inner.log.newest().map_err(|e| self.read_failed(&e))?,
             OffsetQuery::AtOrAfter(timestamp) => Some(timestamp.0),
         };
         drop(inner);
         let Some(wanted) = wanted else { return Ok(FoundOffset::default()) };
         let found = self.first_since(wanted, log_start, codecs)?;
-        Ok(found.filter(|found| found.offset < Some(high_watermark)).unwrap_or_default())
+        Ok(found.filter(|found| found.offset < Some(visible_end)).unwrap_or_default())
     }
 
     /// The first record at `from` or later that is as young as `timestamp`.
@@ -140,6 +148,8 @@ impl Partition {
                 last_timestamp: newest
                     .map(|batch| Timestamp(batch.max_timestamp))
                     .filter(|timestamp| timestamp.0 >= 0),
+                coordinator_epoch: entry.coordinator_epoch,
+                open_since: entry.open_since,
             }
         });
         Ok(producers.collect())

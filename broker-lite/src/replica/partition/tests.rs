@@ -372,7 +372,7 @@ fn offsets_are_found_by_time() {
         produce(&partition, Sent { times, codec, ..Sent::default() }.bytes()).unwrap();
     }
     let find = |query| {
-        let found = partition.list_offset(query, &mut Codecs::default()).unwrap();
+        let found = partition.list_offset(query, false, &mut Codecs::default()).unwrap();
         (found.offset.map(Offset::get), found.timestamp.map(|time| time.0 - NOW))
     };
     let since = |time| find(OffsetQuery::AtOrAfter(Timestamp(NOW + time)));
@@ -404,7 +404,7 @@ fn a_batch_that_cannot_be_read_is_not_passed_over_by_a_look_for_a_time() {
         }
         let find = |time| {
             let query = OffsetQuery::AtOrAfter(Timestamp(NOW + time));
-            partition.list_offset(query, &mut Codecs::default()).map(|found| found.offset)
+            partition.list_offset(query, false, &mut Codecs::default()).map(|found| found.offset)
         };
         assert_eq!(find(0), Ok(Some(Offset::ZERO)));
         let file = disk.open("t-0/00000000000000000000.log", false).unwrap();
@@ -447,7 +447,7 @@ fn a_failed_write_ends_the_replica_until_it_is_opened_again() {
     for code in [
         produce(&partition, Sent::default().bytes()).unwrap_err().code(),
         partition.read(0, 100, true, &mut BytesMut::new()).unwrap_err(),
-        partition.list_offset(OffsetQuery::Latest, &mut Codecs::default()).unwrap_err(),
+        partition.list_offset(OffsetQuery::Latest, false, &mut Codecs::default()).unwrap_err(),
     ] {
         assert_eq!(code, ErrorCode::KAFKA_STORAGE_ERROR);
     }
