@@ -140,6 +140,13 @@ impl Log {
         self.segments.iter().map(|segment| u64::from(segment.bytes())).sum()
     }
 
+    /// The first offset of the segment that holds `offset`.
+    pub(crate) fn segment_base(&self, offset: Offset) -> Offset {
+        let behind = self.segments.partition_point(|segment| segment.base() <= offset);
+        // after a failed change there may be none
+        self.segments.get(behind.saturating_sub(1)).map_or(self.start, Segment::base)
+    }
+
     /// Where leader epochs start.
     pub(crate) const fn epochs(&self) -> &Epochs {
         &self.epochs
@@ -291,10 +298,15 @@ impl Log {
             return Ok(());
         }
         let disk = Arc::clone(&self.disk);
+        let segments = self.segments.len();
         while self.segments.last().is_some_and(|s| s.base() >= offset && s.base() > self.start) {
             if let Some(segment) = self.segments.pop() {
                 segment.remove(&*disk)?;
             }
+        }
+        if self.segments.len() < segments {
+            // or a power failure could bring them back behind a segment that is cut: a hole
+            disk.sync_dir(&self.dir)?;
         }
         let base = self.segments.last().map_or(offset, Segment::base);
         let kept = self.segments.pop().map_or_else(

@@ -71,6 +71,8 @@ pub(crate) struct LogManager {
 struct Written {
     recovery_points: PartitionOffsets,
     log_starts: PartitionOffsets,
+    /// A write has failed half way: the files may say something else.
+    unsure: bool,
 }
 
 impl LogManager {
@@ -114,7 +116,7 @@ impl LogManager {
             read => read?,
         };
         let log_starts = checkpoints::read_offsets(&*disk, LOG_STARTS)?;
-        let written = Mutex::new(Written { recovery_points, log_starts });
+        let written = Mutex::new(Written { recovery_points, log_starts, unsure: false });
         Ok(Self { disk, meta, clean, written, _lock: lock })
     }
 
@@ -235,6 +237,7 @@ impl LogManager {
         let mut written = self.written();
         // who made the list may not have seen the newest partitions, whose starts are written already
         let mut next = Written { log_starts: written.log_starts.clone(), ..Written::default() };
+        let starts_unsure = core::mem::replace(&mut written.unsure, true);
         let mut high_watermarks = PartitionOffsets::new();
         let mut moved = Vec::new();
         // a partition given up is forgotten or will be, once the lock is free: never written back
@@ -256,7 +259,7 @@ impl LogManager {
         // what a power failure makes of these only costs time, so that nobody waits for the device
         let disk = &*self.disk;
         checkpoints::write_offsets_unsynced(disk, RECOVERY_POINTS, &next.recovery_points)?;
-        if next.log_starts != written.log_starts {
+        if starts_unsure || next.log_starts != written.log_starts {
             checkpoints::write_offsets(disk, LOG_STARTS, &next.log_starts)?;
         }
         *written = next;
@@ -285,24 +288,53 @@ impl LogManager {
                 moved.push((partition, start));
             }
         }
+        let unsure = core::mem::replace(&mut written.unsure, true);
         checkpoints::write_offsets(&*self.disk, LOG_STARTS, &starts)?;
+        written.unsure = unsure; // the recovery points may still be
         written.log_starts = starts;
         moved.into_iter().for_each(|(partition, start)| partition.start_is_kept(start));
         Ok(())
+    }
+
+    /// Cuts off `offset` and everything behind it. The recovery point goes back first: what comes
+    /// in the place of what was cut is not on the device, and must not be taken for it.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says. If the log could not be cut, the replica is failed.
+    #[cfg_attr(not(test), expect(dead_code, reason = "followers truncate; there are none yet"))]
+    pub(crate) fn truncate(
+        &self,
+        partition: &Partition,
+        offset: Offset,
+        now_ms: i64,
+    ) -> io::Result<()> {
+        let mut written = self.written();
+        let key = (partition.topic().to_owned(), partition.index());
+        let certain = partition.segment_base(offset);
+        if written.unsure || written.of(&key).0 > certain {
+            let mut points = written.recovery_points.clone();
+            points.entry(key).and_modify(|point| *point = certain.min(*point));
+            checkpoints::write_offsets(&*self.disk, RECOVERY_POINTS, &points)?;
+            written.recovery_points = points;
+        }
+        partition.truncate_to(offset, now_ms)
     }
 
     /// Topics of the same names may come: they start at 0 and are nowhere on the device.
     fn forget<'a>(&self, gone: impl Iterator<Item = (&'a str, PartitionIndex)>) -> io::Result<()> {
         let mut written = self.written();
         let mut next = written.clone();
-        let mut known = false;
+        let mut known = next.unsure;
         for (topic, index) in gone {
             let key = (topic.to_owned(), index);
             known |= next.recovery_points.remove(&key).is_some();
             known |= next.log_starts.remove(&key).is_some();
         }
         if known {
+            written.unsure = true;
             next.write(&*self.disk)?;
+            next.unsure = false;
             *written = next;
         }
         Ok(())

@@ -149,7 +149,7 @@ impl Producers {
         entry.last_seen_ms = now_ms;
         let first = entry.open_since.take()?;
         self.open.remove(&first);
-        let stable = self.first_open().unwrap_or(last.next());
+        let stable = self.first_open().unwrap_or_else(|| last.next());
         Some(Ended { id, first, last, committed, stable })
     }
 

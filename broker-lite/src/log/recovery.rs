@@ -126,7 +126,9 @@ impl Log {
             scanned = i >= certain;
             let before = repaired.segments_scanned;
             self.load_segment(*base, i < certain, i + 1 == bases.len(), args, &mut repaired)?;
-            rebuilt = rebuilt.or((repaired.segments_scanned > before).then_some(*base));
+            if rebuilt.is_none() && repaired.segments_scanned > before {
+                rebuilt = Some(*base);
+            }
         }
         if self.next < args.log_start {
             // records were deleted that had not reached the device: their offsets are used up

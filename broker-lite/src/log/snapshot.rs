@@ -22,6 +22,7 @@ const ENTRY_BYTES: usize = 46;
 
 /// The producer has no batch, no marker, or no transaction open.
 const NONE: i32 = -1;
+const NONE_I64: i64 = -1;
 
 /// Why a snapshot is not used.
 #[derive(Debug, thiserror::Error)]
@@ -63,12 +64,12 @@ fn encode(producers: &Producers) -> io::Result<Vec<u8>> {
         body.put_i16(entry.epoch.0);
         let last = entry.batches.back();
         body.put_i32(last.map_or(NONE, |last| last.last.get()));
-        body.put_i64(last.map_or(NONE.into(), |last| last.last_offset.get()));
+        body.put_i64(last.map_or(NONE_I64, |last| last.last_offset.get()));
         let delta = last.and_then(|last| last.last_offset.distance_from(last.base_offset));
         body.put_i32(i32::try_from(delta.unwrap_or(0)).map_err(io::Error::other)?);
-        body.put_i64(last.map_or(NONE.into(), |last| last.max_timestamp));
+        body.put_i64(last.map_or(NONE_I64, |last| last.max_timestamp));
         body.put_i32(entry.coordinator_epoch.map_or(NONE, |epoch| epoch.0));
-        body.put_i64(entry.open_since.map_or(NONE.into(), Offset::get));
+        body.put_i64(entry.open_since.map_or(NONE_I64, Offset::get));
     }
     let mut bytes = Vec::with_capacity(HEADING_BYTES + body.len());
     bytes.put_i16(VERSION);

@@ -24,7 +24,7 @@ fn around(marks: &[Mark], at: usize) -> (&[Expected], &[Expected]) {
 fn sweep(seed: u64, steps: usize) -> usize {
     let script = Script::run(&UnrulyDisk::default(), seed, steps);
     let mut replay = script.disk.replay();
-    let mut points = 0;
+    let mut points = 0_usize;
     loop {
         let sides = around(&script.marks, replay.at());
         for crash in crashes(replay.at()) {
@@ -33,7 +33,7 @@ fn sweep(seed: u64, steps: usize) -> usize {
             let checked = check(&disk, sides, crash == Crash::Process);
             let at = replay.at();
             assert_eq!(checked, Ok(()), "seed {seed}, change {at}, {crash:?}");
-            if at % 16 == 0 && points % 3 == 0 {
+            if at.is_multiple_of(16) && points.is_multiple_of(3) {
                 points += crash_again(&replay.crash(crash), sides, (seed, at, crash));
             }
         }
@@ -67,4 +67,12 @@ fn crash_again(
 fn what_was_promised_survives_a_crash_at_any_point() {
     let points: usize = (0..4).map(|seed| sweep(seed, 80)).sum();
     assert!(points >= 10_000, "only {points} points");
+}
+
+/// Looks further: `OTTLA_SEEDS=1000..1040`.
+#[test]
+fn more_crashes() {
+    let Some(seeds) = super::seeds() else { return };
+    let points: usize = seeds.map(|seed| sweep(seed, 80)).sum();
+    println!("{points} points");
 }

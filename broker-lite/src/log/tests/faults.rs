@@ -9,20 +9,29 @@ const SEEDS: u64 = 1;
 
 #[test]
 fn no_failure_of_a_call_makes_a_false_promise() {
-    for seed in 0..SEEDS {
-        let calls = Script::run(&UnrulyDisk::default(), seed, STEPS).disk.calls();
-        let mut hit = 0;
-        for (at, what) in calls.iter().enumerate() {
-            // only what takes space can run out of it
-            let faults = if *what == "append to" { &Fault::ALL[..] } else { &[Fault::Device] };
-            for fault in faults {
-                let disk = UnrulyDisk::default();
-                disk.fail_call(at, *fault);
-                hit += usize::from(fails_cleanly(&disk, seed));
-            }
+    (0..SEEDS).for_each(sweep);
+}
+
+/// Looks further: `OTTLA_SEEDS=1000..1040`.
+#[test]
+fn more_failures() {
+    super::seeds().into_iter().flatten().for_each(sweep);
+}
+
+/// Fails every call of a run.
+fn sweep(seed: u64) {
+    let calls = Script::run(&UnrulyDisk::default(), seed, STEPS).disk.calls();
+    let mut hit = 0;
+    for (at, what) in calls.iter().enumerate() {
+        // only what takes space can run out of it
+        let faults = if *what == "append to" { &Fault::ALL[..] } else { &[Fault::Device] };
+        for fault in faults {
+            let disk = UnrulyDisk::default();
+            disk.fail_call(at, *fault);
+            hit += usize::from(fails_cleanly(&disk, seed));
         }
-        assert!(hit >= calls.len(), "{hit} of {} calls failed", calls.len());
     }
+    assert!(hit >= calls.len(), "{hit} of {} calls failed", calls.len());
 }
 
 /// Whether the call was made.

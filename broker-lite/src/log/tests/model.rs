@@ -278,3 +278,11 @@ fn a_partition_is_a_list_of_records_on_disk() {
         Model::run(Arc::new(FileDisk::new(dir.path())), seed, 100);
     }
 }
+
+/// Looks further: `OTTLA_SEEDS=1000..9000`.
+#[test]
+fn more_lists_of_records() {
+    for seed in super::seeds().into_iter().flatten() {
+        Model::run(Arc::new(MemoryDisk::new()), seed, 150);
+    }
+}

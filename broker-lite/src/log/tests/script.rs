@@ -59,6 +59,7 @@ impl Script {
         this.reopen();
         for name in ["a", "b-c"] {
             this.make_topic(name);
+            this.mark();
         }
         for _ in 0..steps {
             this.now_ms += this.rng.i64(0..40);
@@ -146,9 +147,13 @@ impl Script {
         let manager = opened.or_else(|_| open_manager(&self.disk)).expect("only one call fails");
         let strays = manager.partitions().or_else(|_| manager.partitions());
         let mut strays = strays.expect("only one call fails");
+        // one whose id was lost is nobody's if there is no topic of that name
+        let nobodys = |dir: &PartitionDir| {
+            dir.topic_id.is_none() && self.topics.iter().all(|it| it.expected.topic != dir.topic)
+        };
         strays.retain(|dir| {
             let mut undeleted = self.undeleted.iter();
-            undeleted.any(|topic| dir.topic_id == Some(topic.id))
+            nobodys(dir) || undeleted.any(|topic| dir.topic_id == Some(topic.id))
         });
         let deleted = manager.delete_dirs(&strays).or_else(|_| manager.delete_dirs(&strays));
         deleted.or_else(|_| manager.delete_dirs(&[])).expect("only one call fails");
@@ -193,12 +198,10 @@ impl Script {
         if let Some(partition) = &topic.partition {
             let gone = [(Arc::clone(partition), topic.expected.id)];
             if self.manager().delete(&gone).is_err() {
-                // the next start finds out, and so does the test
+                // the next start finds out: before it, no topic of that name can be made safely
                 self.undeleted.push(topic.expected.clone());
-                let strays = self.manager().partitions().or_else(|_| self.manager().partitions());
-                let mut strays = strays.expect("only one call fails");
-                strays.retain(|dir| dir.topic_id == Some(topic.expected.id));
-                self.manager().delete_dirs(&strays).expect("only one call fails");
+                self.mark();
+                self.reopen();
             }
         }
         self.mark();
@@ -285,12 +288,14 @@ impl Script {
         let Some(partition) = topic.partition.clone() else { return };
         let (start, end) = (partition.offsets().log_start.get(), partition.offsets().log_end.get());
         let to = self.rng.i64(start.max(end - 40)..=end);
-        let cut = partition.truncate_to(Offset::new(to).unwrap(), self.now_ms);
+        let manager = self.manager.as_ref().expect("it is open between two steps");
+        let cut = manager.truncate(&partition, Offset::new(to).unwrap(), self.now_ms);
         assert!(cut.is_err() || !topic.failed, "a failed log was cut");
-        if topic.failed {
+        let failed_before = topic.failed;
+        topic.failed = partition.checkpoint().is_err();
+        if failed_before || (cut.is_err() && !topic.failed) {
             return;
         }
-        topic.failed = cut.is_err();
         let mut history = topic.expected.current().clone();
         history.retain(|batch| batch.view.last.get() < to);
         if history.len() < topic.expected.current().len() {

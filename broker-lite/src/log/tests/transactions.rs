@@ -122,7 +122,7 @@ impl Log {
     }
 
     fn stable(&self) -> i64 {
-        self.open_transactions().into_values().min().unwrap_or(self.log_end())
+        self.open_transactions().into_values().min().unwrap_or_else(|| self.log_end())
     }
 
     /// The first offsets of batches that a reader of committed records is to see from `from` on.

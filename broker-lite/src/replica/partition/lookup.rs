@@ -202,12 +202,16 @@ impl Partition {
         }
     }
 
+    /// The first offset of the segment that holds `offset`.
+    pub(crate) fn segment_base(&self, offset: Offset) -> Offset {
+        self.lock().log.segment_base(offset)
+    }
+
     /// Cuts off `offset` and everything behind it, as a follower does whose log has diverged.
     ///
     /// # Errors
     ///
     /// The replica is failed then.
-    #[cfg_attr(not(test), expect(dead_code, reason = "followers truncate; there are none yet"))]
     pub(crate) fn truncate_to(&self, offset: Offset, now_ms: i64) -> io::Result<()> {
         let mut inner = self.lock();
         inner.refuse_failed()?;

@@ -221,9 +221,9 @@ impl FileImage {
             let end = len.min(at + SECTOR_BYTES);
             let (at, end) = (at.min(full), end);
             let lost = rng.bool();
-            for i in at..end {
-                if lost || i >= full {
-                    content[i] = self.durable.get(i).copied().unwrap_or(0);
+            for (i, byte) in content[at..end].iter_mut().enumerate() {
+                if lost || at + i >= full {
+                    *byte = self.durable.get(at + i).copied().unwrap_or(0);
                 }
             }
         }
