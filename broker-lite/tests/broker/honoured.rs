@@ -229,6 +229,7 @@ async fn rolls(raw: &mut Raw, dir: &Path, bytes: usize, apart: i64) -> String {
 async fn keeps(cluster: &Cluster, raw: &mut Raw, seconds: u64) -> String {
     assert_eq!(sent(raw, batch_at(&[cluster.clock().wall_ms()])).await, "NONE");
     cluster.clock().sleep(Duration::from_secs(seconds)).await;
+    let raw = &mut Raw::connect(cluster).await; // the first was idle for too long
     let mut offsets = Vec::new();
     for earliest_or_latest in [-2, -1] {
         offsets.push(listed(raw, &list("t", earliest_or_latest), 7).await.offset);
