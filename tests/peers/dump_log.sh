@@ -7,16 +7,6 @@ export KAFKA_LIB=${KAFKA_LIB:-$root/kafka-lib}
 kafka=$root/tests/peers/kafka-from-maven/kafka.sh
 [ -e "$KAFKA_LIB/log4j2-tool.properties" ] || "$kafka" fetch
 
-dump() { "$kafka" tool dump-log --deep-iteration --files "$1" 2>&1; }
-
-damaged() { # FILE WITH THE TOOL'S OUTPUT
-  grep -Eq 'Mismatches|isvalid: false|Found timestamp mismatch|out of order|Exception|partial|Could not' "$1"
-}
-
-files() { # DIR ENDING: joined by commas
-  find "$1" -name "*.$2" | sort | paste -sd,
-}
-
 data=$work/data
 broker --data "$data" --topic varied:1 --topic small:1 -c log.segment.bytes=1048576
 

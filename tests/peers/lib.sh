@@ -10,6 +10,9 @@
 #   run COMMAND...           a peer's program; its lines "ok: WORDS" say what it exercised
 #   ok WORDS...              the same from a script
 #   wrote CODEC...           what the peer wrote to $prefix-CODEC: is it $work/lines in that codec?
+#   dump FILE[,FILE...]      Kafka's dump tool, which $kafka runs
+#   damaged FILE             what the tool has printed into it says that something is wrong
+#   files DIR ENDING         the files below it with this ending, joined by commas
 #   passed CLIENT VERSION    the end: a row of README's table, appended to $PEERS_ROWS if that is set
 # $BROKER_LITE is the binary (default: the debug build); $work a directory that goes away;
 # $PEERS_CACHE keeps what was installed (default: target/peers).
@@ -41,7 +44,8 @@ fail() {
 
 broker() {
   : >"$work/ready"
-  RUST_LOG=${RUST_LOG:-info} "$BROKER_LITE" serve --port 0 "$@" \
+  # what they write may be older than what is kept
+  RUST_LOG=${RUST_LOG:-info} "$BROKER_LITE" serve --port 0 -c log.retention.ms=-1 "$@" \
     >"$work/ready" 2>>"$work/broker.log" </dev/null &
   broker_pid=$!
   for _ in $(seq 200); do
@@ -133,6 +137,14 @@ wrote() {
     [ -z "$data" ] || holds "$prefix-$codec" "$codec" # a broker elsewhere: its files are not ours
   done
 }
+
+dump() { "$kafka" tool dump-log --deep-iteration --files "$1" 2>&1; }
+
+damaged() { # the tool exits with 0
+  grep -Eq 'Mismatches|isvalid: false|Found timestamp mismatch|out of order|Exception|partial|Could not' "$1"
+}
+
+files() { find "$1" -name "*.$2" | sort | paste -sd,; }
 
 passed() {
   local exercised

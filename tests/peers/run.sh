@@ -8,7 +8,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export PEERS_CACHE=${PEERS_CACHE:-$(cd "$here/../.." && pwd)/target/peers}
 export PEERS_ROWS=$PEERS_CACHE/rows
-peers=(kcat confluent_kafka kafka_python orders aiokafka kafkajs sarama java apache_kafka)
+peers=(kcat confluent_kafka kafka_python orders aiokafka kafkajs sarama java apache_kafka log_exchange)
 missing_max=2
 
 readme=

@@ -34,6 +34,9 @@ pub(crate) struct ProducerEntry {
     pub(crate) coordinator_epoch: Option<CoordinatorEpoch>,
     /// The first offset of its open transaction.
     pub(crate) open_since: Option<Offset>,
+    /// Largest time in its last batch, or of the marker that came after it, milliseconds since
+    /// 1970; -1 for none.
+    pub(crate) last_timestamp: i64,
     /// Wall time of its last append. Not the time in the records, as in Kafka, where a producer
     /// of old records is forgotten at once.
     pub(crate) last_seen_ms: i64,
@@ -46,6 +49,7 @@ impl ProducerEntry {
             batches: VecDeque::with_capacity(REMEMBERED_MAX),
             coordinator_epoch: None,
             open_since: None,
+            last_timestamp: -1,
             last_seen_ms: now_ms,
         }
     }
@@ -108,7 +112,7 @@ impl Producers {
     /// ends.
     pub(crate) fn apply(&mut self, batch: &BatchView, now_ms: i64) -> Option<Ended> {
         if let Some(marker) = &batch.marker {
-            return self.end(marker, batch.last, now_ms);
+            return self.end(marker, batch, now_ms);
         }
         let stamp = batch.stamp?;
         let remembered = Remembered {
@@ -128,6 +132,7 @@ impl Producers {
             entry.batches.pop_front();
         }
         entry.batches.push_back(remembered);
+        entry.last_timestamp = batch.max_timestamp;
         entry.last_seen_ms = now_ms;
         assert!(entry.batches.len() <= REMEMBERED_MAX);
         if batch.transactional && entry.open_since.is_none() {
@@ -137,8 +142,9 @@ impl Producers {
         None
     }
 
-    /// A marker lies at `last`. Nothing has ended where the producer had written nothing.
-    fn end(&mut self, marker: &Marker, last: Offset, now_ms: i64) -> Option<Ended> {
+    /// `batch` is a marker. Nothing has ended where the producer had written nothing.
+    fn end(&mut self, marker: &Marker, batch: &BatchView, now_ms: i64) -> Option<Ended> {
+        let last = batch.last;
         let Marker { id, epoch, committed, coordinator_epoch } = *marker;
         let entry = self.by_id.entry(id).or_insert_with(|| ProducerEntry::new(epoch, now_ms));
         if entry.epoch < epoch {
@@ -146,6 +152,7 @@ impl Producers {
             entry.batches.clear();
         }
         entry.coordinator_epoch = Some(coordinator_epoch);
+        entry.last_timestamp = batch.max_timestamp;
         entry.last_seen_ms = now_ms;
         let first = entry.open_since.take()?;
         self.open.remove(&first);
@@ -187,7 +194,12 @@ impl Producers {
     pub(crate) fn complete_from(&mut self, earlier: &Self) {
         for (id, entry) in &mut self.by_id {
             let Some(seen) = earlier.by_id.get(id) else { continue };
-            if seen.epoch == entry.epoch && seen.batches.back() == entry.batches.back() {
+            // the time is that of a marker, if one came after the batch
+            let place = |entry: &ProducerEntry| {
+                let last = entry.batches.back()?;
+                Some((last.first, last.last, last.base_offset, last.last_offset))
+            };
+            if seen.epoch == entry.epoch && place(seen) == place(entry) {
                 entry.batches.clone_from(&seen.batches);
             }
         }

@@ -67,7 +67,7 @@ fn encode(producers: &Producers) -> io::Result<Vec<u8>> {
         body.put_i64(last.map_or(NONE_I64, |last| last.last_offset.get()));
         let delta = last.and_then(|last| last.last_offset.distance_from(last.base_offset));
         body.put_i32(i32::try_from(delta.unwrap_or(0)).map_err(io::Error::other)?);
-        body.put_i64(last.map_or(NONE_I64, |last| last.max_timestamp));
+        body.put_i64(entry.last_timestamp);
         body.put_i32(entry.coordinator_epoch.map_or(NONE, |epoch| epoch.0));
         body.put_i64(entry.open_since.map_or(NONE_I64, Offset::get));
     }
@@ -99,7 +99,7 @@ fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
         let (id, epoch) = (ProducerId(bytes.get_i64()), ProducerEpoch(bytes.get_i16()));
         let last = Sequence::new(bytes.get_i32());
         let (last_offset, delta) = (Offset::new(bytes.get_i64()), bytes.get_i32());
-        let max_timestamp = bytes.get_i64();
+        let last_timestamp = bytes.get_i64();
         let coordinator_epoch = Some(bytes.get_i32()).filter(|epoch| *epoch >= 0);
         let coordinator_epoch = coordinator_epoch.map(CoordinatorEpoch);
         let open_since = Offset::new(bytes.get_i64());
@@ -108,6 +108,7 @@ fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
             batches,
             coordinator_epoch,
             open_since,
+            last_timestamp,
             last_seen_ms: now_ms,
         };
         let (Some(last), Some(last_offset)) = (last, last_offset) else {
@@ -120,6 +121,7 @@ fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
         };
         let first = (i64::from(last.get()) - i64::from(delta)) & i64::from(i32::MAX);
         let first = i32::try_from(first).ok().and_then(Sequence::new).unwrap_or_default();
+        let max_timestamp = last_timestamp;
         let newest = Remembered { first, last, base_offset, last_offset, max_timestamp };
         producers.insert(id, entry(VecDeque::from([newest])));
     }
@@ -130,6 +132,7 @@ fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
 mod tests {
     use super::super::disk::MemoryDisk;
     use super::super::testing::{Spec, offset};
+    use super::super::transactions::Marker;
     use super::*;
 
     fn producers() -> Producers {
@@ -156,6 +159,36 @@ mod tests {
         assert_eq!(read(&disk, "", offset(11), 77).unwrap(), only_last);
         expected.complete_from(&producers());
         assert_eq!(expected, producers());
+    }
+
+    /// Kafka forgets a producer by that time, and with it which epochs are too old.
+    #[test]
+    fn the_time_of_a_marker_is_kept_and_hides_no_batch() {
+        let disk = MemoryDisk::new();
+        let view = |base, sequence| Spec { base, stamp: Some((9, 1, sequence)), ..Spec::default() };
+        let mut producers = Producers::default();
+        producers.apply(&view(0, 0).view(), 50);
+        producers.apply(&view(1, 1).view(), 50);
+        let (id, epoch, coordinator_epoch) = (ProducerId(9), ProducerEpoch(1), CoordinatorEpoch(3));
+        let marker = Marker { id, epoch, committed: true, coordinator_epoch };
+        let time = 2_000;
+        let at = |base, marker, time| {
+            let mut batch = view(base, 0).view();
+            (batch.marker, batch.max_timestamp) = (Some(marker), time);
+            batch
+        };
+        producers.apply(&at(2, marker, time), 50);
+        write(&disk, "", offset(3), &producers).unwrap();
+        let mut found = read(&disk, "", offset(3), 50).unwrap();
+        assert_eq!(found.iter().next().unwrap().1.last_timestamp, time);
+        assert_eq!(found.iter().next().unwrap().1.batches.len(), 1);
+        found.complete_from(&producers);
+        assert_eq!(found, producers);
+
+        // as transactions of version 2 raise it each time
+        producers.apply(&at(3, Marker { epoch: ProducerEpoch(2), ..marker }, time + 1), 50);
+        write(&disk, "", offset(4), &producers).unwrap();
+        assert_eq!(read(&disk, "", offset(4), 50).unwrap(), producers);
     }
 
     #[test]

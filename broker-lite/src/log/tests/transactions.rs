@@ -14,7 +14,7 @@ use ottla_protocol::record::{
 };
 
 use super::expected::{config, rules};
-use crate::log::disk::{Disk, MemoryDisk};
+use crate::log::disk::{Disk, FileDisk, MemoryDisk};
 use crate::log::recovery::OpenArgs;
 use crate::log::transactions::Marker;
 use crate::log::txn_index::AbortedTxn;
@@ -38,26 +38,32 @@ impl Entry {
 }
 
 struct Log {
-    disk: MemoryDisk,
+    disk: Arc<dyn Disk>,
     partition: Partition,
+    /// Of all records, milliseconds since 1970.
+    time: i64,
     entries: Vec<Entry>,
     sequences: BTreeMap<i64, i32>,
     epoch: i32,
 }
 
-fn open(disk: &MemoryDisk, args: &OpenArgs, epoch: i32) -> Partition {
-    let disk: Arc<dyn Disk> = Arc::new(disk.clone());
+fn open(disk: &Arc<dyn Disk>, args: &OpenArgs, epoch: i32) -> Partition {
     let place = ("t", super::expected::INDEX);
-    let (partition, _) = Partition::open(disk, "t-0", place, config(), args).unwrap();
+    let opened = Partition::open(Arc::clone(disk), "t-0", place, config(), args);
+    let (partition, _) = opened.unwrap();
     partition.make_leader(LeaderEpoch(epoch), 1, 1).unwrap();
     partition
 }
 
 impl Log {
     fn new() -> Self {
-        let disk = MemoryDisk::new();
+        Self::on(Arc::new(MemoryDisk::new()), 1_000)
+    }
+
+    fn on(disk: Arc<dyn Disk>, time: i64) -> Self {
         let partition = open(&disk, &OpenArgs::default(), 0);
-        Self { disk, partition, entries: Vec::new(), sequences: BTreeMap::new(), epoch: 0 }
+        let (entries, sequences) = (Vec::new(), BTreeMap::new());
+        Self { disk, partition, time, entries, sequences, epoch: 0 }
     }
 
     fn append(&self, batch: BytesMut) -> i64 {
@@ -68,7 +74,7 @@ impl Log {
     fn data(&mut self, producer: Option<i64>, transactional: bool, records: i32) {
         let mut batch = BatchBuilder::new(BytesMut::new());
         for _ in 0..records {
-            batch.append(Timestamp(1_000), Some(b"key"), Some(&[7; 50]), &[]).unwrap();
+            batch.append(Timestamp(self.time), Some(b"key"), Some(&[7; 50]), &[]).unwrap();
         }
         let stamp = producer.map(|id| {
             let next = self.sequences.entry(id).or_default();
@@ -85,7 +91,7 @@ impl Log {
 
     fn end(&mut self, producer: i64, committed: bool) {
         let marker = EndTxnMarker { committed, coordinator_epoch: CoordinatorEpoch(3) };
-        let batch = marker.batch(ProducerId(producer), ProducerEpoch(0), Timestamp(1_000));
+        let batch = marker.batch(ProducerId(producer), ProducerEpoch(0), Timestamp(self.time));
         let at = self.append(batch.unwrap());
         self.entries.push(Entry::Marker { at, producer, committed });
     }
@@ -281,6 +287,34 @@ fn damage(log: &mut Log, rng: &mut fastrand::Rng) {
     let args = OpenArgs { clean: true, ..OpenArgs::default() };
     log.epoch += 1;
     log.partition = open(&log.disk, &args, log.epoch);
+}
+
+/// Writes such a log where `OTTLA_LOG_DIR` says, for programs that are not ours to read.
+#[test]
+#[ignore = "it is a step of tests/peers/log_exchange.sh, which has Apache Kafka read what it writes"]
+fn a_log_with_transactions_is_written_for_other_programs() {
+    let dir = std::env::var_os("OTTLA_LOG_DIR").expect("OTTLA_LOG_DIR names a directory");
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let mut log = Log::on(Arc::new(FileDisk::new(dir)), i64::try_from(now).unwrap());
+    let mut rng = fastrand::Rng::with_seed(6);
+    for step in 0..300 {
+        let producer = rng.i64(0..4);
+        match rng.u32(0..20) {
+            _ if step % 100 == 50 => log.reopen(true, None),
+            _ if step % 100 == 99 => log.reopen(false, None),
+            0..6 => log.end(producer, rng.bool()),
+            6..8 => log.data(None, false, rng.i32(1..4)),
+            8 => log.data(Some(producer + 10), false, 1),
+            _ => log.data(Some(producer), true, rng.i32(1..4)),
+        }
+        log.check(&mut rng);
+    }
+    (0..4).for_each(|producer| log.end(producer, producer % 2 == 0));
+    log.data(Some(1), true, 3);
+    log.data(None, false, 2);
+    log.end(2, false);
+    assert!(log.stable() < log.log_end(), "one is left open");
+    log.partition.close().unwrap();
 }
 
 #[test]

@@ -140,14 +140,12 @@ impl Partition {
         let inner = self.lock();
         inner.check_leader(false).map_err(|e| e.code())?;
         let producers = inner.log.producers().iter().map(|(id, entry)| {
-            let newest = entry.batches.back();
+            let last_timestamp = Timestamp(entry.last_timestamp);
             ActiveProducer {
                 id,
                 epoch: entry.epoch,
-                last_sequence: newest.map(|batch| batch.last),
-                last_timestamp: newest
-                    .map(|batch| Timestamp(batch.max_timestamp))
-                    .filter(|timestamp| timestamp.0 >= 0),
+                last_sequence: entry.batches.back().map(|batch| batch.last),
+                last_timestamp: Some(last_timestamp).filter(|timestamp| timestamp.0 >= 0),
                 coordinator_epoch: entry.coordinator_epoch,
                 open_since: entry.open_since,
             }
