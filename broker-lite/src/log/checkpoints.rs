@@ -36,11 +36,15 @@ pub(crate) enum CheckpointError {
 /// An offset for each partition of a data directory.
 pub(crate) type PartitionOffsets = BTreeMap<(String, PartitionIndex), Offset>;
 
-/// Reads one of the checkpoints of a data directory; empty if it is absent.
+/// Reads one of the checkpoints of a data directory; empty if it is absent, or without a byte, as
+/// Kafka makes it.
 pub(crate) fn read_offsets(
     disk: &dyn Disk,
     path: &str,
 ) -> Result<PartitionOffsets, CheckpointError> {
+    if disk.open(path, false).and_then(|file| file.is_empty()).is_ok_and(|empty| empty) {
+        return Ok(PartitionOffsets::new());
+    }
     let entries = read(disk, path, |line| {
         let mut words = line.split(' ');
         let (topic, index, offset) = (words.next()?, words.next()?, words.next()?);
@@ -130,13 +134,15 @@ mod tests {
         assert_eq!(text, b"0\n2\na.b-c 0 123\norders 1 5\n");
         assert_eq!(read_offsets(&disk, RECOVERY_POINTS).unwrap(), offsets);
         assert!(read_offsets(&disk, "absent").unwrap().is_empty());
+        disk::replace(&disk, "made by Kafka", b"").unwrap();
+        assert!(read_offsets(&disk, "made by Kafka").unwrap().is_empty());
     }
 
     #[test]
     fn a_checkpoint_that_is_cut_short_is_refused() {
         let disk = MemoryDisk::new();
         for text in [
-            "",
+            "0",
             "1\n0\n",
             "0\nx\n",
             "0\n2\nt 0 1\n",

@@ -286,8 +286,8 @@ const DAMAGES: [(&str, &str, Damage); 24] = [
     ("log-start-offset-checkpoint", "line 3: \"t 0 -2\" is no topic", |d| {
         edit(&d.join("log-start-offset-checkpoint"), "t 0 2", "t 0 -2");
     }),
-    ("cleaner-offset-checkpoint", "it is empty", |d| {
-        fs::write(d.join("cleaner-offset-checkpoint"), "").unwrap();
+    ("cleaner-offset-checkpoint", "line 2: \"\" is no number of entries", |d| {
+        fs::write(d.join("cleaner-offset-checkpoint"), "0\n").unwrap();
     }),
     ("orders", "its name is no topic", |d| fs::create_dir(d.join("orders")).unwrap()),
     ("t-1/partition.metadata", "but another partition of t has", |d| {
