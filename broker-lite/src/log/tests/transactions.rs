@@ -300,8 +300,8 @@ fn a_log_with_transactions_is_written_for_other_programs() {
     for step in 0..300 {
         let producer = rng.i64(0..4);
         match rng.u32(0..20) {
-            _ if step % 100 == 50 => log.reopen(true, None),
-            _ if step % 100 == 99 => log.reopen(false, None),
+            _ if step == 100 => log.reopen(true, None),
+            _ if step == 200 => log.reopen(false, None),
             0..6 => log.end(producer, rng.bool()),
             6..8 => log.data(None, false, rng.i32(1..4)),
             8 => log.data(Some(producer + 10), false, 1),
