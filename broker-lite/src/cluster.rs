@@ -45,10 +45,11 @@ impl Storage {
         Self(Kind::Directory(path.into()))
     }
 
-    fn disk(&self) -> Arc<dyn Disk> {
-        match &self.0 {
-            Kind::Memory(disk) => Arc::new(disk.clone()),
-            Kind::Directory(path) => Arc::new(FileDisk::new(path)),
+    fn disk(&self, open_files_max: Option<usize>) -> Arc<dyn Disk> {
+        match (&self.0, open_files_max) {
+            (Kind::Memory(disk), _) => Arc::new(disk.clone()),
+            (Kind::Directory(path), None) => Arc::new(FileDisk::new(path)),
+            (Kind::Directory(path), Some(max)) => Arc::new(FileDisk::with_open_files(path, max)),
         }
     }
 }
@@ -67,6 +68,7 @@ pub struct ClusterBuilder {
     seed: Option<u64>,
     topics: Vec<(String, i32)>,
     settings: Vec<(String, String)>,
+    open_files_max: Option<usize>,
     own_thread: bool,
 }
 
@@ -82,6 +84,7 @@ impl ClusterBuilder {
             seed: None,
             topics: Vec::new(),
             settings: Vec::new(),
+            open_files_max: None,
             own_thread: false,
         }
     }
@@ -147,6 +150,13 @@ impl ClusterBuilder {
         self
     }
 
+    /// How many files of a data directory are open at a time, 8 or more (Kafka has no such bound);
+    /// those not used for longest are closed. Default: half of what the process may open.
+    pub const fn open_files_max(mut self, max: usize) -> Self {
+        self.open_files_max = Some(max);
+        self
+    }
+
     /// Runs on a thread of its own with a runtime of its own, for tests whose client blocks its
     /// thread. The other methods of [`Cluster`] then need no tokio runtime either.
     pub const fn own_thread(mut self) -> Self {
@@ -188,7 +198,7 @@ impl ClusterBuilder {
         let clock = self.clock.unwrap_or_else(Clock::system);
         let faults = Faults::default();
         let setup = NodeSetup {
-            disk: self.storage.disk(),
+            disk: self.storage.disk(self.open_files_max),
             config,
             clock: clock.clone(),
             scope,

@@ -35,6 +35,9 @@ pub(super) struct Serve {
     /// A broker setting by Kafka's name, such as `log.segment.bytes=1048576`; repeatable.
     #[arg(short, long, visible_alias = "override", value_name = "NAME=VALUE", value_parser = pair)]
     config: Vec<(String, String)>,
+    /// How many files of the data directory are open at a time; by default half of `ulimit -n`.
+    #[arg(long, value_name = "N")]
+    open_files_max: Option<usize>,
 }
 
 fn address(text: &str) -> Result<(String, u16), String> {
@@ -100,6 +103,9 @@ impl Serve {
         };
         if let Some(dir) = self.data {
             builder = builder.data_dir(dir);
+        }
+        if let Some(max) = self.open_files_max {
+            builder = builder.open_files_max(max);
         }
         if let Some((host, port)) = self.advertised {
             builder = builder.advertised(host, port);

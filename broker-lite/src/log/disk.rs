@@ -5,6 +5,7 @@
 //! Both do the same, so memory storage runs the code that files run.
 
 mod file;
+mod handles;
 mod memory;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -46,7 +47,8 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// `NotFound` if `from` is absent; what the operating system says.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
-    /// Removes a file. One that is open can still be read.
+    /// Removes a file. Who has opened it, beside whoever removes it, can still read it; this holds for
+    /// one that a rename replaces, too.
     ///
     /// # Errors
     ///

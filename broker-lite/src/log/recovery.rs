@@ -146,7 +146,9 @@ impl Log {
         let first = self.segments.first().map_or(self.start, Segment::base);
         self.start = self.start.max(first);
         self.next = self.next.max(self.start);
-        self.epochs.truncate_from_end(self.next);
+        // one that begins at the end is of a leader that has appended nothing: it stays, or every
+        // start would write and sync this file of each idle partition
+        self.epochs.truncate_from_end(self.next.next());
         self.epochs.truncate_from_start(self.start);
         if self.epochs != epochs_before {
             self.epochs.save(&*self.disk, &self.dir, true)?;

@@ -8,41 +8,47 @@ use std::os::unix::fs::FileExt;
 use std::path::{self, Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::handles::{self, Handle, Handles};
 use super::{Disk, Entry, File, LockError, LockGuard, SyncDone, Volume};
 
 /// Threads that sync files side by side; more only queue up in front of one device.
 const SYNC_THREADS_MAX: usize = 4;
 
-/// A directory of the operating system.
+/// A directory of the operating system. Clones share the files that are open.
 #[derive(Clone, Debug)]
 pub struct FileDisk {
-    root: PathBuf,
-    syncer: Arc<Syncer>,
+    handles: Arc<Handles>,
 }
 
 impl FileDisk {
     /// The directory `root`; it is made when something is first made in it.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into(), syncer: Arc::new(Syncer::default()) }
+        Self::with_open_files(root, handles::open_max())
+    }
+
+    /// The same, with at most so many files open at a time, but for those that are read after they
+    /// were removed.
+    #[must_use]
+    pub fn with_open_files(root: impl Into<PathBuf>, max: usize) -> Self {
+        Self { handles: Handles::new(root.into(), max) }
     }
 
     /// The directory that every path is relative to.
     #[must_use]
     pub fn root(&self) -> &Path {
-        &self.root
+        self.handles.root()
     }
 
     fn at(&self, path: &str) -> PathBuf {
-        if path.is_empty() { self.root.clone() } else { self.root.join(path) }
+        self.handles.at(path)
     }
 }
 
 impl Disk for FileDisk {
     fn open(&self, path: &str, create: bool) -> io::Result<Arc<dyn File>> {
-        let mut options = fs::OpenOptions::new();
-        let file = options.read(true).append(true).create(create).open(self.at(path))?;
-        Ok(Arc::new(OsFile { file: Arc::new(file), syncer: Arc::clone(&self.syncer) }))
+        let handle = Handles::open(&self.handles, path, create)?;
+        Ok(handle)
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<Entry>> {
@@ -59,11 +65,11 @@ impl Disk for FileDisk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.at(from), self.at(to))
+        self.handles.rename(from, to)
     }
 
     fn remove(&self, path: &str) -> io::Result<()> {
-        fs::remove_file(self.at(path))
+        self.handles.remove(path)
     }
 
     fn create_dir(&self, dir: &str) -> io::Result<()> {
@@ -71,7 +77,7 @@ impl Disk for FileDisk {
     }
 
     fn remove_dir(&self, dir: &str) -> io::Result<()> {
-        fs::remove_dir_all(self.at(dir))
+        self.handles.remove_dir(dir)
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
@@ -103,35 +109,25 @@ impl Disk for FileDisk {
     }
 
     fn volume(&self) -> io::Result<Option<Volume>> {
-        let found = rustix::fs::statvfs(&self.root)?;
+        let found = rustix::fs::statvfs(self.root())?;
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
         let (total_bytes, usable_bytes) = (bytes(found.f_blocks), bytes(found.f_bavail));
         Ok(Some(Volume { total_bytes, usable_bytes }))
     }
 
     fn name(&self) -> String {
-        let root = path::absolute(&self.root);
-        root.as_ref().unwrap_or(&self.root).display().to_string()
+        let root = path::absolute(self.root());
+        root.as_deref().unwrap_or_else(|_| self.root()).display().to_string()
     }
 }
 
-struct OsFile {
-    file: Arc<fs::File>,
-    syncer: Arc<Syncer>,
-}
-
-impl fmt::Debug for OsFile {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.file.fmt(f)
-    }
-}
-
-impl File for OsFile {
+impl File for Handle {
     fn read_at(&self, position: u64, out: &mut [u8]) -> io::Result<usize> {
+        let file = self.file()?;
         let mut read = 0;
         while read < out.len() {
             let at = position.saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-            match self.file.read_at(&mut out[read..], at) {
+            match file.read_at(&mut out[read..], at) {
                 Ok(0) => break,
                 Ok(n) => read += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
@@ -143,7 +139,8 @@ impl File for OsFile {
 
     fn append(&self, parts: &[&[u8]]) -> io::Result<()> {
         // opened for appending: the position is always the end
-        let mut file = &*self.file;
+        let file = self.file_to_change()?;
+        let mut file = &*file;
         let [first, second] = parts else {
             return parts.iter().try_for_each(|part| file.write_all(part));
         };
@@ -162,32 +159,32 @@ impl File for OsFile {
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        Ok(self.file()?.metadata()?.len())
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
+        self.file_to_change()?.set_len(len)
     }
 
     fn start_sync(&self, done: SyncDone) {
-        Syncer::start(&self.syncer, Arc::clone(&self.file), done);
+        self.start_sync(done);
     }
 
     fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.sync()
     }
 }
 
 /// Threads that wait for the device, so that nobody else does. They end when they are idle and are
 /// started on demand: a broker that rolls a segment an hour keeps none.
 #[derive(Debug, Default)]
-struct Syncer {
+pub(super) struct Syncer {
     state: Mutex<SyncerState>,
 }
 
 #[derive(Default)]
 struct SyncerState {
-    waiting: VecDeque<(Arc<fs::File>, SyncDone)>,
+    waiting: VecDeque<(Arc<Handle>, SyncDone)>,
     threads: usize,
 }
 
@@ -198,7 +195,7 @@ impl fmt::Debug for SyncerState {
 }
 
 impl Syncer {
-    fn start(this: &Arc<Self>, file: Arc<fs::File>, done: SyncDone) {
+    pub(super) fn start(this: &Arc<Self>, file: Arc<Handle>, done: SyncDone) {
         let mut state = this.state();
         state.waiting.push_back((file, done));
         if state.threads == SYNC_THREADS_MAX {
@@ -211,7 +208,7 @@ impl Syncer {
         } else if state.threads == 0 {
             // no thread to be had: the caller waits for the device itself
             while let Some((file, done)) = state.waiting.pop_front() {
-                done(file.sync_data());
+                done(file.sync());
             }
         }
     }
@@ -227,7 +224,9 @@ impl Syncer {
                 next
             };
             let Some((file, done)) = next else { return };
-            done(file.sync_data());
+            let synced = file.sync();
+            drop(file); // who is told may be the last to hold it
+            done(synced);
         }
     }
 
