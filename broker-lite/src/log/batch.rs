@@ -1,5 +1,7 @@
 //! What the log needs to know of a batch: its header, and whether its bytes are whole.
 
+use std::io;
+
 use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 use ottla_protocol::record::{BatchError, BatchHeader, HEADER_SIZE, assign_offsets, checksum};
 
@@ -47,8 +49,34 @@ pub(crate) enum BadBatch {
     Offset,
     #[error("offset {0} where {1} or more was due")]
     Order(Offset, Offset),
+    #[error("its header is not the one that was written")]
+    Header,
     #[error("the checksum does not fit")]
     Checksum,
+}
+
+/// Where in a log something is not as it was written.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{file}: the batch at byte {position}, offset {offset}: {what}")]
+pub(crate) struct Damage {
+    pub(crate) file: String,
+    pub(crate) position: u32,
+    /// The first that cannot be read because of it.
+    pub(crate) offset: Offset,
+    pub(crate) what: BadBatch,
+}
+
+impl Damage {
+    /// What `error` is about, if it is about damage.
+    pub(crate) fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl From<Damage> for io::Error {
+    fn from(damage: Damage) -> Self {
+        Self::new(io::ErrorKind::InvalidData, damage)
+    }
 }
 
 impl BatchView {

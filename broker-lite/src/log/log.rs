@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ottla_protocol::ids::{LeaderEpoch, Offset};
 
-use super::batch::{BatchBytes, BatchView};
+use super::batch::{BadBatch, BatchBytes, BatchView, Damage};
 use super::config::LogConfig;
 use super::disk::{self, Disk, File, SyncDone};
 use super::epochs::Epochs;
@@ -101,8 +101,12 @@ impl Synced {
 #[derive(Debug)]
 pub(crate) struct ReadPlan {
     pub(crate) file: Arc<dyn File>,
+    /// Where the segment starts.
+    pub(crate) segment: Offset,
     pub(crate) position: u32,
     pub(crate) bytes: u32,
+    /// The first batch.
+    pub(crate) first: BatchView,
     /// Transactions with records in it that are not for readers of committed ones; empty if nobody
     /// asked.
     pub(crate) aborted: Vec<AbortedTxn>,
@@ -215,23 +219,42 @@ impl Log {
         let disk = Arc::clone(&self.disk);
         let mut i = self.segments.partition_point(|segment| segment.base() <= from);
         i = i.saturating_sub(1);
-        while let Some(segment) = self.segments.get_mut(i) {
+        while i < self.segments.len() {
+            let behind = self.segments.get(i + 1).map_or(self.next, Segment::base);
+            let segment = &mut self.segments[i];
             i += 1;
             let Some((position, batch)) = segment.find(&*disk, from)? else { continue };
+            if batch.last >= behind {
+                let what = BadBatch::Order(batch.base, from);
+                return Err(segment.damaged(position, Some(from), what));
+            }
             if batch.base >= limit.below {
                 return Ok(None);
             }
             let end = if limit.below >= self.next {
                 segment.bytes()
             } else {
-                segment.position_of(&*disk, limit.below)?
+                match segment.position_of(&*disk, limit.below) {
+                    Ok(end) => end,
+                    // up to there it can be read
+                    Err(e) => match Damage::of(&e) {
+                        Some(damage) if damage.position > position => damage.position,
+                        _ => return Err(e),
+                    },
+                }
             };
             let mut bytes = (end - position).min(limit.bytes_max);
             if limit.at_least_one {
                 bytes = bytes.max(batch.bytes);
             }
-            let (file, aborted) = (Arc::clone(segment.file()), Vec::new());
-            return Ok(Some(ReadPlan { file, position, bytes, aborted }));
+            return Ok(Some(ReadPlan {
+                file: Arc::clone(segment.file()),
+                segment: segment.base(),
+                position,
+                bytes,
+                first: batch,
+                aborted: Vec::new(),
+            }));
         }
         Ok(None)
     }

@@ -13,7 +13,7 @@ pub(crate) mod producers;
 pub(crate) mod recovery;
 mod retention;
 mod scan;
-mod segment;
+pub(crate) mod segment;
 mod snapshot;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -15,10 +15,13 @@ pub(crate) const ENTRY_BYTES: u32 = 8;
 /// Entries that may be missing in the file of a segment that is written to.
 const PENDING_MAX: usize = 128;
 
+/// Where a batch lies.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Entry {
-    last_delta: u32,
-    position: u32,
+pub(crate) struct Entry {
+    /// The last offset of the batch less the segment's base.
+    pub(crate) last_delta: u32,
+    /// Where the batch begins.
+    pub(crate) position: u32,
 }
 
 /// The sparse offset index of one segment.
@@ -85,11 +88,17 @@ impl OffsetIndex {
         Ok(())
     }
 
-    /// Position of a batch from which a scan forward meets the batch that holds `delta`.
-    pub(crate) fn floor(&mut self, disk: &dyn Disk, delta: u32) -> io::Result<u32> {
+    /// A batch from which a scan forward meets the batch that holds `delta`, and the entry before it;
+    /// `None` for the first batch.
+    pub(crate) fn floor(
+        &mut self,
+        disk: &dyn Disk,
+        delta: u32,
+    ) -> io::Result<(Option<Entry>, Option<Entry>)> {
         let entries = self.load(disk)?;
         let after = entries.partition_point(|entry| entry.last_delta <= delta);
-        Ok(after.checked_sub(1).map_or(0, |i| entries[i].position))
+        let back = |n| after.checked_sub(n).map(|i: usize| entries[i]);
+        Ok((back(1), back(2)))
     }
 
     /// The last offset, less the base, of a batch that begins at `position` or behind it.

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use ottla_protocol::ids::Offset;
 use ottla_protocol::record::HEADER_SIZE;
 
 use super::batch::{BadBatch, BatchView};
@@ -16,7 +17,7 @@ pub(crate) enum Step {
     Batch(u32, BatchView),
     /// Nothing more.
     End,
-    /// Bytes that are no whole batch.
+    /// Bytes that are no whole batch, or one whose offsets belong before those of the last.
     Bad(u32, BadBatch),
 }
 
@@ -26,6 +27,8 @@ pub(crate) struct Scanner {
     file: Arc<dyn File>,
     position: u32,
     end: u32,
+    /// Behind the last batch.
+    due: Option<Offset>,
     window: Vec<u8>,
     window_at: u32,
     window_bytes: usize,
@@ -34,7 +37,8 @@ pub(crate) struct Scanner {
 impl Scanner {
     /// Walks from `position`, where a batch begins, to `end`, through a window of `window_bytes`.
     pub(crate) fn new(file: Arc<dyn File>, position: u32, end: u32, window_bytes: usize) -> Self {
-        Self { file, position, end, window: Vec::new(), window_at: position, window_bytes }
+        let (due, window) = (None, Vec::new());
+        Self { file, position, end, due, window, window_at: position, window_bytes }
     }
 
     /// The next batch. After [`Step::Bad`] it stays where it is.
@@ -45,16 +49,27 @@ impl Scanner {
         }
         let left = self.end - at;
         let header = match BatchView::read(self.bytes(at, HEADER_SIZE)?) {
-            Ok(header) if header.bytes <= left => header,
+            Ok(header) if header.bytes <= left => match self.due {
+                Some(due) if header.base < due => {
+                    return Ok(Step::Bad(at, BadBatch::Order(header.base, due)));
+                }
+                _ => header,
+            },
             Ok(_) => return Ok(Step::Bad(at, BadBatch::Torn)),
             Err(bad) => return Ok(Step::Bad(at, bad)),
         };
         self.position = at + header.bytes;
+        self.due = Some(header.last.next());
         if header.control && header.bytes <= MARKER_BYTES_MAX {
             let whole = self.bytes(at, header.bytes as usize)?;
             return Ok(Step::Batch(at, header.with_marker(whole)));
         }
         Ok(Step::Batch(at, header))
+    }
+
+    /// The offset behind the last batch, once there was one.
+    pub(crate) const fn due(&self) -> Option<Offset> {
+        self.due
     }
 
     /// All bytes of the batch that [`Scanner::step`] has just found at `at`.

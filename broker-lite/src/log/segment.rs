@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ottla_protocol::ids::Offset;
 use ottla_protocol::record::HEADER_SIZE;
 
-use super::batch::{BadBatch, BatchBytes, BatchView};
+use super::batch::{BadBatch, BatchBytes, BatchView, Damage};
 use super::config::LogConfig;
 use super::disk::{Disk, File, join};
 use super::offset_index::{self, IndexError, OffsetIndex};
@@ -300,7 +300,7 @@ impl Segment {
             match scan.step()? {
                 Step::Batch(_, batch) => each(&batch),
                 Step::End => return Ok(()),
-                Step::Bad(at, bad) => return Err(self.damaged(at, bad)),
+                Step::Bad(at, bad) => return Err(self.damaged(at, scan.due(), bad)),
             }
         }
     }
@@ -308,6 +308,9 @@ impl Segment {
     /// The offset behind the last batch of a segment that was closed in order.
     pub(crate) fn next_offset(&mut self, disk: &dyn Disk) -> io::Result<Offset> {
         let mut next = self.base;
+        if self.bytes == 0 {
+            return Ok(next); // many are empty: their indexes need not be read
+        }
         self.tail(disk, 0, &mut |batch| next = batch.last.next())?;
         Ok(next)
     }
@@ -365,7 +368,7 @@ impl Segment {
         match self.scan_from(0, HEADER_SIZE).step()? {
             Step::Batch(at, batch) => Ok(Some((at, batch))),
             Step::End => Ok(None),
-            Step::Bad(at, bad) => Err(self.damaged(at, bad)),
+            Step::Bad(at, bad) => Err(self.damaged(at, None, bad)),
         }
     }
 
@@ -379,9 +382,10 @@ impl Segment {
         u32::try_from(delta).ok().filter(|delta| i32::try_from(*delta).is_ok())
     }
 
-    fn damaged(&self, at: u32, bad: BadBatch) -> io::Error {
-        let name = path(&self.dir, self.base, "log");
-        io::Error::new(io::ErrorKind::InvalidData, format!("{name}: byte {at}: {bad}"))
+    /// What is wrong at `at`, where the batch with the offset `due` should begin.
+    pub(super) fn damaged(&self, at: u32, due: Option<Offset>, what: BadBatch) -> io::Error {
+        let file = path(&self.dir, self.base, "log");
+        Damage { file, position: at, offset: due.unwrap_or(self.base), what }.into()
     }
 }
 

@@ -60,9 +60,15 @@ impl Log {
         let first = self.segments.partition_point(|segment| segment.base() <= from);
         for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
             if let Some((position, batch)) = segment.find_time(&*disk, timestamp, from)? {
-                let file = Arc::clone(segment.file());
-                let (bytes, aborted) = (batch.bytes, Vec::new());
-                return Ok(Some((ReadPlan { file, position, bytes, aborted }, batch)));
+                let plan = ReadPlan {
+                    file: Arc::clone(segment.file()),
+                    segment: segment.base(),
+                    position,
+                    bytes: batch.bytes,
+                    first: batch,
+                    aborted: Vec::new(),
+                };
+                return Ok(Some((plan, batch)));
             }
         }
         Ok(None)

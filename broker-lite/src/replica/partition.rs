@@ -5,13 +5,14 @@
 //! the waiting fetches once the lock is free.
 
 mod lookup;
+mod read;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, RawOffset, Timestamp};
+use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
 
 pub(crate) use lookup::{FoundOffset, OffsetQuery};
 
@@ -20,7 +21,7 @@ use super::prepare::{Codecs, PreparedBatch, ProduceRules};
 use super::waiters::Waiters;
 use crate::log::config::{LogConfig, TimestampType};
 use crate::log::disk::{Disk, SyncDone};
-use crate::log::log::{Log, ReadLimit, ReadPlan};
+use crate::log::log::Log;
 use crate::log::producers::Decision;
 use crate::log::recovery::{OpenArgs, OpenError, Repaired};
 
@@ -81,14 +82,6 @@ pub(crate) struct PartitionOffsets {
     pub(crate) log_end: Offset,
     /// The epoch of the newest batch or of the leader.
     pub(crate) leader_epoch: Option<LeaderEpoch>,
-}
-
-/// What was read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct ReadResult {
-    /// Bytes put behind what was in the buffer: batches, the last of which may be cut short.
-    pub(crate) bytes: usize,
-    pub(crate) offsets: PartitionOffsets,
 }
 
 impl Partition {
@@ -216,67 +209,6 @@ impl Partition {
         Ok(appended)
     }
 
-    /// Reads batches from `offset` on into `out`, behind what it holds: at most `bytes_max`, but
-    /// with `at_least_one` the first batch whole. Nothing at or above the high watermark.
-    ///
-    /// # Errors
-    ///
-    /// `OFFSET_OUT_OF_RANGE` below the log's start and above its end, `NOT_LEADER_OR_FOLLOWER`,
-    /// `KAFKA_STORAGE_ERROR`; `out` is unchanged then.
-    pub(crate) fn read(
-        &self,
-        offset: i64,
-        bytes_max: u32,
-        at_least_one: bool,
-        out: &mut BytesMut,
-    ) -> Result<ReadResult, ErrorCode> {
-        let (plan, offsets) = self.plan(RawOffset(offset), bytes_max, at_least_one, false)?;
-        let bytes = plan.map_or(Ok(0), |plan| self.read_plan(&plan, out))?;
-        Ok(ReadResult { bytes, offsets })
-    }
-
-    /// Where what [`Partition::read`] would read lies; `None` if there is nothing. With
-    /// `committed_only` it ends where the first undecided transaction begins, and says which
-    /// transactions were aborted.
-    ///
-    /// # Errors
-    ///
-    /// As [`Partition::read`].
-    pub(crate) fn plan(
-        &self,
-        offset: RawOffset,
-        bytes_max: u32,
-        at_least_one: bool,
-        committed_only: bool,
-    ) -> Result<(Option<ReadPlan>, PartitionOffsets), ErrorCode> {
-        let mut inner = self.lock();
-        inner.check_leader(false).map_err(|e| e.code())?;
-        let offsets = inner.offsets();
-        let in_log = |offset: &Offset| (offsets.log_start..=offsets.log_end).contains(offset);
-        let from = offset.offset().filter(in_log).ok_or(ErrorCode::OFFSET_OUT_OF_RANGE)?;
-        let below = if committed_only { offsets.last_stable } else { offsets.high_watermark };
-        let limit = ReadLimit { below, bytes_max, at_least_one };
-        let mut plan = inner.log.plan(from, limit).map_err(|e| self.read_failed(&e))?;
-        if let Some(plan) = plan.as_mut().filter(|_| committed_only) {
-            let aborted = inner.log.aborted(plan, from);
-            plan.aborted = aborted.map_err(|e| self.read_failed(&e))?;
-        }
-        Ok((plan, offsets))
-    }
-
-    /// Reads what was planned, behind what `out` holds; says how many bytes.
-    ///
-    /// # Errors
-    ///
-    /// `KAFKA_STORAGE_ERROR`; `out` is unchanged then.
-    pub(crate) fn read_plan(
-        &self,
-        plan: &ReadPlan,
-        out: &mut BytesMut,
-    ) -> Result<usize, ErrorCode> {
-        read_plan(plan, out).map_err(|e| self.read_failed(&e))
-    }
-
     /// The offsets that clients are told.
     pub(crate) fn offsets(&self) -> PartitionOffsets {
         self.lock().offsets()
@@ -367,11 +299,6 @@ impl Partition {
         look(&self.lock().log)
     }
 
-    fn read_failed(&self, error: &dyn core::fmt::Display) -> ErrorCode {
-        tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot read the log");
-        ErrorCode::KAFKA_STORAGE_ERROR
-    }
-
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(|poisoned| {
             let mut inner = poisoned.into_inner();
@@ -460,15 +387,6 @@ impl Inner {
             leader_epoch: self.log.epochs().latest(),
         }
     }
-}
-
-/// Reads the bytes of a plan behind what `out` holds; says how many.
-fn read_plan(plan: &ReadPlan, out: &mut BytesMut) -> io::Result<usize> {
-    let before = out.len();
-    out.resize(before + plan.bytes as usize, 0);
-    let read = plan.file.read_at(u64::from(plan.position), &mut out[before..]);
-    out.truncate(before + read.as_ref().copied().unwrap_or(0));
-    read
 }
 
 #[cfg(test)]

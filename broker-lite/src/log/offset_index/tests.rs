@@ -32,7 +32,7 @@ proptest! {
         }
         prop_assert_eq!(index.len(), entries.len());
         let scanned = entries.iter().rev().find(|entry| entry.last_delta <= asked);
-        prop_assert_eq!(index.floor(&disk, asked).unwrap(), scanned.map_or(0, |e| e.position));
+        prop_assert_eq!(index.floor(&disk, asked).unwrap().0.map_or(0, |e| e.position), scanned.map_or(0, |e| e.position));
         for back in 0..3 {
             let scanned = entries.iter().rev().nth(back).map(|entry| entry.position);
             prop_assert_eq!(index.nth_last(&disk, back).unwrap(), scanned);

@@ -4,7 +4,10 @@ use std::io;
 
 use ottla_protocol::ids::Offset;
 
-use super::{AbortedTxn, Disk, FIND_WINDOW_BYTES, Found, SCAN_WINDOW_BYTES, Segment, Step};
+use super::{
+    AbortedTxn, BadBatch, BatchView, Disk, FIND_WINDOW_BYTES, Found, SCAN_WINDOW_BYTES, Scanner,
+    Segment, Step,
+};
 
 impl Segment {
     /// The first batch that holds `offset` or lies behind it.
@@ -14,15 +17,61 @@ impl Segment {
             return Ok(self.recent.get(i).map(|(_, at, batch)| (*at, *batch)));
         }
         let floor = self.delta(offset.max(self.base)).unwrap_or(u32::MAX);
-        let from = self.offsets.floor(disk, floor)?;
+        self.first_from(disk, floor, |batch| batch.last >= offset)
+    }
+
+    /// The first batch like `wanted`, from that on which the index has for `delta`. A bit of an
+    /// offset that was flipped, which no checksum covers, does not lead to another batch.
+    fn first_from(
+        &mut self,
+        disk: &dyn Disk,
+        delta: u32,
+        wanted: impl Fn(&BatchView) -> bool,
+    ) -> io::Result<Option<Found>> {
+        let (entry, before) = self.offsets.floor(disk, delta)?;
+        let (mut from, mut due) = entry.map_or((0, self.base), |entry| (entry.position, self.base));
+        if let Some(entry) = entry {
+            // the index knows the batch; a cleaner of Kafka's has put the last of several there
+            match self.scan_from(from, FIND_WINDOW_BYTES).step()? {
+                Step::Batch(_, batch) if batch.last == self.base.after(entry.last_delta) => {
+                    due = batch.base;
+                }
+                _ => from = before.map_or(0, |entry| entry.position),
+            }
+        }
         let mut scan = self.scan_from(from, FIND_WINDOW_BYTES);
         loop {
             match scan.step()? {
-                Step::Batch(at, batch) if batch.last >= offset => return Ok(Some((at, batch))),
-                Step::Batch(..) => {}
+                Step::Batch(at, batch) if batch.base < self.base => {
+                    return Err(self.damaged(at, Some(due), BadBatch::Order(batch.base, due)));
+                }
+                Step::Batch(at, batch) if wanted(&batch) => {
+                    if batch.base > due {
+                        self.judge_gap(scan, at, &batch, due)?;
+                    }
+                    return Ok(Some((at, batch)));
+                }
+                Step::Batch(_, batch) => due = batch.last.next(),
                 Step::End => return Ok(None),
-                Step::Bad(at, bad) => return Err(self.damaged(at, bad)),
+                Step::Bad(at, bad) => return Err(self.damaged(at, Some(due), bad)),
             }
+        }
+    }
+
+    /// Offsets are missing in front of `batch`. That is so in a compacted log; or its own offset is
+    /// wrong, and then it does not fit what follows either.
+    fn judge_gap(
+        &self,
+        mut scan: Scanner,
+        at: u32,
+        batch: &BatchView,
+        due: Offset,
+    ) -> io::Result<()> {
+        match scan.step()? {
+            Step::Bad(_, BadBatch::Order(..)) => {
+                Err(self.damaged(at, Some(due), BadBatch::Order(batch.base, due)))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -47,20 +96,9 @@ impl Segment {
         }
         let older = self.times.before(disk, timestamp)?.map_or(0, |entry| entry.last_delta);
         let before = self.delta(from.max(self.base)).unwrap_or(u32::MAX);
-        let position = self.offsets.floor(disk, older.max(before))?;
-        let mut scan = self.scan_from(position, FIND_WINDOW_BYTES);
-        loop {
-            match scan.step()? {
-                Step::Batch(at, batch)
-                    if batch.max_timestamp >= timestamp && batch.last >= from =>
-                {
-                    return Ok(Some((at, batch)));
-                }
-                Step::Batch(..) => {}
-                Step::End => return Ok(None),
-                Step::Bad(at, bad) => return Err(self.damaged(at, bad)),
-            }
-        }
+        self.first_from(disk, older.max(before), |batch| {
+            batch.max_timestamp >= timestamp && batch.last >= from
+        })
     }
 
     /// The largest timestamp of the batches that do not end before `start`.

@@ -10,8 +10,7 @@ use ottla_protocol::ids::{
 };
 use ottla_protocol::messages::delete_records::OFFSET_HIGH_WATERMARK;
 
-use super::{Partition, PartitionOffsets, read_plan};
-use crate::replica::append_error::AppendError;
+use super::{Partition, PartitionOffsets};
 use crate::replica::prepare::{Codecs, first_record_since};
 
 /// Which offset is asked for.
@@ -63,8 +62,8 @@ impl Partition {
     ///
     /// # Errors
     ///
-    /// `NOT_LEADER_OR_FOLLOWER`; `KAFKA_STORAGE_ERROR`, where a batch that may hold the record is
-    /// damaged, too; `UNSUPPORTED_COMPRESSION_TYPE`, where its codec is not compiled in.
+    /// `NOT_LEADER_OR_FOLLOWER`; `KAFKA_STORAGE_ERROR`; `CORRUPT_MESSAGE` where a batch that may hold
+    /// the record is damaged; `UNSUPPORTED_COMPRESSION_TYPE`, where its codec is not compiled in.
     pub(crate) fn list_offset(
         &self,
         query: OffsetQuery,
@@ -107,12 +106,12 @@ impl Partition {
                 return Ok(None);
             };
             let mut bytes = BytesMut::new();
-            read_plan(&plan, &mut bytes).map_err(|e| self.read_failed(&e))?;
+            self.read_plan(&plan, &mut bytes)?;
             let found = first_record_since(bytes.freeze(), (timestamp, from), codecs);
-            let found = found.map_err(|error| match error {
-                // as where its header is damaged
-                AppendError::Corrupt(_) => self.read_failed(&error),
-                error => error.code(),
+            let found = found.map_err(|error| {
+                let (topic, offset) = (&self.topic, batch.base);
+                tracing::error!(topic, partition = %self.index, %offset, %error, "cannot read a batch");
+                error.code()
             })?;
             if let Some((offset, time)) = found {
                 return Ok(Some(FoundOffset {
