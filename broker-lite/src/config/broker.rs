@@ -14,7 +14,9 @@ use crate::controller::image::{BROKER_RESOURCE, Image};
 /// lies the builder says, so `listeners`, `advertised.listeners` and `log.dirs` are not among them.
 const SETTINGS: &[Definition] = &[
     setting("auto.create.topics.enable", Kind::Boolean, Some("true")),
+    setting("compression.gzip.level", GZIP_LEVELS, Some("-1")),
     setting("compression.type", CODECS, Some("producer")),
+    setting("compression.zstd.level", ZSTD_LEVELS, Some("3")),
     setting("connections.max.idle.ms", Kind::Long(1), Some("600000")),
     setting("default.replication.factor", Kind::Int(1), Some("1")),
     setting("delete.topic.enable", Kind::Boolean, Some("true")),
@@ -38,6 +40,7 @@ const SETTINGS: &[Definition] = &[
     // Kafka's default is no bound. With 0 nobody could undo it, and Kafka refuses that, too
     setting("max.connections", Kind::IntUpTo(1, CONNECTIONS_MAX), Some("10000")),
     setting("max.connections.per.ip", Kind::Int(1), Some("2147483647")),
+    setting("max.decompressed.message.bytes", DECOMPRESSED_BYTES, Some("2147483639")),
     setting("max.incremental.fetch.session.cache.slots", Kind::Int(0), Some("1000")),
     setting("message.max.bytes", Kind::Int(0), Some("1048588")),
     setting("min.insync.replicas", Kind::Int(1), Some("1")),
@@ -55,13 +58,21 @@ pub(super) const TIMESTAMP_TYPES: Kind = Kind::Choice(&["CreateTime", "LogAppend
 /// Which codec a topic keeps.
 pub(super) const CODECS: Kind =
     Kind::Choice(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]);
+/// How large a batch may be once it is decompressed.
+pub(super) const DECOMPRESSED_BYTES: Kind = Kind::IntUpTo(1, 2_147_483_639);
+/// How hard gzip works.
+pub(super) const GZIP_LEVELS: Kind = Kind::Level(1, 9);
+/// How hard zstd works.
+pub(super) const ZSTD_LEVELS: Kind = Kind::IntUpTo(-131_072, 22);
 /// The smallest segment. A topic's `internal.segment.bytes` may say less.
 pub(super) const SEGMENT_BYTES_MIN: i32 = 1024 * 1024;
 
 /// The settings of [`SETTINGS`] that can be altered while the broker runs, as in Kafka; what they
 /// give to topics takes effect at once.
 const DYNAMIC: &[&str] = &[
+    "compression.gzip.level",
     "compression.type",
+    "compression.zstd.level",
     "log.cleanup.policy",
     "log.index.interval.bytes",
     "log.index.size.max.bytes",
@@ -75,6 +86,7 @@ const DYNAMIC: &[&str] = &[
     "log.segment.bytes",
     "max.connections",
     "max.connections.per.ip",
+    "max.decompressed.message.bytes",
     "message.max.bytes",
     "min.insync.replicas",
     "producer.id.expiration.ms",

@@ -8,6 +8,8 @@ pub(crate) enum Kind {
     Int(i32),
     /// 32 bits, with the lowest and the highest value allowed.
     IntUpTo(i32, i32),
+    /// 32 bits, with the lowest and the highest value allowed; -1 stands for the default.
+    Level(i32, i32),
     /// 64 bits, with the lowest value allowed.
     Long(i64),
     /// With the lowest and the highest value allowed.
@@ -41,6 +43,9 @@ impl Definition {
             Kind::IntUpTo(low, high) => {
                 value.trim().parse::<i32>().is_ok_and(|v| v >= low && v <= high)
             }
+            Kind::Level(low, high) => {
+                value.trim().parse::<i32>().is_ok_and(|v| v == -1 || (v >= low && v <= high))
+            }
             Kind::Long(low) => value.trim().parse::<i64>().is_ok_and(|v| v >= low),
             Kind::Double(low, high) => {
                 value.trim().parse::<f64>().is_ok_and(|v| v >= low && v <= high)
@@ -55,6 +60,7 @@ impl Definition {
             Kind::Boolean => "true or false".to_owned(),
             Kind::Int(low) => at_least(low.into(), i32::MAX.into()),
             Kind::IntUpTo(low, high) => at_least(low.into(), high.into()),
+            Kind::Level(low, high) => format!("{}, or -1", at_least(low.into(), high.into())),
             Kind::Long(low) => at_least(low, i64::MAX),
             Kind::Double(low, high) => format!("a number from {low} to {high}"),
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
@@ -68,7 +74,7 @@ impl Definition {
         match self.kind {
             Kind::Boolean => 1,
             Kind::Choice(_) => 2,
-            Kind::Int(_) | Kind::IntUpTo(..) => 3,
+            Kind::Int(_) | Kind::IntUpTo(..) | Kind::Level(..) => 3,
             Kind::Long(_) => 5,
             Kind::Double(..) => 6,
             Kind::List(_) => 7,

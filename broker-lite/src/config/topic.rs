@@ -3,7 +3,10 @@
 use core::str::FromStr;
 use std::collections::BTreeMap;
 
-use super::broker::{BrokerConfig, CODECS, SEGMENT_BYTES_MIN, TIMESTAMP_TYPES};
+use super::broker::{
+    BrokerConfig, CODECS, DECOMPRESSED_BYTES, GZIP_LEVELS, SEGMENT_BYTES_MIN, TIMESTAMP_TYPES,
+    ZSTD_LEVELS,
+};
 use super::definition::{Definition, Kind, items};
 use super::known::{Known, Role};
 use super::nearest;
@@ -29,9 +32,23 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         let has = |policy| items(value).any(|item| item == policy);
         log.cleanup = Cleanup { delete: has("delete"), compact: has("compact") };
     }),
+    setting(
+        "compression.gzip.level",
+        GZIP_LEVELS,
+        "-1",
+        &[("compression.gzip.level", 1)],
+        |log, value| log.gzip_level = value.trim().parse().ok().filter(|level| *level > 0),
+    ),
     setting("compression.type", CODECS, "producer", &[("compression.type", 1)], |log, value| {
         log.compression = CompressionType::named(value).unwrap_or(log.compression);
     }),
+    setting(
+        "compression.zstd.level",
+        ZSTD_LEVELS,
+        "3",
+        &[("compression.zstd.level", 1)],
+        |log, value| assign(&mut log.zstd_level, value),
+    ),
     setting(
         "delete.retention.ms",
         Kind::Long(0),
@@ -51,6 +68,13 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         synonyms: &[],
         apply: |log, value| assign(&mut log.segment_bytes, value),
     },
+    setting(
+        "max.decompressed.message.bytes",
+        DECOMPRESSED_BYTES,
+        "2147483639",
+        &[("max.decompressed.message.bytes", 1)],
+        |log, value| assign(&mut log.decompressed_bytes_max, value),
+    ),
     setting(
         "max.message.bytes",
         Kind::Int(0),
@@ -404,8 +428,11 @@ mod tests {
         let broker = BrokerConfig::new(&[]).unwrap();
         let changed = map(&[
             ("cleanup.policy", "compact"),
+            ("compression.gzip.level", "9"),
             ("compression.type", "zstd"),
+            ("compression.zstd.level", "-7"),
             ("index.interval.bytes", "1"),
+            ("max.decompressed.message.bytes", "10"),
             ("max.message.bytes", "2"),
             ("message.timestamp.after.max.ms", "3"),
             ("message.timestamp.before.max.ms", "4"),
@@ -421,6 +448,9 @@ mod tests {
         let expected = LogConfig {
             cleanup: Cleanup { delete: false, compact: true },
             compression: CompressionType::Zstd,
+            gzip_level: Some(9),
+            zstd_level: -7,
+            decompressed_bytes_max: 10,
             index_interval_bytes: 1,
             message_bytes_max: 2,
             timestamp_after_max_ms: 3,

@@ -33,6 +33,13 @@ pub(crate) struct LogConfig {
     pub(crate) cleanup: Cleanup,
     /// `compression.type`: codec of what is in the log. Default `producer`.
     pub(crate) compression: CompressionType,
+    /// `compression.gzip.level`: how hard gzip works. Default: 6.
+    pub(crate) gzip_level: Option<i32>,
+    /// `compression.zstd.level`: how hard zstd works. Default 3.
+    pub(crate) zstd_level: i32,
+    /// `max.decompressed.message.bytes`: the largest batch taken, decompressed. Default 2 GiB; 64
+    /// times `message_bytes_max` is a bound as well.
+    pub(crate) decompressed_bytes_max: u32,
     /// `min.insync.replicas`: with fewer, writes with acks=all are refused. Default 1.
     pub(crate) replicas_in_sync_min: u32,
     /// `producer.id.expiration.ms`, of the broker: after so long without a batch a producer is
@@ -124,6 +131,9 @@ impl Default for LogConfig {
             timestamp_after_max_ms: 3_600_000,
             cleanup: Cleanup { delete: true, compact: false },
             compression: CompressionType::Producer,
+            gzip_level: None,
+            zstd_level: 3,
+            decompressed_bytes_max: 2_147_483_639,
             replicas_in_sync_min: 1,
             producer_expiration_ms: 24 * 3_600_000,
         }

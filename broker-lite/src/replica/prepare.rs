@@ -120,6 +120,7 @@ impl PreparedBatch {
             CheckedBatch::check(records).map_err(|e| AppendError::Corrupt(e.to_string()))?;
         check_header(header)?;
         let max = EXPANSION_MAX.saturating_mul(config.message_bytes_max as usize);
+        let max = max.min(config.decompressed_bytes_max as usize);
         let block = RecordBlock::open(&batch, &mut codecs.decompressor, max);
         let block = block.map_err(|error| match error {
             CompressionError::Oversized { .. } => AppendError::TooLargeInside { max },
@@ -129,7 +130,8 @@ impl PreparedBatch {
         let looked = look_at_records(&block, config, rules.now_ms)?;
         let codec = codec_in_log(header, config.compression);
         let rebuilt = looked.renumber || Some(codec) != header.compression();
-        let bytes = if rebuilt { rebuild(&block, codec, codecs)? } else { batch.into_bytes() };
+        let bytes =
+            if rebuilt { rebuild(&block, codec, config, codecs)? } else { batch.into_bytes() };
         refuse_large(bytes.len(), config)?;
         if block.bytes().len() > KEPT_BUFFER_BYTES_MAX {
             codecs.decompressor = Decompressor::default();
@@ -266,6 +268,7 @@ fn codec_in_log(header: &BatchHeader, wanted: CompressionType) -> Compression {
 fn rebuild(
     block: &RecordBlock,
     codec: Compression,
+    config: &LogConfig,
     codecs: &mut Codecs,
 ) -> Result<Bytes, AppendError> {
     let invalid = |error: &dyn core::fmt::Display| AppendError::Invalid(error.to_string());
@@ -281,6 +284,16 @@ fn rebuild(
         }
         _ => None,
     };
+    let level = match codec {
+        Compression::Gzip => config.gzip_level,
+        Compression::Zstd => Some(config.zstd_level),
+        _ => None,
+    };
+    // another topic of this connection may have had another
+    let level = level.or_else(|| codec.levels().map(|(_, default)| default));
+    if let Some(level) = level {
+        codecs.compressor.set_level(codec, level).map_err(|error| invalid(&error))?;
+    }
     let sealed = batch.seal(codec, &mut codecs.compressor, stamp);
     let sealed = sealed.map_err(AppendError::Compression)?;
     if let Some(spare) = sealed.spare {

@@ -34,6 +34,10 @@ enum Probe {
     Produced(i64),
     /// What the log says of a batch.
     Written,
+    /// How well it is packed in the log.
+    Packed(Compression),
+    /// What becomes of a record that is much larger than its batch.
+    Inflated,
     /// Whether files of the log come to be, of batches of so many bytes so far apart in time.
     Rolls(usize, i64),
     /// Whether records are still there so many seconds later.
@@ -61,8 +65,8 @@ enum Probe {
 }
 
 use Probe::{
-    AutoCreated, Connections, Created, Deleted, Fetched, Idle, Keeps, LogDir, Node, Produced,
-    Received, Remembers, Rolls, Session, Written,
+    AutoCreated, Connections, Created, Deleted, Fetched, Idle, Inflated, Keeps, LogDir, Node,
+    Packed, Produced, Received, Remembers, Rolls, Session, Written,
 };
 
 /// A setting's name, a value for it, what shows its effect, what is seen without it and with it.
@@ -74,9 +78,12 @@ const LOG_APPEND: &str = "LogAppendTime";
 /// Settings of a topic.
 const TOPIC_CASES: &[Case] = &[
     ("cleanup.policy", "compact", Produced(1_000), "NONE", "INVALID_RECORD"),
+    ("compression.gzip.level", "1", Packed(Compression::Gzip), "as usual", "less"),
     ("compression.type", "gzip", Written, "none, CreateTime", "gzip, CreateTime"),
+    ("compression.zstd.level", "22", Packed(Compression::Zstd), "as usual", "more"),
     ("index.interval.bytes", "0", Rolls(9, 1), "one file", "more files"),
     ("internal.segment.bytes", "100", Rolls(9, 1), "one file", "more files"),
+    ("max.decompressed.message.bytes", "5000", Inflated, "NONE", "MESSAGE_TOO_LARGE"),
     ("max.message.bytes", "50", Produced(1_000), "NONE", "MESSAGE_TOO_LARGE"),
     ("message.timestamp.after.max.ms", "9223372036854775807", Produced(LATER), UNTIMELY, "NONE"),
     ("message.timestamp.before.max.ms", "5", Produced(1_000), "NONE", UNTIMELY),
@@ -95,7 +102,9 @@ const FIFTH_OF_A_WEEK: i64 = 119_000_000;
 
 /// Settings of brokers that can be altered while they run.
 const DYNAMIC_CASES: &[Case] = &[
+    ("compression.gzip.level", "9", Packed(Compression::Gzip), "as usual", "more"),
     ("compression.type", "lz4", Written, "none, CreateTime", "lz4, CreateTime"),
+    ("compression.zstd.level", "-100", Packed(Compression::Zstd), "as usual", "less"),
     ("log.cleanup.policy", "compact", Produced(1_000), "NONE", "INVALID_RECORD"),
     ("log.index.interval.bytes", "0", Rolls(9, 1), "one file", "more files"),
     ("log.index.size.max.bytes", "12", Rolls(9_000, 1), "one file", "more files"),
@@ -115,6 +124,7 @@ const DYNAMIC_CASES: &[Case] = &[
     ("log.segment.bytes", "1048576", Rolls(400_000, 1), "one file", "more files"),
     ("max.connections", "3", Connections, "4", "2"),
     ("max.connections.per.ip", "2", Connections, "4", "1"),
+    ("max.decompressed.message.bytes", "5000", Inflated, "NONE", "MESSAGE_TOO_LARGE"),
     ("message.max.bytes", "50", Produced(1_000), "NONE", "MESSAGE_TOO_LARGE"),
     ("producer.id.expiration.ms", "1", Remembers, "1 producers", "0 producers"),
 ];
@@ -146,6 +156,8 @@ impl Probe {
         match self {
             Produced(time) => sent(raw, batch_at(&[time])).await,
             Written => written(raw).await,
+            Packed(codec) => packed(raw, codec).await,
+            Inflated => sent(raw, sealed(&"x".repeat(9_000), Compression::Gzip)).await,
             Rolls(bytes, apart) => rolls(raw, dir, bytes, apart).await,
             Keeps(seconds) => keeps(cluster, raw, seconds).await,
             Remembers => remembers(cluster, raw).await,
@@ -203,6 +215,33 @@ async fn written(raw: &mut Raw) -> String {
     let header = BatchHeader::parse(data.records.as_ref().unwrap()).unwrap();
     let time = if header.is_log_append_time() { LOG_APPEND } else { "CreateTime" };
     format!("{}, {time}", header.compression().unwrap())
+}
+
+/// A batch of one record.
+fn sealed(value: &str, codec: Compression) -> Bytes {
+    let mut batch = BatchBuilder::new(BytesMut::new());
+    batch.append(Timestamp(1_000), None, Some(value.as_bytes()), &[]).unwrap();
+    batch.seal(codec, &mut Compressor::default(), None).unwrap().bytes.freeze()
+}
+
+/// Beside what the codec does when it is not told how hard to work.
+async fn packed(raw: &mut Raw, codec: Compression) -> String {
+    let words = (0..4_000_u32).map(|n| format!("{} of {}; ", n * n % 977, n % 13));
+    let value: String = words.collect();
+    let request = produce_batch("t", 0, sealed(&value, Compression::None));
+    let placed = raw.call(&request, 9).await.responses.remove(0).partition_responses.remove(0);
+    let data = fetched(raw, &fetch("t", 0, placed.base_offset.unwrap().get(), 0), 12).await;
+    let bytes = data.records.unwrap().len();
+    let packed = bytes.cmp(&sealed(&value, codec).len());
+    packed_as(packed).to_owned()
+}
+
+const fn packed_as(bytes: core::cmp::Ordering) -> &'static str {
+    match bytes {
+        core::cmp::Ordering::Less => "more",
+        core::cmp::Ordering::Equal => "as usual",
+        core::cmp::Ordering::Greater => "less",
+    }
 }
 
 async fn rolls(raw: &mut Raw, dir: &Path, bytes: usize, apart: i64) -> String {
@@ -288,7 +327,11 @@ async fn deleted(raw: &mut Raw) -> String {
 /// A cluster that keeps to small indexes if the case is about how often they get an entry.
 fn for_case(name: &str, dir: &Path) -> ClusterBuilder {
     let cluster = cluster().storage(Storage::directory(dir));
-    if name.ends_with("index.interval.bytes") {
+    if let Some((codec, _)) =
+        name.strip_prefix("compression.").and_then(|name| name.split_once(".level"))
+    {
+        cluster.config("compression.type", codec)
+    } else if name.ends_with("index.interval.bytes") {
         cluster.config("log.index.size.max.bytes", "12")
     } else if name == "log.retention.check.interval.ms" {
         let cluster = cluster.config("log.retention.ms", "1000");

@@ -250,6 +250,13 @@ impl<T> Default for Slot<T> {
 }
 
 impl<T: Encode> Slot<T> {
+    /// What it keeps is of one level.
+    fn set_level(&mut self, level: i32) {
+        if self.level != Some(level) {
+            *self = Self { level: Some(level), codec: None };
+        }
+    }
+
     fn encode(&mut self, input: &[u8], out: &mut BytesMut) -> Result<(), Fault> {
         let mut codec = self.codec.take().map_or_else(|| T::new(self.level), Ok)?;
         codec.encode(input, out)?;
@@ -295,8 +302,8 @@ impl Compressor {
             return Err(LevelError::OutOfRange { codec, level, levels });
         }
         match codec {
-            Compression::Gzip => self.gzip = Slot { level: Some(level), codec: None },
-            Compression::Zstd => self.zstd = Slot { level: Some(level), codec: None },
+            Compression::Gzip => self.gzip.set_level(level),
+            Compression::Zstd => self.zstd.set_level(level),
             Compression::None | Compression::Snappy | Compression::Lz4 => {}
         }
         Ok(())
