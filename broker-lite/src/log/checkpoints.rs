@@ -7,26 +7,20 @@ use std::io;
 use ottla_protocol::ids::{Offset, PartitionIndex};
 
 use super::disk::{self, Disk};
+use super::format::{self, BadLine, Line};
 
-/// How far each log is known to be on the device: a crash makes recovery read only what follows.
-pub(crate) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
-/// Where each log starts, if later than its first segment.
-pub(crate) const LOG_STARTS: &str = "log-start-offset-checkpoint";
-/// The high watermark of each log.
-pub(crate) const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
-
-const VERSION: &str = "0";
+pub(crate) use super::format::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 
 /// Why a checkpoint could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckpointError {
     /// It is not in Kafka's format.
-    #[error("{path}: {what}")]
+    #[error("{path}: {bad}")]
     Malformed {
         /// The file.
         path: String,
         /// What is wrong.
-        what: &'static str,
+        bad: BadLine,
     },
     /// It could not be read.
     #[error(transparent)]
@@ -42,17 +36,15 @@ pub(crate) fn read_offsets(
     disk: &dyn Disk,
     path: &str,
 ) -> Result<PartitionOffsets, CheckpointError> {
-    if disk.open(path, false).and_then(|file| file.is_empty()).is_ok_and(|empty| empty) {
+    let Some(text) = read(disk, path)?.filter(|text| !text.is_empty()) else {
         return Ok(PartitionOffsets::new());
-    }
-    let entries = read(disk, path, |line| {
-        let mut words = line.split(' ');
-        let (topic, index, offset) = (words.next()?, words.next()?, words.next()?);
-        let index = PartitionIndex(index.parse().ok()?);
-        let offset = Offset::new(offset.parse().ok()?)?;
-        words.next().is_none().then(|| ((topic.to_owned(), index), offset))
-    })?;
-    Ok(entries.into_iter().collect())
+    };
+    let entries = format::offsets(&text).map_err(|bad| malformed(path, bad))?;
+    let entries =
+        entries.into_iter().filter_map(|Line { value: (topic, index, offset), .. }| {
+            Some(((topic, PartitionIndex(index)), Offset::new(offset)?)) // none is below zero
+        });
+    Ok(entries.collect())
 }
 
 /// Replaces one of the checkpoints of a data directory; blocks until it is on the device.
@@ -83,38 +75,24 @@ fn text(offsets: &PartitionOffsets) -> String {
 
 /// The two lines above the entries.
 pub(crate) fn heading(entries: usize) -> String {
-    format!("{VERSION}\n{entries}\n")
+    format!("{}\n{entries}\n", format::CHECKPOINT_VERSION)
 }
 
-/// Reads the entries of a checkpoint; none if the file is absent.
-pub(crate) fn read<T>(
-    disk: &dyn Disk,
-    path: &str,
-    parse: impl Fn(&str) -> Option<T>,
-) -> Result<Vec<T>, CheckpointError> {
-    let malformed = |what| CheckpointError::Malformed { path: path.to_owned(), what };
+/// A checkpoint that is not in Kafka's format.
+pub(crate) fn malformed(path: &str, bad: BadLine) -> CheckpointError {
+    CheckpointError::Malformed { path: path.to_owned(), bad }
+}
+
+/// The text of a checkpoint; `None` if it is absent.
+pub(crate) fn read(disk: &dyn Disk, path: &str) -> Result<Option<String>, CheckpointError> {
     let bytes = match disk::read_all(disk, path) {
         Ok(bytes) => bytes,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e.into()),
     };
-    let text = String::from_utf8(bytes).map_err(|_| malformed("not a text"))?;
-    if !text.ends_with('\n') {
-        return Err(malformed("its last line is cut short")); // and with it maybe a number
-    }
-    let mut lines = text.lines();
-    if lines.next() != Some(VERSION) {
-        return Err(malformed("not of version 0"));
-    }
-    let count = lines.next().and_then(|line| line.parse::<usize>().ok());
-    let count = count.ok_or_else(|| malformed("its second line is no number"))?;
-    let entries: Option<Vec<T>> = lines.map(parse).collect();
-    let entries = entries.ok_or_else(|| malformed("a line that is no entry"))?;
-    if entries.len() == count {
-        Ok(entries)
-    } else {
-        Err(malformed("not as many lines as it says"))
-    }
+    let text = String::from_utf8(bytes);
+    let bad = |_| malformed(path, BadLine { line: 1, what: "it is no text".to_owned() });
+    text.map(Some).map_err(bad)
 }
 
 #[cfg(test)]

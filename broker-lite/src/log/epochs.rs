@@ -7,8 +7,7 @@ use ottla_protocol::ids::{LeaderEpoch, Offset};
 
 use super::checkpoints::{self, CheckpointError};
 use super::disk::{self, Disk, join};
-
-const FILE: &str = "leader-epoch-checkpoint";
+use super::format::{self, EPOCHS};
 
 /// The epochs of one log and the offset at which each starts; both strictly ascend.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -17,19 +16,13 @@ pub(crate) struct Epochs(Vec<(LeaderEpoch, Offset)>);
 impl Epochs {
     /// What the checkpoint in `dir` says; nothing if there is none.
     pub(crate) fn load(disk: &dyn Disk, dir: &str) -> Result<Self, CheckpointError> {
-        let path = join(dir, FILE);
-        let entries = checkpoints::read(disk, &path, |line| {
-            let (epoch, start) = line.split_once(' ')?;
-            let epoch = epoch.parse().ok().filter(|epoch| *epoch >= 0)?;
-            Some((LeaderEpoch(epoch), Offset::new(start.parse().ok()?)?))
-        })?;
-        let ascends =
-            |pair: &[(LeaderEpoch, Offset)]| pair[0].0 < pair[1].0 && pair[0].1 < pair[1].1;
-        if entries.windows(2).all(ascends) {
-            Ok(Self(entries))
-        } else {
-            Err(CheckpointError::Malformed { path, what: "epochs that do not ascend" })
-        }
+        let path = join(dir, EPOCHS);
+        let Some(text) = checkpoints::read(disk, &path)? else { return Ok(Self::default()) };
+        let entries = format::epochs(&text).map_err(|bad| checkpoints::malformed(&path, bad))?;
+        let entries = entries.into_iter().filter_map(|(epoch, start)| {
+            Some((LeaderEpoch(epoch), Offset::new(start)?)) // none is below zero
+        });
+        Ok(Self(entries.collect()))
     }
 
     /// Writes the checkpoint in `dir`; with `sync` it survives a power failure.
@@ -39,7 +32,7 @@ impl Epochs {
             let _ = writeln!(text, "{epoch} {start}"); // a String takes everything
         }
         let write = if sync { disk::replace } else { disk::replace_unsynced };
-        write(disk, &join(dir, FILE), text.as_bytes())
+        write(disk, &join(dir, EPOCHS), text.as_bytes())
     }
 
     /// The epoch of the newest batch, or of the leader that has yet to append one.
@@ -144,9 +137,9 @@ mod tests {
         assert_eq!(Epochs::load(&disk, "").unwrap(), Epochs::default());
         let epochs = of(&[(0, 0), (7, 120)]);
         epochs.save(&disk, "", true).unwrap();
-        assert_eq!(disk::read_all(&disk, FILE).unwrap(), b"0\n2\n0 0\n7 120\n");
+        assert_eq!(disk::read_all(&disk, EPOCHS).unwrap(), b"0\n2\n0 0\n7 120\n");
         assert_eq!(Epochs::load(&disk, "").unwrap(), epochs);
-        disk::replace(&disk, FILE, b"0\n2\n7 120\n0 0\n").unwrap();
+        disk::replace(&disk, EPOCHS, b"0\n2\n7 120\n0 0\n").unwrap();
         assert!(Epochs::load(&disk, "").is_err());
     }
 }

@@ -11,13 +11,12 @@ use super::checkpoints::{
 };
 use super::config::LogConfig;
 use super::disk::{self, Disk, LockError, LockGuard, join};
+use super::format::{META_PROPERTIES, PARTITION_METADATA};
 use super::recovery::{OpenArgs, OpenError, Repaired};
 use crate::replica::partition::Partition;
 
 const LOCK: &str = ".lock";
-const META_PROPERTIES: &str = "meta.properties";
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
-const PARTITION_METADATA: &str = "partition.metadata";
 
 /// What `partition.metadata` says before the 22 characters of the id.
 const TOPIC_ID: &str = "version: 0\ntopic_id: ";

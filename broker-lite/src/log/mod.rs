@@ -5,6 +5,8 @@ pub(crate) mod checkpoints;
 pub(crate) mod config;
 pub mod disk;
 pub(crate) mod epochs;
+#[doc(hidden)] // for `log dump|verify`, which is another crate
+pub mod format;
 #[expect(clippy::module_inception, reason = "a log is what it is")]
 pub(crate) mod log;
 pub(crate) mod manager;

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::disk::{self, Disk, File};
+use super::format::OffsetEntry;
 
 /// Bytes of an entry in the file.
 pub(crate) const ENTRY_BYTES: u32 = 8;
@@ -156,14 +157,14 @@ pub(crate) fn truncate_if_there(disk: &dyn Disk, path: &str) -> io::Result<()> {
 }
 
 fn encode(entry: Entry) -> [u8; 8] {
-    (u64::from(entry.last_delta) << 32 | u64::from(entry.position)).to_be_bytes()
+    let (delta, position) = (entry.last_delta.cast_signed(), entry.position.cast_signed());
+    OffsetEntry { delta, position }.bytes()
 }
 
 /// Kafka's numbers are signed; `None` for one below zero.
 fn decode(bytes: [u8; 8]) -> Option<Entry> {
-    let [a, b, c, d, e, f, g, h] = bytes;
-    let number = |bytes| u32::try_from(i32::from_be_bytes(bytes)).ok();
-    Some(Entry { last_delta: number([a, b, c, d])?, position: number([e, f, g, h])? })
+    let OffsetEntry { delta, position } = OffsetEntry::read(&bytes);
+    Some(Entry { last_delta: delta.try_into().ok()?, position: position.try_into().ok()? })
 }
 
 #[cfg(test)]

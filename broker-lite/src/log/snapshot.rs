@@ -6,19 +6,12 @@
 use std::collections::VecDeque;
 use std::io;
 
-use bytes::{Buf, BufMut};
 use ottla_protocol::ids::{CoordinatorEpoch, Offset, ProducerEpoch, ProducerId, Sequence};
 
 use super::disk::{self, Disk};
+use super::format::{BadByte, SnapshotEntry};
 use super::producers::{ProducerEntry, Producers, Remembered};
 use super::segment;
-
-const VERSION: i16 = 1;
-
-/// Version and checksum.
-const HEADING_BYTES: usize = 6;
-
-const ENTRY_BYTES: usize = 46;
 
 /// The producer has no batch, no marker, or no transaction open.
 const NONE: i32 = -1;
@@ -27,8 +20,10 @@ const NONE_I64: i64 = -1;
 /// Why a snapshot is not used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SnapshotError {
-    #[error("{0}")]
-    Malformed(&'static str),
+    #[error(transparent)]
+    Malformed(#[from] BadByte),
+    #[error("an offset below zero")]
+    Offset,
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -57,71 +52,51 @@ pub(crate) fn read(
 }
 
 fn encode(producers: &Producers) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    body.put_i32(i32::try_from(producers.iter().count()).map_err(io::Error::other)?);
-    for (id, entry) in producers.iter() {
-        body.put_i64(id.0);
-        body.put_i16(entry.epoch.0);
+    let count = i32::try_from(producers.iter().count()).map_err(io::Error::other)?;
+    let entries = producers.iter().map(|(id, entry)| {
         let last = entry.batches.back();
-        body.put_i32(last.map_or(NONE, |last| last.last.get()));
-        body.put_i64(last.map_or(NONE_I64, |last| last.last_offset.get()));
         let delta = last.and_then(|last| last.last_offset.distance_from(last.base_offset));
-        body.put_i32(i32::try_from(delta.unwrap_or(0)).map_err(io::Error::other)?);
-        body.put_i64(entry.last_timestamp);
-        body.put_i32(entry.coordinator_epoch.map_or(NONE, |epoch| epoch.0));
-        body.put_i64(entry.open_since.map_or(NONE_I64, Offset::get));
-    }
-    let mut bytes = Vec::with_capacity(HEADING_BYTES + body.len());
-    bytes.put_i16(VERSION);
-    bytes.put_u32(crc32c::crc32c(&body));
-    bytes.extend_from_slice(&body);
-    Ok(bytes)
+        SnapshotEntry {
+            id: id.0,
+            epoch: entry.epoch.0,
+            last_sequence: last.map_or(NONE, |last| last.last.get()),
+            last_offset: last.map_or(NONE_I64, |last| last.last_offset.get()),
+            // a batch has as many records as an i32 can count
+            offset_delta: delta.and_then(|delta| i32::try_from(delta).ok()).unwrap_or(0),
+            timestamp: entry.last_timestamp,
+            coordinator_epoch: entry.coordinator_epoch.map_or(NONE, |epoch| epoch.0),
+            transaction_start: entry.open_since.map_or(NONE_I64, Offset::get),
+        }
+    });
+    Ok(SnapshotEntry::write_all(count, entries))
 }
 
-fn decode(mut bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
-    let malformed = SnapshotError::Malformed;
-    let heading = bytes.get(..HEADING_BYTES);
-    let mut heading = heading.ok_or_else(|| malformed("it is cut short"))?;
-    bytes.advance(HEADING_BYTES);
-    if heading.get_i16() != VERSION {
-        return Err(malformed("it is not of version 1"));
-    }
-    if heading.get_u32() != crc32c::crc32c(bytes) {
-        return Err(malformed("its checksum does not fit"));
-    }
-    let count = bytes.try_get_i32().map_err(|_| malformed("it has no count"))?;
-    let expected = usize::try_from(count).ok().and_then(|n| n.checked_mul(ENTRY_BYTES));
-    if expected != Some(bytes.len()) {
-        return Err(malformed("its count does not fit its size"));
-    }
+fn decode(bytes: &[u8], now_ms: i64) -> Result<Producers, SnapshotError> {
     let mut producers = Producers::default();
-    while bytes.has_remaining() {
-        let (id, epoch) = (ProducerId(bytes.get_i64()), ProducerEpoch(bytes.get_i16()));
-        let last = Sequence::new(bytes.get_i32());
-        let (last_offset, delta) = (Offset::new(bytes.get_i64()), bytes.get_i32());
-        let last_timestamp = bytes.get_i64();
-        let coordinator_epoch = Some(bytes.get_i32()).filter(|epoch| *epoch >= 0);
-        let coordinator_epoch = coordinator_epoch.map(CoordinatorEpoch);
-        let open_since = Offset::new(bytes.get_i64());
+    for found in SnapshotEntry::read_all(bytes)? {
         let entry = |batches| ProducerEntry {
-            epoch,
+            epoch: ProducerEpoch(found.epoch),
             batches,
-            coordinator_epoch,
-            open_since,
-            last_timestamp,
+            coordinator_epoch: Some(found.coordinator_epoch)
+                .filter(|epoch| *epoch >= 0)
+                .map(CoordinatorEpoch),
+            open_since: Offset::new(found.transaction_start),
+            last_timestamp: found.timestamp,
             last_seen_ms: now_ms,
         };
-        let (Some(last), Some(last_offset)) = (last, last_offset) else {
+        let (id, delta) = (ProducerId(found.id), found.offset_delta);
+        let last = (Sequence::new(found.last_sequence), Offset::new(found.last_offset));
+        let (Some(last), Some(last_offset)) = last else {
             producers.insert(id, entry(VecDeque::new()));
             continue;
         };
         let base_offset = Offset::new(last_offset.get() - i64::from(delta));
         let (Some(base_offset), true) = (base_offset, delta >= 0) else {
-            return Err(malformed("an offset below zero"));
+            return Err(SnapshotError::Offset);
         };
         let first = (i64::from(last.get()) - i64::from(delta)) & i64::from(i32::MAX);
         let first = i32::try_from(first).ok().and_then(Sequence::new).unwrap_or_default();
-        let max_timestamp = last_timestamp;
+        let max_timestamp = found.timestamp;
         let newest = Remembered { first, last, base_offset, last_offset, max_timestamp };
         producers.insert(id, entry(VecDeque::from([newest])));
     }
@@ -194,11 +169,11 @@ mod tests {
     #[test]
     fn it_is_in_kafkas_format() {
         let bytes = encode(&producers()).unwrap();
-        assert_eq!(bytes.len(), HEADING_BYTES + 4 + 2 * ENTRY_BYTES);
-        let (heading, body) = bytes.split_at(HEADING_BYTES);
+        assert_eq!(bytes.len(), 6 + 4 + 2 * 46);
+        let (heading, body) = bytes.split_at(6);
         assert_eq!(heading[..2], 1_i16.to_be_bytes());
         assert_eq!(heading[2..], crc32c::crc32c(body).to_be_bytes());
-        let second = &body[4 + ENTRY_BYTES..]; // in the order of the ids: 4, 9
+        let second = &body[4 + 46..]; // in the order of the ids: 4, 9
         assert_eq!(second[..8], 9_i64.to_be_bytes());
         assert_eq!(second[8..10], 1_i16.to_be_bytes());
         assert_eq!(second[10..14], 5_i32.to_be_bytes(), "last sequence");

@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::disk::{self, Disk, File};
+use super::format;
 use super::offset_index::{IndexError, truncate_if_there};
 
 /// Bytes of an entry in the file.
@@ -124,17 +125,14 @@ impl TimeIndex {
 }
 
 fn encode(entry: TimeEntry) -> [u8; 12] {
-    let mut bytes = [0; 12];
-    bytes[..8].copy_from_slice(&entry.timestamp.to_be_bytes());
-    bytes[8..].copy_from_slice(&entry.last_delta.to_be_bytes());
-    bytes
+    let (timestamp, delta) = (entry.timestamp, entry.last_delta.cast_signed());
+    format::TimeEntry { timestamp, delta }.bytes()
 }
 
 /// Kafka's numbers are signed; `None` for one below zero.
 fn decode(bytes: [u8; 12]) -> Option<TimeEntry> {
-    let (timestamp, delta) = bytes.split_at(8);
-    let timestamp = i64::from_be_bytes(timestamp.try_into().ok()?);
-    let last_delta = u32::try_from(i32::from_be_bytes(delta.try_into().ok()?)).ok()?;
+    let format::TimeEntry { timestamp, delta } = format::TimeEntry::read(&bytes);
+    let last_delta = delta.try_into().ok()?;
     (timestamp >= 0).then_some(TimeEntry { timestamp, last_delta })
 }
 

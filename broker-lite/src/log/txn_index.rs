@@ -7,16 +7,14 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Buf, BufMut};
 use ottla_protocol::ids::{Offset, ProducerId};
 
 use super::disk::{self, Disk, File};
+use super::format::AbortedEntry;
 use super::offset_index::{IndexError, truncate_if_there};
 use super::transactions::Ended;
 
-const ENTRY_BYTES: usize = 34;
-
-const VERSION: i16 = 0;
+const ENTRY_BYTES: usize = AbortedEntry::BYTES;
 
 /// A transaction whose records are not for readers of committed ones.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -90,23 +88,18 @@ impl TxnIndex {
     }
 }
 
-fn encode(entry: &AbortedTxn) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(ENTRY_BYTES);
-    bytes.put_i16(VERSION);
-    bytes.put_i64(entry.id.0);
-    for offset in [entry.first, entry.last, entry.stable] {
-        bytes.put_i64(offset.get());
-    }
-    bytes
+fn encode(entry: &AbortedTxn) -> [u8; ENTRY_BYTES] {
+    let AbortedTxn { id, first, last, stable } = *entry;
+    let (version, producer) = (AbortedEntry::VERSION, id.0);
+    let (first, last, stable) = (first.get(), last.get(), stable.get());
+    AbortedEntry { version, producer, first, last, stable }.bytes()
 }
 
 fn decode(bytes: &[u8; ENTRY_BYTES]) -> Option<AbortedTxn> {
-    let mut bytes = &bytes[..];
-    let version = bytes.get_i16();
-    let id = ProducerId(bytes.get_i64());
-    let mut offset = || Offset::new(bytes.get_i64());
-    let (first, last, stable) = (offset()?, offset()?, offset()?);
-    (version == VERSION).then_some(AbortedTxn { id, first, last, stable })
+    let AbortedEntry { version, producer, first, last, stable } = AbortedEntry::read(bytes);
+    let (first, last) = (Offset::new(first)?, Offset::new(last)?);
+    let (id, stable) = (ProducerId(producer), Offset::new(stable)?);
+    (version == AbortedEntry::VERSION).then_some(AbortedTxn { id, first, last, stable })
 }
 
 #[cfg(test)]

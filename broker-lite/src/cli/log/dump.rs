@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
 
+use broker_lite::log::format::{AbortedEntry, BadByte, SnapshotEntry};
 use bytes::Bytes;
 use clap::Args;
 use ottla_protocol::json;
@@ -11,10 +12,10 @@ use ottla_protocol::record::{ControlRecord, Decompressor, EndTxnMarker, RecordBl
 use serde_json::Value;
 
 use super::batches::{self, Batch, Closed, Flaw};
-use super::entries::{AbortedEntry, Entries, OffsetEntry, TimeEntry};
+use super::entries::{Entries, OffsetEntry, TimeEntry};
 use super::place::{self, Folder, Kind, Target, file_name};
 use super::problem::{ANEW, Place, Problem, RESTORE};
-use super::{snapshot, text};
+use super::text;
 use crate::cli::base64;
 use crate::cli::exit::Failure;
 use crate::cli::output::{Format, Output};
@@ -106,7 +107,7 @@ impl Dump {
                 [("timestamp", timestamp.into()), ("offset", offset.into())]
             }),
             Kind::TransactionIndex(_) => entries(path, printer, |entry| {
-                let entry = AbortedEntry::of(entry);
+                let entry = AbortedEntry::read(entry);
                 [
                     ("version", entry.version.into()),
                     ("producer_id", entry.producer.into()),
@@ -214,9 +215,8 @@ fn entries<const N: usize, const F: usize>(
 
 fn producers(path: &Path, printer: &mut Printer) -> Result<(), Stop> {
     let Some(bytes) = place::read_small(path)? else { return Ok(()) };
-    let producers = snapshot::parse(&bytes);
-    let producers =
-        producers.map_err(|(at, what)| Problem::new(path, Place::Byte(at), what, ANEW))?;
+    let wrong = |BadByte { at, what }| Problem::new(path, Place::Byte(at), what, ANEW);
+    let producers = SnapshotEntry::read_all(&bytes).map_err(wrong)?;
     for producer in producers {
         let known = |number: i64| if number < 0 { Value::Null } else { number.into() };
         let fields = [

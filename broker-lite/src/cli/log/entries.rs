@@ -4,14 +4,16 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
+use broker_lite::log::format::{self, AbortedEntry};
+
 use super::problem::{ANEW, Place, Problem, READ_AGAIN};
 
 /// `.index`: bytes of an entry.
-pub(super) const OFFSET_BYTES: usize = 8;
+pub(super) const OFFSET_BYTES: usize = format::OffsetEntry::BYTES;
 /// `.timeindex`: bytes of an entry.
-pub(super) const TIME_BYTES: usize = 12;
+pub(super) const TIME_BYTES: usize = format::TimeEntry::BYTES;
 /// `.txnindex`: bytes of an entry.
-pub(super) const ABORTED_BYTES: usize = 34;
+pub(super) const ABORTED_BYTES: usize = AbortedEntry::BYTES;
 
 /// Entries of `N` bytes, up to the length that the file had when it was opened.
 #[derive(Debug)]
@@ -76,33 +78,6 @@ impl<const N: usize> Entries<N> {
     }
 }
 
-/// Big-endian numbers, taken from the front of bytes whose length is known.
-pub(super) struct Numbers<'a>(pub(super) &'a [u8]);
-
-impl Numbers<'_> {
-    fn take<const N: usize>(&mut self) -> [u8; N] {
-        let (chunk, rest) = self.0.split_first_chunk::<N>().unwrap_or((&[0; N], &[]));
-        self.0 = rest;
-        *chunk
-    }
-
-    pub(super) fn i16(&mut self) -> i16 {
-        i16::from_be_bytes(self.take())
-    }
-
-    pub(super) fn i32(&mut self) -> i32 {
-        i32::from_be_bytes(self.take())
-    }
-
-    pub(super) fn u32(&mut self) -> u32 {
-        u32::from_be_bytes(self.take())
-    }
-
-    pub(super) fn i64(&mut self) -> i64 {
-        i64::from_be_bytes(self.take())
-    }
-}
-
 /// An entry of `.index`: a batch and where it begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct OffsetEntry {
@@ -113,9 +88,8 @@ pub(super) struct OffsetEntry {
 
 impl OffsetEntry {
     pub(super) fn of(base: i64, entry: &[u8; OFFSET_BYTES]) -> Self {
-        let mut numbers = Numbers(entry);
-        let offset = base.saturating_add(numbers.i32().into());
-        Self { offset, position: numbers.i32() }
+        let format::OffsetEntry { delta, position } = format::OffsetEntry::read(entry);
+        Self { offset: base.saturating_add(delta.into()), position }
     }
 }
 
@@ -129,33 +103,7 @@ pub(super) struct TimeEntry {
 
 impl TimeEntry {
     pub(super) fn of(base: i64, entry: &[u8; TIME_BYTES]) -> Self {
-        let mut numbers = Numbers(entry);
-        let timestamp = numbers.i64();
-        Self { timestamp, offset: base.saturating_add(numbers.i32().into()) }
-    }
-}
-
-/// An entry of `.txnindex`: an aborted transaction.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct AbortedEntry {
-    pub(super) version: i16,
-    pub(super) producer: i64,
-    pub(super) first: i64,
-    /// Of the marker.
-    pub(super) last: i64,
-    /// What was stable once it had ended.
-    pub(super) stable: i64,
-}
-
-impl AbortedEntry {
-    pub(super) fn of(entry: &[u8; ABORTED_BYTES]) -> Self {
-        let mut numbers = Numbers(entry);
-        Self {
-            version: numbers.i16(),
-            producer: numbers.i64(),
-            first: numbers.i64(),
-            last: numbers.i64(),
-            stable: numbers.i64(),
-        }
+        let format::TimeEntry { timestamp, delta } = format::TimeEntry::read(entry);
+        Self { timestamp, offset: base.saturating_add(delta.into()) }
     }
 }

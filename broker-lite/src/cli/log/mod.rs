@@ -1,7 +1,7 @@
 //! `log`: what lies in a data directory, and whether it is in order. Nothing is written.
 //!
-//! A broker that opens a log mends what it can and keeps of each file what it needs. Here nothing
-//! is mended and every field counts, so the files are read by code of their own.
+//! A broker that opens a log mends what it can and keeps of each file what it needs. Here nothing is
+//! mended and every field counts. What the bytes of a file mean is `broker_lite::log::format` for both.
 
 mod batches;
 mod dump;

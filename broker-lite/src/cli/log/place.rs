@@ -8,13 +8,10 @@ use ottla_protocol::topic;
 
 use super::problem::{Place, Problem};
 
-pub(super) const CLEANER: &str = "cleaner-offset-checkpoint";
-pub(super) const EPOCHS: &str = "leader-epoch-checkpoint";
-pub(super) const HIGH_WATERMARKS: &str = "replication-offset-checkpoint";
-pub(super) const LOG_STARTS: &str = "log-start-offset-checkpoint";
-pub(super) const META_PROPERTIES: &str = "meta.properties";
-pub(super) const PARTITION_METADATA: &str = "partition.metadata";
-pub(super) const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
+pub(super) use broker_lite::log::format::{
+    CLEANER, EPOCHS, HIGH_WATERMARKS, LOG_STARTS, META_PROPERTIES, PARTITION_METADATA,
+    RECOVERY_POINTS,
+};
 
 /// What is read as a whole, text or snapshot, is refused beyond this: over a million entries.
 const WHOLE_BYTES_MAX: u64 = 64 << 20;

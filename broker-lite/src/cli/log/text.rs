@@ -2,91 +2,39 @@
 
 use std::path::Path;
 
+use broker_lite::log::format::{self, BadLine, Line, PartitionOffset};
 use ottla_protocol::ids::Uuid;
 
 use super::place::{self, META_PROPERTIES, PARTITION_METADATA};
 use super::problem::{Place, Problem};
 
-/// An entry of a checkpoint and the line it stands in.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Entry<T> {
-    pub(super) line: usize,
-    pub(super) value: T,
-}
-
-/// `topic partition offset`.
-pub(super) type PartitionOffset = (String, i32, i64);
-
 /// A checkpoint with an offset for each partition; `None` if it is absent.
-pub(super) fn offsets(path: &Path) -> Result<Option<Vec<Entry<PartitionOffset>>>, Problem> {
+pub(super) fn offsets(path: &Path) -> Result<Option<Vec<Line<PartitionOffset>>>, Problem> {
     let advice = match &*place::file_name(path) {
         place::LOG_STARTS => {
             "stop the broker and remove the file: deleted records that are still in segments come back"
         }
         _ => "stop the broker and remove the file: the next start only takes longer",
     };
-    checkpoint(path, advice, "topic, partition and offset", |words| match words {
-        [topic, index, offset] => {
-            Some(((*topic).to_owned(), not_negative(index)?, not_negative(offset)?))
-        }
-        _ => None,
-    })
+    checkpoint(path, advice, format::offsets)
 }
 
 /// `leader-epoch-checkpoint`: epochs and where each starts; `None` if it is absent.
 pub(super) fn epochs(path: &Path) -> Result<Option<Vec<(i32, i64)>>, Problem> {
-    let advice = super::problem::READ_AGAIN;
-    let entries = checkpoint(path, advice, "epoch and offset", |words| match words {
-        [epoch, start] => Some((not_negative(epoch)?, not_negative(start)?)),
-        _ => None,
-    })?;
-    let Some(entries) = entries else { return Ok(None) };
-    for pair in entries.windows(2) {
-        let (before, after) = (pair[0].value, &pair[1]);
-        let (epoch, start) = after.value;
-        if epoch <= before.0 || start <= before.1 {
-            let what = format!(
-                "epoch {epoch} from {start} on behind epoch {} from {} on: both must ascend",
-                before.0, before.1
-            );
-            return Err(Problem::new(path, Place::Line(after.line), what, advice));
-        }
-    }
-    Ok(Some(entries.into_iter().map(|entry| entry.value).collect()))
-}
-
-fn not_negative<T: core::str::FromStr + PartialOrd + Default>(word: &str) -> Option<T> {
-    word.parse().ok().filter(|number| *number >= T::default())
+    checkpoint(path, super::problem::READ_AGAIN, format::epochs)
 }
 
 fn checkpoint<T>(
     path: &Path,
     advice: &'static str,
-    form: &str,
-    parse: impl Fn(&[&str]) -> Option<T>,
-) -> Result<Option<Vec<Entry<T>>>, Problem> {
+    read: impl Fn(&str) -> Result<Vec<T>, BadLine>,
+) -> Result<Option<Vec<T>>, Problem> {
     let Some(text) = text(path, advice)? else { return Ok(None) };
-    let wrong = |line, what: String| Problem::new(path, Place::Line(line), what, advice);
-    let mut lines = text.lines().map(str::trim_end);
-    match lines.next() {
-        Some("0") => {}
-        None => return Ok(Some(Vec::new())), // Kafka makes it before it has entries
-        Some(version) => return Err(wrong(1, format!("version {version:?} instead of \"0\""))),
+    if text.is_empty() {
+        return Ok(Some(Vec::new())); // Kafka makes it before it has entries
     }
-    let count = lines.next().unwrap_or_default();
-    let count: usize =
-        count.parse().map_err(|_| wrong(2, format!("{count:?} is no number of entries")))?;
-    let mut entries = Vec::new();
-    for (at, text) in lines.enumerate() {
-        let line = at.saturating_add(3);
-        let words: Vec<_> = text.split_whitespace().collect();
-        let value = parse(&words).ok_or_else(|| wrong(line, format!("{text:?} is no {form}")))?;
-        entries.push(Entry { line, value });
-    }
-    if entries.len() == count {
-        return Ok(Some(entries));
-    }
-    Err(wrong(2, format!("it says {count} entries, but has {}", entries.len())))
+    let wrong = |BadLine { line, what }| Problem::new(path, Place::Line(line), what, advice);
+    read(&text).map(Some).map_err(wrong)
 }
 
 /// The lines `name=value` or `name: value` of a file; `None` if it is absent.
@@ -127,7 +75,7 @@ pub(super) fn check_meta(path: &Path) -> Result<(), Problem> {
     let pairs = properties(path)?.ok_or_else(|| wrong("it is absent".to_owned()))?;
     let number = |name: &str| {
         let value = value(&pairs, name).ok_or_else(|| wrong(format!("{name} is missing")))?;
-        let number = not_negative::<i32>(value);
+        let number = value.parse().ok().filter(|number: &i32| *number >= 0);
         number.ok_or_else(|| wrong(format!("{name} is {value:?}, no id of a node")))
     };
     match value(&pairs, "version") {

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use broker_lite::log::format::AbortedEntry;
 use ottla_protocol::record::{ControlRecord, ControlType, Decompressor};
 
 use super::super::batches::Batch;
 use super::super::entries::{
-    ABORTED_BYTES, AbortedEntry, Entries, OFFSET_BYTES, OffsetEntry, TIME_BYTES, TimeEntry,
+    ABORTED_BYTES, Entries, OFFSET_BYTES, OffsetEntry, TIME_BYTES, TimeEntry,
 };
 use super::super::problem::Problem;
 
@@ -173,7 +174,7 @@ pub(super) struct TransactionIndex(Cursor<ABORTED_BYTES, AbortedEntry>);
 
 impl TransactionIndex {
     pub(super) fn open(path: &Path, base: i64) -> Result<Option<Self>, Problem> {
-        let read = |_, entry: &[u8; ABORTED_BYTES]| AbortedEntry::of(entry);
+        let read = |_, entry: &[u8; ABORTED_BYTES]| AbortedEntry::read(entry);
         Ok(Cursor::open(path, base, read)?.map(Self))
     }
 

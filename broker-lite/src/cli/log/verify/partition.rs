@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use broker_lite::log::format::SnapshotEntry;
 use ottla_protocol::ids::Uuid;
 use ottla_protocol::record::Decompressor;
 
@@ -114,10 +115,10 @@ pub(super) fn producers(path: &Path, end: i64) -> Result<(), Problem> {
     // a running broker removes old ones
     let Some(bytes) = place::read_small(path)? else { return Ok(()) };
     let wrong = |at, what: String| Problem::new(path, Place::Byte(at), what, ANEW);
-    let producers = snapshot::parse(&bytes).map_err(|(at, what)| wrong(at, what))?;
+    let producers = SnapshotEntry::read_all(&bytes).map_err(|bad| wrong(bad.at, bad.what))?;
     for (at, producer) in producers.iter().enumerate() {
         if let Some(what) = snapshot::wrong(producer, end) {
-            return Err(wrong(snapshot::position(at), what));
+            return Err(wrong(SnapshotEntry::position(at), what));
         }
     }
     Ok(())
