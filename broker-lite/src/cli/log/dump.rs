@@ -144,11 +144,7 @@ impl Dump {
                 Ok(())
             }
             Kind::Json => {
-                let bytes = place::read_small(path)?.unwrap_or_default();
-                let value: Value = serde_json::from_slice(&bytes).map_err(|error| {
-                    let what = format!("it is no JSON: {error}");
-                    Problem::new(path, Place::Line(error.line()), what, "a start makes it anew")
-                })?;
+                let value = text::json(path)?.unwrap_or_default();
                 Ok(printer.item("state", &[("value", value)])?)
             }
             Kind::Other => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use broker_lite::log::format::{self, BadLine, Line, PartitionOffset};
 use ottla_protocol::ids::Uuid;
+use serde_json::Value;
 
 use super::place::{self, META_PROPERTIES, PARTITION_METADATA};
 use super::problem::{Place, Problem};
@@ -56,6 +57,16 @@ pub(super) fn properties(path: &Path) -> Result<Option<Vec<(String, String)>>, P
         pairs.push((name.trim().to_owned(), value.trim().replace('\\', "")));
     }
     Ok(Some(pairs))
+}
+
+/// What a file of JSON says; `None` if it is absent.
+pub(super) fn json(path: &Path) -> Result<Option<Value>, Problem> {
+    let Some(bytes) = place::read_small(path)? else { return Ok(None) };
+    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+        let what = format!("it is no JSON: {error}");
+        let advice = "stop the broker and remove the file: a start makes it anew";
+        Problem::new(path, Place::Line(error.line()), what, advice)
+    })
 }
 
 /// The topic id in a `partition.metadata`; `None` if that is absent.

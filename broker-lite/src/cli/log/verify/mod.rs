@@ -189,7 +189,8 @@ impl Verify {
             Kind::Offsets => drop(text::offsets(path)?),
             Kind::Properties if name == PARTITION_METADATA => drop(text::topic_id(path)?),
             Kind::Properties => text::check_meta(path)?,
-            Kind::Json | Kind::Other => {
+            Kind::Json => drop(text::json(path)?),
+            Kind::Other => {
                 let what = "by its name it is no file that can be checked";
                 let advice = "name a data directory, or a file in it with the name it has there";
                 return Err(Problem::new(path, Place::Whole, what, advice));

@@ -87,6 +87,7 @@ pub(super) fn verify(
                 return Err(orphan(&path));
             }
             Kind::Producers(at) => producers(&path, at)?,
+            Kind::Json => drop(text::json(&path)?),
             Kind::MetadataSnapshot => {
                 Walk::new(dir, true, walk.decompressor()).metadata_snapshot(&path)?;
             }

@@ -268,7 +268,7 @@ fn cut_entry(path: &Path, bytes: usize) {
     fs::write(path, &whole[..whole.len() - bytes]).unwrap();
 }
 
-const DAMAGES: [(&str, &str, Damage); 24] = [
+const DAMAGES: [(&str, &str, Damage); 25] = [
     ("meta.properties", "node.id is missing", |d| {
         edit(&d.join("meta.properties"), "node.id", "id")
     }),
@@ -288,6 +288,9 @@ const DAMAGES: [(&str, &str, Damage); 24] = [
     }),
     ("cleaner-offset-checkpoint", "line 2: \"\" is no number of entries", |d| {
         fs::write(d.join("cleaner-offset-checkpoint"), "0\n").unwrap();
+    }),
+    ("t-0/quorum-state", "line 1: it is no JSON", |d| {
+        fs::write(d.join("t-0/quorum-state"), "{\"leaderEpoch\":").unwrap();
     }),
     ("orders", "its name is no topic", |d| fs::create_dir(d.join("orders")).unwrap()),
     ("t-1/partition.metadata", "but another partition of t has", |d| {
