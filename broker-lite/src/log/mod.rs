@@ -1,6 +1,9 @@
 //! What a partition keeps on disk, in Kafka's format, so that Kafka's own tools read it.
 
 pub(crate) mod batch;
+#[cfg(feature = "bench")]
+#[doc(hidden)]
+pub mod bench;
 pub(crate) mod checkpoints;
 pub(crate) mod config;
 pub mod disk;

@@ -21,6 +21,10 @@ pub(crate) enum Step {
     Bad(u32, BadBatch),
 }
 
+/// Bytes read at once to go through the headers of small batches: fewer calls, and the copy stays in
+/// the processor's cache.
+const SMALL_BATCHES_WINDOW_BYTES: usize = 64 * 1024;
+
 /// Reads headers through a window of the file, so that small batches share one read and large ones
 /// are stepped over.
 pub(crate) struct Scanner {
@@ -32,13 +36,22 @@ pub(crate) struct Scanner {
     window: Vec<u8>,
     window_at: u32,
     window_bytes: usize,
+    /// For batches smaller than that, if only headers are wanted.
+    small_below: Option<usize>,
 }
 
 impl Scanner {
     /// Walks from `position`, where a batch begins, to `end`, through a window of `window_bytes`.
     pub(crate) fn new(file: Arc<dyn File>, position: u32, end: u32, window_bytes: usize) -> Self {
         let (due, window) = (None, Vec::new());
-        Self { file, position, end, due, window, window_at: position, window_bytes }
+        let (window_at, small_below) = (position, None);
+        Self { file, position, end, due, window, window_at, window_bytes, small_below }
+    }
+
+    /// It is for headers alone: batches larger than the window are stepped over, for smaller ones it
+    /// is made larger.
+    pub(crate) fn for_headers(self) -> Self {
+        Self { small_below: Some(self.window_bytes), ..self }
     }
 
     /// The next batch. After [`Step::Bad`] it stays where it is.
@@ -60,6 +73,10 @@ impl Scanner {
         };
         self.position = at + header.bytes;
         self.due = Some(header.last.next());
+        if let Some(small) = self.small_below {
+            let is_small = (header.bytes as usize) < small;
+            self.window_bytes = if is_small { SMALL_BATCHES_WINDOW_BYTES } else { small };
+        }
         if header.control && header.bytes <= MARKER_BYTES_MAX {
             let whole = self.bytes(at, header.bytes as usize)?;
             return Ok(Step::Batch(at, header.with_marker(whole)));

@@ -292,7 +292,7 @@ impl Segment {
         from: u32,
         each: &mut dyn FnMut(&BatchView),
     ) -> io::Result<()> {
-        self.headers(self.scan_from(from, FIND_WINDOW_BYTES), each)
+        self.headers(self.scan_from(from, FIND_WINDOW_BYTES).for_headers(), each)
     }
 
     fn headers(&self, mut scan: Scanner, each: &mut dyn FnMut(&BatchView)) -> io::Result<()> {
