@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
@@ -28,7 +28,7 @@ use crate::replica::manager::Replicas;
 use crate::replica::partition::Partition;
 
 /// How often producers that fell silent are forgotten (Kafka:
-/// `producer.id.expiration.check.interval.ms`) and, less often in Kafka, checkpoints are written.
+/// `producer.id.expiration.check.interval.ms`).
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// How long a stop waits for the connections to take the replies to what they have asked.
@@ -86,6 +86,8 @@ pub(crate) struct Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.broker.scope.kill();
+        // syncs that run go on, and nothing follows them
+        self.broker.replicas.partitions().iter().for_each(|partition| partition.resign());
     }
 }
 
@@ -129,6 +131,11 @@ impl Broker {
             tracing::warn!(%error, dir = self.data_dir(), "cannot say how large the volume is");
             None
         })
+    }
+
+    /// Whether a write or sync has failed in its data directory.
+    pub(crate) fn storage_failed(&self) -> bool {
+        self.logs.health().has_failed()
     }
 
     /// Where its data lies.
@@ -215,6 +222,9 @@ impl Node {
         broker.scope.spawn(controller.run(stop));
         broker.scope.spawn(housekeeping(Arc::clone(&broker)));
         broker.scope.spawn(retention(Arc::clone(&broker)));
+        broker.scope.spawn(checkpoints(Arc::clone(&broker)));
+        broker.scope.spawn(flush(Arc::clone(&broker)));
+        broker.scope.spawn(fence(Arc::clone(&broker)));
         let (drain, drained) = oneshot::channel();
         broker.scope.spawn(listener::run(Arc::clone(&broker), setup.listener, drain));
         Ok(Self { broker, stop_controller: Some(stop_controller), drained: Some(drained) })
@@ -337,13 +347,50 @@ async fn retention(broker: Arc<Broker>) {
 async fn housekeeping(broker: Arc<Broker>) {
     loop {
         broker.clock.sleep(HOUSEKEEPING).await;
-        let partitions = broker.replicas.partitions();
         let now_ms = broker.clock.wall_ms();
-        for partition in &partitions {
+        for partition in broker.replicas.partitions() {
             partition.expire_producers(now_ms);
         }
+    }
+}
+
+/// Writes down how far the logs are on the device.
+async fn checkpoints(broker: Arc<Broker>) {
+    let Some(interval) = broker.config.checkpoint_interval else { return };
+    while !broker.storage_failed() {
+        broker.clock.sleep(interval).await;
+        let partitions = broker.replicas.partitions();
         if let Err(error) = broker.logs.checkpoint(partitions.iter().map(|p| &**p)) {
             tracing::warn!(%error, "checkpoints not written: a crash would make the next start slower");
         }
+    }
+}
+
+/// Brings to the device what was left to the system for as long as the topics say.
+async fn flush(broker: Arc<Broker>) {
+    let Some(interval) = broker.config.flush_interval else { return };
+    while !broker.storage_failed() {
+        broker.clock.sleep(interval).await;
+        let now_ms = broker.clock.wall_ms();
+        let (token, running) = mpsc::channel();
+        for partition in broker.replicas.partitions() {
+            partition.flush_if_due(now_ms, token.clone());
+        }
+        drop(token);
+        // tokens are only dropped: then none is left
+        if running.try_recv() == Err(mpsc::TryRecvError::Empty) {
+            broker.scope.outside(move || running.recv().is_ok()).await;
+        }
+    }
+}
+
+/// Tells everybody who waits when the data directory fails.
+async fn fence(broker: Arc<Broker>) {
+    let (tell, told) = oneshot::channel();
+    broker.logs.health().when_failed(Box::new(move || {
+        tell.send(()).ok(); // the node may be gone
+    }));
+    if told.await.is_ok() {
+        broker.replicas.partitions().iter().for_each(|partition| partition.wake_all());
     }
 }

@@ -1,6 +1,7 @@
 //! A broker process killed with SIGKILL, several times, while one producer writes with acks=all:
 //! after each restart on the same directory and port the producer goes on by itself, and in the end
-//! everything that was acknowledged is there, once, in order, where the producer was told.
+//! everything that was acknowledged is there, once, in order, where the producer was told. With
+//! either durability; `OTTLA_KILLS` says how often, 5 times if it is not set.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
 
 use std::collections::{BTreeMap, VecDeque};
@@ -16,15 +17,20 @@ const PARTITIONS: i32 = 3;
 const KILLS: usize = 5;
 /// How many records are on their way at any time, at the kill too.
 const ON_THEIR_WAY: usize = 2_000;
+/// At most: each kill comes after another number of them.
 const ACKED_BEFORE_A_KILL: usize = 3_000;
 
 struct Broker(Child);
 
 impl Broker {
-    fn spawn(data: &Path, port: u16) -> Self {
+    fn spawn(data: &Path, port: u16, durability: &str) -> Self {
         let process = Command::new(env!("CARGO_BIN_EXE_broker-lite"))
             .args(["serve", "--topic", &format!("{TOPIC}:{PARTITIONS}"), "--port"])
             .arg(port.to_string())
+            // small segments, and a recovery point that moves: a start reads only some of the log
+            .args(["--config", "log.segment.bytes=1048576"])
+            .args(["--config", "log.flush.offset.checkpoint.interval.ms=200"])
+            .args(["--durability", durability])
             .arg("--data")
             .arg(data)
             .stdout(Stdio::piped())
@@ -111,26 +117,34 @@ async fn read_all(client: &Client) -> BTreeMap<(PartitionIndex, Offset), u64> {
     there
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_acknowledged_survives_sigkill_once_and_in_order() {
+fn kills() -> usize {
+    let given = std::env::var("OTTLA_KILLS");
+    given.map_or(KILLS, |kills| kills.parse().expect("OTTLA_KILLS is a number"))
+}
+
+/// Kills brokers of this durability in a loop under load, then looks at what is there.
+async fn kill_in_a_loop(durability: &str) {
     let data = tempfile::tempdir().unwrap();
-    let mut broker = Broker::spawn(data.path(), 0);
+    let mut rng = fastrand::Rng::with_seed(1);
+    let mut broker = Broker::spawn(data.path(), 0, durability);
     let port = broker.ready();
     let client = Client::builder(&format!("127.0.0.1:{port}")).build().unwrap();
     let producer = client.producer().build().unwrap();
     let (on_their_way, acked) = (VecDeque::new(), BTreeMap::new());
     let mut writer = Writer { producer, next: 0, on_their_way, acked };
     let mut open_at_a_kill = 0;
-    for round in 0..KILLS {
-        writer.write(ACKED_BEFORE_A_KILL).await;
+    for round in 0..kills() {
+        writer.write(rng.usize(1..=ACKED_BEFORE_A_KILL)).await;
         broker.kill();
         open_at_a_kill += writer.open();
-        let mut early = Broker::spawn(data.path(), port);
         if round % 2 == 0 {
-            early.ready(); // it has recovered, and perhaps the producer is back
+            let mut early = Broker::spawn(data.path(), port, durability);
+            if round % 4 == 0 {
+                early.ready(); // it has recovered, and perhaps the producer is back
+            }
+            early.kill();
         }
-        early.kill();
-        broker = Broker::spawn(data.path(), port);
+        broker = Broker::spawn(data.path(), port, durability);
         assert_eq!(broker.ready(), port);
     }
     assert!(open_at_a_kill > 0, "the kills came while records were on their way");
@@ -150,4 +164,14 @@ async fn what_was_acknowledged_survives_sigkill_once_and_in_order() {
         );
     }
     assert_eq!(writer.next, u64::try_from(writer.acked.len()).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_acknowledged_survives_sigkill_once_and_in_order() {
+    kill_in_a_loop("os").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_does_what_was_acknowledged_once_it_was_on_the_device() {
+    kill_in_a_loop("commit").await;
 }

@@ -21,7 +21,10 @@ impl Handler for DescribeLogDirsRequest {
     async fn handle(self, context: &Context) -> Result<Option<DescribeLogDirsResponse>, Close> {
         let broker = &context.broker;
         let volume = (context.version >= NAMES_VOLUME).then(|| broker.volume()).flatten();
-        let error_code = context.verdict.error().unwrap_or(ErrorCode::NONE);
+        let fault = context.verdict.error();
+        // Kafka says nothing of the partitions in a directory that has failed
+        let failed = broker.storage_failed().then_some(ErrorCode::KAFKA_STORAGE_ERROR);
+        let error_code = fault.or(failed).unwrap_or(ErrorCode::NONE);
         // put in order first: both there and here may be many thousands
         let wanted = self.topics.as_ref().map(|topics| {
             let mut wanted: BTreeMap<&str, BTreeSet<PartitionIndex>> = BTreeMap::new();
@@ -66,6 +69,7 @@ impl Handler for DescribeLogDirsRequest {
             ..Default::default()
         };
         let results = vec![result];
+        let error_code = fault.unwrap_or(ErrorCode::NONE);
         Ok(Some(DescribeLogDirsResponse { error_code, results, ..Default::default() }))
     }
 }

@@ -1,10 +1,12 @@
-//! Produce: appends batches. Runs to its end on the connection's own task.
+//! Produce: appends batches on the connection's own task; waits only for syncs, where topics want them.
+
+use core::time::Duration;
 
 use std::sync::{Arc, PoisonError};
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::PartitionIndex;
+use ottla_protocol::ids::{Offset, PartitionIndex};
 use ottla_protocol::messages::produce::{
     BatchIndexAndErrorMessage, LeaderIdAndEpoch, NodeEndpoint, PartitionProduceData,
     PartitionProduceResponse, ProduceRequest, ProduceResponse, TopicProduceData,
@@ -18,8 +20,9 @@ use crate::controller::names;
 use crate::net::Close;
 use crate::replica::append_error::AppendError;
 use crate::replica::manager::TopicReplicas;
-use crate::replica::partition::Appended;
+use crate::replica::partition::{Appended, Partition};
 use crate::replica::prepare::ProduceRules;
+use crate::replica::waiters::AckWaiter;
 
 /// From here on topics have ids instead of names.
 const BY_ID: i16 = 13;
@@ -60,13 +63,16 @@ impl Handler for ProduceRequest {
             now_ms: context.broker.clock.wall_ms(),
         };
         let mut first_error = ErrorCode::NONE;
-        let responses = self.topic_data.into_iter().map(|data| {
+        let mut unsynced = Vec::new();
+        let responses = self.topic_data.into_iter().enumerate().map(|(i, data)| {
             let topic = Topic::find(context, &data);
-            let partitions = data.partition_data.into_iter().map(|partition| {
+            let partitions = data.partition_data.into_iter().enumerate().map(|(j, partition)| {
                 let index = partition.index;
                 let response = match refused {
                     Some((code, message)) => failed(index, code, Some(message.into())),
-                    None => topic.append(context, partition, &rules),
+                    None => topic.append(context, partition, &rules, |partition, end| {
+                        unsynced.push(Unsynced { place: (i, j), partition, end });
+                    }),
                 };
                 if first_error == ErrorCode::NONE {
                     first_error = response.error_code;
@@ -89,11 +95,56 @@ impl Handler for ProduceRequest {
             };
         }
         let mut response = ProduceResponse { responses, ..Default::default() };
+        if !unsynced.is_empty() {
+            let wait = Duration::from_millis(u64::try_from(self.timeout_ms).unwrap_or(0));
+            wait_for_syncs(context, wait, unsynced, &mut response).await;
+        }
         if context.version >= NAMES_LEADER {
             name_leaders(context, &mut response);
         }
         Ok(Some(response))
     }
+}
+
+/// An appended batch that is acknowledged once it is on the device, and its place in the response.
+struct Unsynced {
+    place: (usize, usize),
+    partition: Arc<Partition>,
+    end: Offset,
+}
+
+/// Waits until all is on the device, or `wait` is over. What is not, or may not be, is no success.
+async fn wait_for_syncs(
+    context: &Context,
+    wait: Duration,
+    unsynced: Vec<Unsynced>,
+    response: &mut ProduceResponse,
+) {
+    let deadline = context.broker.clock.now() + wait;
+    for Unsynced { place: (topic, at), partition, end } in unsynced {
+        let ended = tokio::select! {
+            biased;
+            ended = durable(&partition, end) => ended,
+            () = context.broker.clock.sleep_until(deadline) => Err(ErrorCode::REQUEST_TIMED_OUT),
+        };
+        let told = response.responses.get_mut(topic);
+        let told = told.and_then(|topic| topic.partition_responses.get_mut(at));
+        if let (Err(code), Some(told)) = (ended, told) {
+            *told = failed(told.index, code, None);
+        }
+    }
+}
+
+/// Waits until what lies before `end` is on the device.
+async fn durable(partition: &Arc<Partition>, end: Offset) -> Result<(), ErrorCode> {
+    while !partition.is_durable(end)? {
+        let waiter = AckWaiter::register(end, Arc::clone(partition));
+        // a sync that ended between the look and the registration would wake nobody
+        if !partition.is_durable(end)? {
+            waiter.ready().await;
+        }
+    }
+    Ok(())
 }
 
 /// A topic that batches are for.
@@ -128,6 +179,7 @@ impl Topic {
         context: &Context,
         data: PartitionProduceData,
         rules: &ProduceRules,
+        unsynced: impl FnOnce(Arc<Partition>, Offset),
     ) -> PartitionProduceResponse {
         let index = data.index;
         let name = self.name.as_deref().unwrap_or_default();
@@ -149,8 +201,9 @@ impl Topic {
         };
         match prepared.and_then(|batch| partition.append(&batch, rules)) {
             Ok(appended) => {
-                // this node is the only replica: what it has is committed
-                debug_assert!(appended.committed_at <= partition.offsets().high_watermark);
+                if appended.unsynced {
+                    unsynced(Arc::clone(partition), appended.committed_at);
+                }
                 accepted(index, &appended)
             }
             Err(error) => refused(index, &error),
@@ -216,3 +269,6 @@ fn name_leaders(context: &Context, response: &mut ProduceResponse) {
     });
     response.node_endpoints = nodes.collect();
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,11 @@ pub(super) struct Serve {
     /// Keeps everything in memory, which is the default.
     #[arg(short, long)]
     memory: bool,
+    /// What counts as written: `os` acknowledges what the operating system has, which survives the end
+    /// of the process; `commit` what is on the device, which survives that of the machine (as
+    /// `ottla.durability`, which topics have, too).
+    #[arg(long, value_name = "os|commit", value_parser = ["os", "commit"])]
+    durability: Option<String>,
     /// A topic to create if it does not exist; repeatable.
     #[arg(short, long, value_name = "NAME[:PARTITIONS]", value_parser = topic)]
     topic: Vec<(String, i32)>,
@@ -112,6 +117,9 @@ impl Serve {
         }
         for (name, partitions) in self.topic {
             builder = builder.topic(name, partitions);
+        }
+        if let Some(durability) = self.durability {
+            builder = builder.config("ottla.durability", durability);
         }
         for (name, value) in self.config {
             builder = builder.config(name, value);

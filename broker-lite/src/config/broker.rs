@@ -22,6 +22,11 @@ const SETTINGS: &[Definition] = &[
     setting("delete.topic.enable", Kind::Boolean, Some("true")),
     setting("fetch.max.bytes", Kind::Int(1024), Some("57671680")),
     setting("log.cleanup.policy", Kind::List(&["compact", "delete"]), Some("delete")),
+    setting("log.flush.interval.messages", Kind::Long(1), Some("9223372036854775807")),
+    setting("log.flush.interval.ms", Kind::Long(i64::MIN), None),
+    setting("log.flush.offset.checkpoint.interval.ms", Kind::Int(0), Some("60000")),
+    // Kafka takes what is below 1, too, and does not start then
+    setting("log.flush.scheduler.interval.ms", Kind::Long(1), Some("9223372036854775807")),
     setting("log.index.interval.bytes", Kind::Int(0), Some("4096")),
     setting("log.index.size.max.bytes", Kind::Int(4), Some("10485760")),
     setting("log.message.timestamp.after.max.ms", Kind::Long(0), Some("3600000")),
@@ -46,6 +51,7 @@ const SETTINGS: &[Definition] = &[
     setting("min.insync.replicas", Kind::Int(1), Some("1")),
     setting("node.id", Kind::Int(0), Some("1")),
     setting("num.partitions", Kind::Int(1), Some("1")),
+    setting("ottla.durability", DURABILITIES, Some("os")),
     setting("producer.id.expiration.ms", Kind::Int(1), Some("86400000")),
     setting("socket.request.max.bytes", Kind::Int(1), Some("104857600")),
 ];
@@ -55,6 +61,8 @@ const SETTINGS: &[Definition] = &[
 pub(crate) const CONNECTIONS_MAX: i32 = 10_000;
 /// Which timestamps a topic keeps.
 pub(super) const TIMESTAMP_TYPES: Kind = Kind::Choice(&["CreateTime", "LogAppendTime"]);
+/// What counts as written: what the system has, or what is on the device.
+pub(super) const DURABILITIES: Kind = Kind::Choice(&["os", "commit"]);
 /// Which codec a topic keeps.
 pub(super) const CODECS: Kind =
     Kind::Choice(&["uncompressed", "zstd", "lz4", "snappy", "gzip", "producer"]);
@@ -74,6 +82,8 @@ const DYNAMIC: &[&str] = &[
     "compression.type",
     "compression.zstd.level",
     "log.cleanup.policy",
+    "log.flush.interval.messages",
+    "log.flush.interval.ms",
     "log.index.interval.bytes",
     "log.index.size.max.bytes",
     "log.message.timestamp.after.max.ms",
@@ -89,6 +99,7 @@ const DYNAMIC: &[&str] = &[
     "max.decompressed.message.bytes",
     "message.max.bytes",
     "min.insync.replicas",
+    "ottla.durability",
     "producer.id.expiration.ms",
 ];
 
@@ -116,6 +127,12 @@ pub(crate) struct BrokerConfig {
     pub(crate) idle_max: Duration,
     /// `log.retention.check.interval.ms`: how often it is looked whether old records shall go.
     pub(crate) retention_interval: Duration,
+    /// `log.flush.scheduler.interval.ms`: how often it is looked what `flush.ms` brings to the device;
+    /// `None`: never.
+    pub(crate) flush_interval: Option<Duration>,
+    /// `log.flush.offset.checkpoint.interval.ms`: how often it is written down how far the logs are on
+    /// the device; `None`: only at a stop.
+    pub(crate) checkpoint_interval: Option<Duration>,
     /// `socket.request.max.bytes`.
     pub(crate) request_bytes_max: usize,
     /// `max.incremental.fetch.session.cache.slots`: how many fetch sessions there may be.
@@ -154,6 +171,8 @@ impl BrokerConfig {
             retention_interval: Duration::from_millis(
                 u64::try_from(config.long("log.retention.check.interval.ms")).unwrap_or(u64::MAX),
             ),
+            flush_interval: config.interval("log.flush.scheduler.interval.ms"),
+            checkpoint_interval: config.interval("log.flush.offset.checkpoint.interval.ms"),
             request_bytes_max: config.size("socket.request.max.bytes"),
             fetch_sessions_max: config.size("max.incremental.fetch.session.cache.slots"),
             fetch_bytes_max: config.size("fetch.max.bytes"),
@@ -256,6 +275,12 @@ impl<'a> Given<'a> {
     /// Checked before, and every number has a default: 0 stands for no such setting.
     fn long(&self, name: &str) -> i64 {
         self.value(name).and_then(|v| v.trim().parse().ok()).unwrap_or(0)
+    }
+
+    /// How often something is done; `None`: never.
+    fn interval(&self, name: &str) -> Option<Duration> {
+        let ms = Some(self.long(name)).filter(|ms| (1..i64::MAX).contains(ms));
+        ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis)
     }
 
     fn int(&self, name: &str) -> i32 {

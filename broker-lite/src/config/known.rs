@@ -1,9 +1,13 @@
-//! Every setting of Kafka's topics and brokers, whether this broker acts on it or not.
+//! Every setting of Kafka's topics and brokers, whether this broker acts on it or not, and our own.
 
 /// Comments and rows: role, name, type, default, and whether it is internal.
 const TABLE: &str = include_str!("kafka-settings.tsv");
 
-/// A setting that Kafka has.
+/// What Kafka does not have: for topics, and as their default for brokers.
+const OWN: Known =
+    Known { name: "ottla.durability", kind: "STRING", default: Some("os"), internal: false };
+
+/// A setting that Kafka has, or [`OWN`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Known {
     pub(crate) name: &'static str,
@@ -29,6 +33,12 @@ impl Known {
             Role::Topic => "topic",
             Role::Broker => "broker",
         };
+        let kafkas = move || Self::kafkas(wanted);
+        let before = kafkas().take_while(|known| known.name < OWN.name);
+        before.chain([OWN]).chain(kafkas().skip_while(|known| known.name < OWN.name))
+    }
+
+    fn kafkas(wanted: &'static str) -> impl Iterator<Item = Self> {
         TABLE.lines().filter_map(move |line| {
             let mut words = line.split('\t');
             let [role, name, kind, default] = core::array::from_fn(|_| words.next());
@@ -81,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_type_and_comes_in_order() {
-        for (role, count) in [(Role::Topic, 38), (Role::Broker, 379)] {
+        for (role, count) in [(Role::Topic, 39), (Role::Broker, 380)] {
             let all: Vec<Known> = Known::all(role).collect();
             assert_eq!(all.len(), count);
             assert!(all.is_sorted_by(|a, b| a.name < b.name));

@@ -4,13 +4,13 @@ use core::str::FromStr;
 use std::collections::BTreeMap;
 
 use super::broker::{
-    BrokerConfig, CODECS, DECOMPRESSED_BYTES, GZIP_LEVELS, SEGMENT_BYTES_MIN, TIMESTAMP_TYPES,
-    ZSTD_LEVELS,
+    BrokerConfig, CODECS, DECOMPRESSED_BYTES, DURABILITIES, GZIP_LEVELS, SEGMENT_BYTES_MIN,
+    TIMESTAMP_TYPES, ZSTD_LEVELS,
 };
 use super::definition::{Definition, Kind, items};
 use super::known::{Known, Role};
 use super::nearest;
-use crate::log::config::{Cleanup, CompressionType, LogConfig, TimestampType};
+use crate::log::config::{Cleanup, CompressionType, Durability, LogConfig, TimestampType};
 
 /// A topic setting, the broker settings that give its default, the strongest first, each with the
 /// number its value is multiplied by, and what a log makes of it.
@@ -55,6 +55,20 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         "86400000",
         &[("log.cleaner.delete.retention.ms", 1)],
         STORED_ONLY,
+    ),
+    setting(
+        "flush.messages",
+        Kind::Long(1),
+        "9223372036854775807",
+        &[("log.flush.interval.messages", 1)],
+        |log, value| assign(&mut log.flush_messages, value),
+    ),
+    setting(
+        "flush.ms",
+        Kind::Long(0),
+        "9223372036854775807",
+        &[("log.flush.interval.ms", 1), ("log.flush.scheduler.interval.ms", 1)],
+        |log, value| assign(&mut log.flush_ms, value),
     ),
     setting(
         "index.interval.bytes",
@@ -122,6 +136,12 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         &[("min.insync.replicas", 1)],
         |log, value| assign(&mut log.replicas_in_sync_min, value),
     ),
+    setting("ottla.durability", DURABILITIES, "os", &[("ottla.durability", 1)], |log, value| {
+        log.durability = match value {
+            "commit" => Durability::Commit,
+            _ => Durability::Os,
+        };
+    }),
     setting(
         "retention.bytes",
         Kind::Long(i64::MIN),

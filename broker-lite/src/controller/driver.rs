@@ -114,7 +114,7 @@ impl Controller {
             tracing::error!(%error, "metadata log failed: the controller stops");
             self.failed = true;
             let message = format!("metadata log: {error}");
-            Reply::Refused(Refusal { code: ErrorCode::NOT_CONTROLLER, message })
+            Reply::Refused(Refusal { code: self.failure(), message })
         })
     }
 
@@ -137,10 +137,9 @@ impl Controller {
 
     /// Decides, writes and applies, but nobody sees it before [`Controller::commit`].
     pub(crate) fn decide(&mut self, request: &Request) -> Result<Reply, LogError> {
-        if self.failed {
-            let message = "the controller has stopped".to_owned();
-            let refusal = Refusal { code: ErrorCode::NOT_CONTROLLER, message };
-            return Ok(Reply::Refused(refusal));
+        if self.failed || self.log.has_failed() {
+            let message = "the controller has stopped: see the broker's log".to_owned();
+            return Ok(Reply::Refused(Refusal { code: self.failure(), message }));
         }
         let next = self.log.next_offset().get();
         let (events, reply) = ledger::decide(&self.image, next, request);
@@ -160,6 +159,15 @@ impl Controller {
             self.show();
         }
         Ok(())
+    }
+
+    /// What is answered once nothing more can be written.
+    fn failure(&self) -> ErrorCode {
+        if self.log.has_failed() {
+            ErrorCode::KAFKA_STORAGE_ERROR
+        } else {
+            ErrorCode::NOT_CONTROLLER
+        }
     }
 
     /// Whether something was decided that nobody has seen.

@@ -2,6 +2,7 @@
 //! append path as any other and synced before they count.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::error::{DecodeError, EncodeError};
@@ -56,7 +57,7 @@ pub(crate) enum LogError {
 /// The log of the cluster's metadata, led by this node.
 #[derive(Debug)]
 pub(crate) struct MetadataLog {
-    partition: Partition,
+    partition: Arc<Partition>,
     next: Offset,
 }
 
@@ -85,7 +86,8 @@ impl MetadataLog {
         let dir = crate::log::manager::dir_name(METADATA_TOPIC, PARTITION);
         let epoch = quorum::elect(logs.disk(), &dir, node)?;
         partition.make_leader(epoch, 1, 1).map_err(LogError::Sync)?;
-        let mut log = Self { next: partition.offsets().log_end, partition };
+        let next = partition.offsets().log_end;
+        let mut log = Self { next, partition: Arc::new(partition) };
         let mut image = Image::default();
         log.replay(&mut |event| image.apply(&event))?;
         log.append_batch(batches::leader_change(&leader_change(node)?, now_ms)?, now_ms)?;
@@ -106,6 +108,11 @@ impl MetadataLog {
             offset = after;
         }
         Ok(())
+    }
+
+    /// Whether a write or sync has failed in the data directory, here or elsewhere.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.partition.checkpoint().is_err()
     }
 
     /// The offset the next event gets.

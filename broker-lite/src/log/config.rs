@@ -42,9 +42,26 @@ pub(crate) struct LogConfig {
     pub(crate) decompressed_bytes_max: u32,
     /// `min.insync.replicas`: with fewer, writes with acks=all are refused. Default 1.
     pub(crate) replicas_in_sync_min: u32,
+    /// `ottla.durability`: what counts as written. Default `os`.
+    pub(crate) durability: Durability,
+    /// `flush.messages`: once so many records are not on the device they are brought there, and the
+    /// last is acknowledged then. Default: never.
+    pub(crate) flush_messages: u64,
+    /// `flush.ms`: how long records are left to the system before they are brought to the device.
+    /// Default: for ever.
+    pub(crate) flush_ms: i64,
     /// `producer.id.expiration.ms`, of the broker: after so long without a batch a producer is
     /// forgotten. Default 1 day.
     pub(crate) producer_expiration_ms: i64,
+}
+
+/// When a record counts: is acknowledged, and shown to consumers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Durability {
+    /// Once the system has it: it survives the end of the process, not that of the machine.
+    Os,
+    /// Once it is on the device.
+    Commit,
 }
 
 /// Whose clock stamps the records of a topic.
@@ -135,6 +152,9 @@ impl Default for LogConfig {
             zstd_level: 3,
             decompressed_bytes_max: 2_147_483_639,
             replicas_in_sync_min: 1,
+            durability: Durability::Os,
+            flush_messages: i64::MAX.cast_unsigned(),
+            flush_ms: i64::MAX,
             producer_expiration_ms: 24 * 3_600_000,
         }
     }

@@ -76,6 +76,11 @@ pub trait Disk: fmt::Debug + Send + Sync {
     /// What the operating system says.
     fn sync_dir(&self, dir: &str) -> io::Result<()>;
 
+    /// Starts what [`Disk::sync_dir`] does. `done` is called as by [`File::start_sync`].
+    fn start_sync_dir(&self, dir: &str, done: SyncDone) {
+        done(self.sync_dir(dir));
+    }
+
     /// Takes `path` for this process alone, until the guard is dropped.
     ///
     /// # Errors

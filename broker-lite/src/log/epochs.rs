@@ -2,12 +2,22 @@
 
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 use ottla_protocol::ids::{LeaderEpoch, Offset};
 
 use super::checkpoints::{self, CheckpointError};
-use super::disk::{self, Disk, join};
+use super::disk::{self, Disk, File, join};
 use super::format::{self, EPOCHS};
+
+/// The file in `dir` that says it, to be synced; `None` if there is none.
+pub(super) fn open(disk: &dyn Disk, dir: &str) -> io::Result<Option<Arc<dyn File>>> {
+    match disk.open(&join(dir, EPOCHS), false) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
 
 /// The epochs of one log and the offset at which each starts; both strictly ascend.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

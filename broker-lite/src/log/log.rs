@@ -5,20 +5,20 @@
 //! method that writes, what is on disk is unknown, and the log must not be used any more; opening
 //! it again finds out.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ottla_protocol::ids::{LeaderEpoch, Offset};
 
 use super::batch::{BadBatch, BatchBytes, BatchView, Damage};
 use super::config::LogConfig;
-use super::disk::{self, Disk, File, SyncDone};
-use super::epochs::Epochs;
+use super::disk::{self, Disk, File};
+use super::epochs::{self, Epochs};
 use super::producers::Producers;
 use super::segment::{self, Segment};
 use super::snapshot;
+use super::synced::{PendingSync, Synced};
 use super::txn_index::AbortedTxn;
 
 /// The log of one partition.
@@ -43,58 +43,6 @@ pub(crate) struct Log {
     /// Transactions whose markers may lie above the high watermark: first offset, and marker's.
     pub(super) ended: VecDeque<(Offset, Offset)>,
     pub(super) synced: Arc<Synced>,
-}
-
-/// How far a log is known to be on the device; written by syncs as they end.
-#[derive(Debug)]
-pub(crate) struct Synced {
-    state: Mutex<SyncedState>,
-    /// Set once, for ever; looked at for each batch.
-    failed: Arc<AtomicBool>,
-}
-
-#[derive(Debug, Default)]
-struct SyncedState {
-    end: Offset,
-    /// Segments that are on the device while one before them is not yet.
-    ahead: BTreeMap<Offset, Offset>,
-}
-
-impl Synced {
-    pub(super) fn up_to(end: Offset) -> Arc<Self> {
-        let state = Mutex::new(SyncedState { end, ..SyncedState::default() });
-        Arc::new(Self { state, failed: Arc::default() })
-    }
-
-    /// From `end` on it counts anew; a failure stays one.
-    fn back_to(&self, end: Offset) -> Arc<Self> {
-        let state = Mutex::new(SyncedState { end, ..SyncedState::default() });
-        Arc::new(Self { state, failed: Arc::clone(&self.failed) })
-    }
-
-    /// A sync of what lies from `from` to `to` has ended.
-    fn ended(&self, from: Offset, to: Offset, result: &io::Result<()>) {
-        if result.is_err() {
-            self.failed.store(true, Ordering::Release);
-            return;
-        }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.ahead.insert(from, to);
-        while let Some((from, to)) = state.ahead.pop_first() {
-            if from > state.end {
-                state.ahead.insert(from, to);
-                break;
-            }
-            state.end = state.end.max(to);
-        }
-    }
-
-    fn end(&self) -> io::Result<Offset> {
-        if self.failed.load(Ordering::Acquire) {
-            return Err(io::Error::other("a sync of the log has failed"));
-        }
-        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).end)
-    }
 }
 
 /// Bytes of a log that are to be read: whole batches, but for the last.
@@ -170,10 +118,20 @@ impl Log {
         self.synced.end()
     }
 
-    /// Whether a sync has failed, maybe one in the background: what of the log is on the device
-    /// will never be known again, and what is read may be gone after a crash.
+    /// Whether a write or sync has failed in its data directory, maybe in the background: what is on
+    /// the device will never be known again, and what is read may be gone after a crash.
     pub(crate) fn has_failed(&self) -> bool {
-        self.synced.failed.load(Ordering::Acquire)
+        self.synced.health().has_failed()
+    }
+
+    /// A change of its files has failed.
+    pub(crate) fn fail(&self, error: &dyn core::fmt::Display) {
+        self.synced.fail(error);
+    }
+
+    /// It is about to be deleted, maybe while a sync of it runs, which is to do no harm then.
+    pub(crate) fn give_up(&self) {
+        self.synced.give_up();
     }
 
     /// Appends `bytes`, a batch whose place is in `batch`: its base offset must be the log's end.
@@ -371,30 +329,17 @@ impl Log {
     /// Syncs what was appended since the last time; blocks. After a crash the indexes of the last
     /// segment are made anew, so they are not synced.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
-        self.unsynced()?.iter().try_for_each(|file| file.sync())?;
-        self.synced.ended(Offset::ZERO, self.next, &Ok(()));
-        Ok(())
+        self.begin_sync()?.wait()
     }
 
-    /// Starts to sync what was appended since the last time, and does not wait for it: `done` is
-    /// called once it is on the device. What is appended meanwhile needs another sync.
-    pub(crate) fn start_sync(&mut self, done: SyncDone) -> io::Result<()> {
-        let files = self.unsynced()?;
-        let (synced, next) = (Arc::clone(&self.synced), self.next);
-        let done = Box::new(move |result| {
-            synced.ended(Offset::ZERO, next, &result);
-            done(result);
-        });
-        disk::start_sync_all(files, done);
-        Ok(())
-    }
-
-    /// The files that hold what was appended since the last sync. What is small and rarely changes,
-    /// names and epochs, is synced here and now.
-    fn unsynced(&mut self) -> io::Result<Vec<Arc<dyn File>>> {
+    /// What has to be synced so that all that was appended is on the device. To be done without the
+    /// lock that this log is under; what is appended meanwhile needs another sync.
+    pub(crate) fn begin_sync(&mut self) -> io::Result<PendingSync> {
         let synced = self.synced()?;
-        let mut files = Vec::new();
-        if synced < self.next || (self.dir_unsynced && self.start < self.next) {
+        let (mut files, mut dirs) = (Vec::new(), Vec::new());
+        // a sync of names that has begun may be no good: nobody waits for it here
+        let names = self.dir_unsynced || self.synced.is_at_names();
+        if synced < self.next || (names && self.start < self.next) {
             // whether the syncs of the segments before the last have ended is not known
             let first = self.segments.partition_point(|segment| segment.base() <= synced);
             let (active, before) = split_last(&mut self.segments);
@@ -402,17 +347,15 @@ impl Log {
                 files.extend(segment.close(&*self.disk)?);
             }
             files.push(Arc::clone(active.file()));
-            self.save_epochs()?;
-            if self.dir_unsynced {
-                self.disk.sync_dir(&self.dir)?;
-                self.dir_unsynced = false;
+            if names || self.epochs_unsynced || self.dir_name_unsynced {
+                files.extend(epochs::open(&*self.disk, &self.dir)?);
+                dirs = vec![disk::parent(&self.dir).to_owned(), self.dir.clone()];
             }
-            if self.dir_name_unsynced {
-                self.disk.sync_dir(disk::parent(&self.dir))?;
-                self.dir_name_unsynced = false;
-            }
+            self.dir_unsynced = false;
+            self.dir_name_unsynced = false;
+            self.epochs_unsynced = false;
         }
-        Ok(files)
+        Ok(PendingSync::new(&self.disk, (files, dirs), self.next, &self.synced))
     }
 
     /// Syncs where the epochs start, before the recovery point passes them.

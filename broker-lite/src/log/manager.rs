@@ -12,6 +12,7 @@ use super::checkpoints::{
 use super::config::LogConfig;
 use super::disk::{self, Disk, LockError, LockGuard, join};
 use super::format::{META_PROPERTIES, PARTITION_METADATA};
+use super::health::Health;
 use super::recovery::{OpenArgs, OpenError, Repaired};
 use crate::replica::partition::Partition;
 
@@ -60,6 +61,7 @@ pub(crate) struct LogManager {
     disk: Arc<dyn Disk>,
     meta: MetaProperties,
     clean: bool,
+    health: Arc<Health>,
     /// Held while the checkpoints are written, so that two writers do not mix.
     written: Mutex<Written>,
     _lock: LockGuard,
@@ -116,7 +118,8 @@ impl LogManager {
         };
         let log_starts = checkpoints::read_offsets(&*disk, LOG_STARTS)?;
         let written = Mutex::new(Written { recovery_points, log_starts, unsure: false });
-        Ok(Self { disk, meta, clean, written, _lock: lock })
+        let health = Health::of(disk.name());
+        Ok(Self { disk, meta, clean, health, written, _lock: lock })
     }
 
     /// Whose data directory it is.
@@ -127,6 +130,11 @@ impl LogManager {
     /// The disk it lies on.
     pub(crate) const fn disk(&self) -> &Arc<dyn Disk> {
         &self.disk
+    }
+
+    /// Whether what is written here can be trusted.
+    pub(crate) fn health(&self) -> &Health {
+        &self.health
     }
 
     /// The partitions it holds. What was left of deleted ones is removed.
@@ -165,7 +173,8 @@ impl LogManager {
         self.claim(&dir, topic_id).map_err(|source| OpenError::Io { dir: dir.clone(), source })?;
         let key = (topic.to_owned(), index);
         let (recovery_point, log_start) = self.written().of(&key);
-        let args = OpenArgs { clean: self.clean, recovery_point, log_start, now_ms };
+        let health = Arc::clone(&self.health);
+        let args = OpenArgs { clean: self.clean, recovery_point, log_start, now_ms, health };
         let disk = Arc::clone(&self.disk);
         Partition::open(disk, &dir, (topic, index), config, &args)
     }
@@ -288,6 +297,7 @@ impl LogManager {
             }
         }
         let unsure = core::mem::replace(&mut written.unsure, true);
+        // the next try is a new file, and so a new sync: this one's failure cannot hide behind it
         checkpoints::write_offsets(&*self.disk, LOG_STARTS, &starts)?;
         written.unsure = unsure; // the recovery points may still be
         written.log_starts = starts;

@@ -10,6 +10,7 @@ pub mod disk;
 pub(crate) mod epochs;
 #[doc(hidden)] // for `log dump|verify`, which is another crate
 pub mod format;
+pub(crate) mod health;
 #[expect(clippy::module_inception, reason = "a log is what it is")]
 pub(crate) mod log;
 pub(crate) mod manager;
@@ -20,6 +21,7 @@ mod retention;
 mod scan;
 pub(crate) mod segment;
 mod snapshot;
+pub(crate) mod synced;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

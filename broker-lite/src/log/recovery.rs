@@ -12,10 +12,12 @@ use super::checkpoints::CheckpointError;
 use super::config::LogConfig;
 use super::disk::{Disk, join};
 use super::epochs::Epochs;
-use super::log::{Log, Synced};
+use super::health::Health;
+use super::log::Log;
 use super::producers::Producers;
 use super::segment::{self, Segment};
 use super::snapshot;
+use super::synced::Synced;
 
 /// Index entries before a snapshot from which on batches are read to find those before the last
 /// of each producer. As many batches if they are large, 4 MiB if they are small.
@@ -32,6 +34,8 @@ pub(crate) struct OpenArgs {
     pub(crate) log_start: Offset,
     /// Wall time in milliseconds since 1970.
     pub(crate) now_ms: i64,
+    /// Of the data directory it lies in.
+    pub(crate) health: Arc<Health>,
 }
 
 /// What a start had to repair.
@@ -97,7 +101,7 @@ impl Log {
             dir_name_unsynced: true,
             producers: Producers::default(),
             ended: VecDeque::new(),
-            synced: Synced::up_to(Offset::ZERO),
+            synced: Synced::up_to(Offset::ZERO, dir, &args.health),
         };
         let repaired = log.load(&args).map_err(failed)?;
         Ok((log, repaired))
@@ -154,7 +158,7 @@ impl Log {
             self.epochs.save(&*self.disk, &self.dir, true)?;
         }
         let on_device = if args.clean { self.next } else { args.recovery_point.min(self.next) };
-        self.synced = Synced::up_to(on_device);
+        self.synced = self.synced.back_to(on_device);
         let rebuilt = rebuilt.map_or(self.next, |base| base.min(self.next));
         let stale = self.reload_producers(args.now_ms, rebuilt)?;
         if repaired.bytes_cut > 0 || stale {

@@ -61,7 +61,7 @@ pub(crate) enum AppendError {
     #[error("cannot write the log")]
     Storage(#[from] io::Error),
     #[error(
-        "an earlier write to this log has failed: restart the broker when the disk is repaired"
+        "a write to the data directory has failed: restart the broker when the disk is repaired"
     )]
     Failed,
 }

@@ -6,6 +6,7 @@
 
 mod lookup;
 mod read;
+mod syncing;
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,12 +16,13 @@ use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
 
 pub(crate) use lookup::{FoundOffset, OffsetQuery};
+use syncing::Syncing;
 
 use super::append_error::AppendError;
 use super::prepare::{Codecs, PreparedBatch, ProduceRules};
 use super::waiters::Waiters;
-use crate::log::config::{LogConfig, TimestampType};
-use crate::log::disk::{Disk, SyncDone};
+use crate::log::config::{Durability, LogConfig, TimestampType};
+use crate::log::disk::Disk;
 use crate::log::log::Log;
 use crate::log::producers::Decision;
 use crate::log::recovery::{OpenArgs, OpenError, Repaired};
@@ -40,15 +42,14 @@ struct Inner {
     log: Log,
     role: Role,
     high_watermark: Offset,
-    /// A write has failed: what is in the log is unknown until the broker starts again.
-    failed: bool,
+    syncing: Syncing,
     /// It is being deleted.
     given_up: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Role {
-    /// Takes appends. With one replica in sync, itself, everything appended is committed.
+    /// Takes appends. With one replica in sync, itself, what counts as its own is committed.
     Leader { epoch: LeaderEpoch, in_sync: u32, replicas: u32 },
     /// Takes neither appends nor fetches.
     Idle,
@@ -67,6 +68,8 @@ pub(crate) struct Appended {
     pub(crate) duplicate: bool,
     /// The high watermark that says it is committed.
     pub(crate) committed_at: Offset,
+    /// Nobody is told before it is on the device: see [`Partition::is_durable`].
+    pub(crate) unsynced: bool,
 }
 
 /// The offsets that clients are told.
@@ -100,8 +103,10 @@ impl Partition {
         let config = Arc::new(config);
         let (log, repaired) = Log::open(disk, dir, Arc::clone(&config), args)?;
         let high_watermark = log.start();
-        let inner =
-            Inner { config, log, role: Role::Idle, high_watermark, failed: false, given_up: false };
+        let durable = log.synced().unwrap_or_default().max(log.start());
+        let syncing = Syncing::new(durable, args.now_ms);
+        let role = Role::Idle;
+        let inner = Inner { config, log, role, high_watermark, syncing, given_up: false };
         let partition = Self {
             topic: topic.to_owned(),
             index,
@@ -122,11 +127,12 @@ impl Partition {
     }
 
     /// Makes this replica the leader of `epoch`, with so many replicas of which so many are in
-    /// sync. While it is the only one in sync, its log end is the high watermark.
+    /// sync. While it is the only one in sync, what counts as its own is committed. Where that has
+    /// to be on the device it is brought there first, which blocks.
     ///
     /// # Errors
     ///
-    /// The epoch could not be written; the replica is failed then.
+    /// The epoch could not be written, or the log not synced.
     pub(crate) fn make_leader(
         &self,
         epoch: LeaderEpoch,
@@ -138,8 +144,10 @@ impl Partition {
             let before = inner.high_watermark;
             let end = inner.log.end();
             let assigned = inner.log.assign_epoch(epoch, end);
-            inner.failed |= assigned.is_err();
-            assigned?;
+            inner.fenced(assigned)?;
+            if inner.config.durability == Durability::Commit && end > inner.log.start() {
+                inner.sync()?;
+            }
             inner.role = Role::Leader { epoch, in_sync, replicas };
             inner.advance_high_watermark();
             before != inner.high_watermark
@@ -156,9 +164,18 @@ impl Partition {
         self.waiters.wake_all();
     }
 
+    /// Lets everybody who waits look again.
+    pub(crate) fn wake_all(&self) {
+        self.waiters.wake_all();
+    }
+
     /// Resigns for good: it is going to be deleted.
     pub(crate) fn give_up(&self) {
-        self.lock().given_up = true;
+        {
+            let mut inner = self.lock();
+            inner.given_up = true;
+            inner.log.give_up();
+        }
         self.resign();
     }
 
@@ -191,18 +208,21 @@ impl Partition {
     ///
     /// # Errors
     ///
-    /// See [`AppendError`]. A failed write ends this replica.
+    /// See [`AppendError`]. A failed write ends all replicas of the data directory.
     pub(crate) fn append(
-        &self,
+        self: &Arc<Self>,
         batch: &PreparedBatch,
         rules: &ProduceRules,
     ) -> Result<Appended, AppendError> {
-        let (appended, moved) = {
+        let (appended, moved, sync) = {
             let mut inner = self.lock();
             let before = inner.high_watermark;
-            let appended = inner.append(batch, rules)?;
-            (appended, inner.high_watermark > before)
+            let mut appended = inner.append(batch, rules)?;
+            let bytes = if appended.duplicate { 0 } else { batch.len() };
+            appended.unsynced = inner.wants_sync(appended.committed_at, bytes);
+            (appended, inner.high_watermark > before, inner.begin_sync())
         };
+        self.start_begun(sync);
         if moved && !appended.duplicate {
             self.waiters.appended(batch.len());
         }
@@ -230,42 +250,26 @@ impl Partition {
     }
 
     /// Acts on other settings from now on.
-    pub(crate) fn configure(&self, config: &Arc<LogConfig>) {
-        let mut inner = self.lock();
-        inner.config = Arc::clone(config);
-        inner.log.configure(Arc::clone(config));
+    pub(crate) fn configure(self: &Arc<Self>, config: &Arc<LogConfig>) {
+        let (sync, moved) = {
+            let mut inner = self.lock();
+            let before = inner.high_watermark;
+            inner.config = Arc::clone(config);
+            inner.log.configure(Arc::clone(config));
+            let end = inner.log.end();
+            inner.wants_sync(end, 0);
+            inner.advance_high_watermark();
+            (inner.begin_sync(), inner.high_watermark > before)
+        };
+        self.start_begun(sync);
+        if moved {
+            self.waiters.wake_fetches();
+        }
     }
 
     /// Forgets producers that have been silent for too long.
     pub(crate) fn expire_producers(&self, now_ms: i64) {
         self.lock().log.expire_producers(now_ms);
-    }
-
-    /// Syncs what was written; blocks until it is on the device.
-    ///
-    /// # Errors
-    ///
-    /// The replica is failed then: nobody knows what is on the device.
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        let mut inner = self.lock();
-        inner.refuse_failed()?;
-        let synced = inner.log.sync();
-        inner.failed |= synced.is_err();
-        synced
-    }
-
-    /// Starts to sync what was written, off the lock: `done` is called once it is on the device, or
-    /// could not be brought there. Then nobody knows what is, and every later sync fails.
-    ///
-    /// # Errors
-    ///
-    /// It could not be started; the replica is failed then.
-    pub(crate) fn start_sync(&self, done: SyncDone) -> io::Result<()> {
-        let mut inner = self.lock();
-        inner.refuse_failed()?;
-        let started = inner.log.start_sync(done);
-        inner.failed |= started.is_err();
-        started
     }
 
     /// Up to where the log is on the device, its start, and the high watermark, for checkpoints.
@@ -289,8 +293,7 @@ impl Partition {
         let mut inner = self.lock();
         inner.refuse_failed()?;
         let closed = inner.log.close();
-        inner.failed |= closed.is_err();
-        closed
+        inner.fenced(closed)
     }
 
     /// Looks at the log.
@@ -301,8 +304,8 @@ impl Partition {
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(|poisoned| {
-            let mut inner = poisoned.into_inner();
-            inner.failed = true; // somebody panicked half way through
+            let inner = poisoned.into_inner();
+            inner.log.fail(&"somebody panicked half way through a change");
             inner
         })
     }
@@ -317,7 +320,7 @@ impl AsRef<Waiters> for Partition {
 impl Inner {
     /// The epoch this replica leads in.
     fn check_leader(&self, all_in_sync: bool) -> Result<LeaderEpoch, AppendError> {
-        if self.failed || self.log.has_failed() {
+        if self.log.has_failed() {
             return Err(AppendError::Failed);
         }
         let Role::Leader { epoch, in_sync, replicas } = self.role else {
@@ -331,8 +334,12 @@ impl Inner {
     }
 
     fn refuse_failed(&self) -> io::Result<()> {
-        let failed = self.failed || self.log.has_failed();
-        if failed { Err(io::Error::other(AppendError::Failed)) } else { Ok(()) }
+        if self.log.has_failed() { Err(io::Error::other(AppendError::Failed)) } else { Ok(()) }
+    }
+
+    /// What a change of the log's files came to: after an error nobody knows what is there.
+    fn fenced<T>(&self, changed: io::Result<T>) -> io::Result<T> {
+        changed.inspect_err(|error| self.log.fail(error))
     }
 
     fn append(
@@ -352,13 +359,12 @@ impl Inner {
                 log_start,
                 duplicate: true,
                 committed_at: known.last_offset.next(),
+                unsynced: false,
             });
         }
         let placed = batch.view().placed(self.log.end(), epoch);
-        if let Err(error) = self.log.append(&placed, batch.bytes(), rules.now_ms) {
-            self.failed = true;
-            return Err(error.into());
-        }
+        let written = self.log.append(&placed, batch.bytes(), rules.now_ms);
+        self.fenced(written)?;
         self.advance_high_watermark();
         assert!(self.high_watermark <= self.log.end());
         Ok(Appended {
@@ -367,13 +373,14 @@ impl Inner {
             log_start,
             duplicate: false,
             committed_at: placed.last.next(),
+            unsynced: false,
         })
     }
 
     /// Never back: what a consumer has seen stays seen.
     fn advance_high_watermark(&mut self) {
         if let Role::Leader { in_sync: 1, .. } = self.role {
-            self.high_watermark = self.high_watermark.max(self.log.end());
+            self.high_watermark = self.high_watermark.max(self.own_end());
             self.log.committed(self.high_watermark);
         }
     }

@@ -1,27 +1,47 @@
 //! Fetches that wait for bytes hang off the partitions they ask for: the append that completes the
-//! minimum wakes them, and no other.
+//! minimum wakes them, and no other. So do acknowledgements that wait for a sync.
 
 use core::fmt;
 use core::future::poll_fn;
 use core::task::{Poll, Waker};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The waiting fetches of one partition.
+use ottla_protocol::ids::Offset;
+
+/// Who waits at one partition.
 #[derive(Default)]
-pub(crate) struct Waiters(Mutex<Vec<Arc<Shared>>>);
+pub(crate) struct Waiters {
+    fetches: Mutex<Vec<Arc<Shared>>>,
+    /// Each until what lies before the offset is on the device.
+    acks: Mutex<Vec<(Offset, Arc<Shared>)>>,
+}
 
 impl Waiters {
     /// Counts `bytes` towards what each fetch waits for and wakes those that now have enough.
     pub(crate) fn appended(&self, bytes: usize) {
-        let mut waiting = lock(&self.0);
+        let mut waiting = lock(&self.fetches);
         if !waiting.is_empty() {
             waiting.retain(|fetch| !fetch.count(bytes));
         }
     }
 
-    /// Wakes everybody: the partition is going away or has changed hands.
+    /// What lies before `to` is on the device, with so many bytes that readers did not see before.
+    pub(crate) fn synced(&self, to: Offset, bytes: usize) {
+        lock(&self.acks).retain(|(end, ack)| *end > to || !ack.count(usize::MAX));
+        self.appended(bytes);
+    }
+
+    /// Wakes everybody: the partition is going away, has changed hands or has failed.
     pub(crate) fn wake_all(&self) {
-        for fetch in lock(&self.0).drain(..) {
+        for (_, ack) in lock(&self.acks).drain(..) {
+            ack.count(usize::MAX);
+        }
+        self.wake_fetches();
+    }
+
+    /// Wakes every fetch, to look again.
+    pub(crate) fn wake_fetches(&self) {
+        for fetch in lock(&self.fetches).drain(..) {
             fetch.count(usize::MAX);
         }
     }
@@ -29,13 +49,13 @@ impl Waiters {
     /// How many fetches wait here.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        lock(&self.0).len()
+        lock(&self.fetches).len()
     }
 }
 
 impl fmt::Debug for Waiters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Waiters({})", lock(&self.0).len())
+        write!(f, "Waiters({}, {})", lock(&self.fetches).len(), lock(&self.acks).len())
     }
 }
 
@@ -57,6 +77,50 @@ impl Shared {
         }
         done
     }
+
+    /// Resolves once nothing is missing. Cancel safe.
+    async fn ready(&self) {
+        poll_fn(|cx| {
+            let mut state = lock(&self.0);
+            if state.missing == 0 {
+                return Poll::Ready(());
+            }
+            match &mut state.waker {
+                Some(waker) => waker.clone_from(cx.waker()),
+                none => *none = Some(cx.waker().clone()),
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// One acknowledgement that waits. It leaves its partition when it is dropped.
+pub(crate) struct AckWaiter<P: AsRef<Waiters>> {
+    shared: Arc<Shared>,
+    place: Arc<P>,
+}
+
+impl<P: AsRef<Waiters>> AckWaiter<P> {
+    /// Starts to wait for what lies before `end` to be on the device. What is synced from now on
+    /// counts, so the caller looks once more before it waits.
+    pub(crate) fn register(end: Offset, place: Arc<P>) -> Self {
+        let shared = Arc::new(Shared(Mutex::new(State { missing: 1, waker: None })));
+        lock(&P::as_ref(&place).acks).push((end, Arc::clone(&shared)));
+        Self { shared, place }
+    }
+
+    /// Resolves once it is there, or will not be: the caller looks. Cancel safe.
+    pub(crate) async fn ready(&self) {
+        self.shared.ready().await;
+    }
+}
+
+impl<P: AsRef<Waiters>> Drop for AckWaiter<P> {
+    fn drop(&mut self) {
+        let mut acks = lock(&P::as_ref(&self.place).acks);
+        acks.retain(|(_, ack)| !Arc::ptr_eq(ack, &self.shared));
+    }
 }
 
 /// One waiting fetch. It leaves every partition it waits on when it is dropped.
@@ -71,32 +135,21 @@ impl<P: AsRef<Waiters>> FetchWaiter<P> {
     pub(crate) fn register(missing: usize, places: Vec<Arc<P>>) -> Self {
         let shared = Arc::new(Shared(Mutex::new(State { missing, waker: None })));
         for place in &places {
-            lock(&P::as_ref(place).0).push(Arc::clone(&shared));
+            lock(&P::as_ref(place).fetches).push(Arc::clone(&shared));
         }
         Self { shared, places }
     }
 
     /// Resolves once the bytes are there. Cancel safe.
     pub(crate) async fn ready(&self) {
-        poll_fn(|cx| {
-            let mut state = lock(&self.shared.0);
-            if state.missing == 0 {
-                return Poll::Ready(());
-            }
-            match &mut state.waker {
-                Some(waker) => waker.clone_from(cx.waker()),
-                none => *none = Some(cx.waker().clone()),
-            }
-            Poll::Pending
-        })
-        .await;
+        self.shared.ready().await;
     }
 }
 
 impl<P: AsRef<Waiters>> Drop for FetchWaiter<P> {
     fn drop(&mut self) {
         for place in &self.places {
-            lock(&P::as_ref(place).0).retain(|fetch| !Arc::ptr_eq(fetch, &self.shared));
+            lock(&P::as_ref(place).fetches).retain(|fetch| !Arc::ptr_eq(fetch, &self.shared));
         }
     }
 }

@@ -140,7 +140,9 @@ async fn what_cannot_be_set_says_why_and_changes_nothing() {
         (TOPIC, "a b", vec![good], ErrorCode::INVALID_TOPIC_EXCEPTION, "topic name"),
         (TOPIC, "t", vec![good, ("segment.m", set, Some("7"))], config, "mean segment.ms?"),
         (TOPIC, "t", vec![good, ("retention.ms", set, Some("-5"))], config, "-1"),
-        (TOPIC, "t", vec![good, ("flush.ms", set, Some("1"))], config, "does not act on it"),
+        (TOPIC, "t", vec![good, ("preallocate", set, Some("true"))], config, "does not act on it"),
+        (TOPIC, "t", vec![("ottla.durability", set, Some("fsync"))], config, "one of os, commit"),
+        (TOPIC, "t", vec![("flush.messages", set, Some("0"))], config, "from 1 to"),
         (TOPIC, "t", vec![good, ("retention.ms", OPERATION_APPEND, Some("1"))], config, "LIST"),
         (TOPIC, "t", vec![good, good], request, "duplicate"),
         (TOPIC, "t", vec![("segment.ms", set, None)], request, "Null"),
@@ -189,17 +191,18 @@ async fn what_all_brokers_are_set_to_says_what_it_does_as_each_of_them_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_setting_of_kafka_is_shown_and_says_what_it_does() {
+async fn every_setting_of_kafka_and_our_own_is_shown_and_says_what_it_does() {
     let cluster = cluster().topic("t", 1).start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;
     for (kind, name, count, key, default, read_only, said) in [
-        (TOPIC, "t", 37, "flush.ms", "9223372036854775807", true, "does not act on it"),
-        (TOPIC, "t", 37, "segment.ms", "604800000", false, "acts on it"),
-        (TOPIC, "t", 37, "delete.retention.ms", "86400000", false, "stores it"),
-        (BROKER, "1", 350, "num.io.threads", "8", true, "does not act on it"),
-        (BROKER, "1", 350, "auto.create.topics.enable", "true", true, "acts on it"),
-        (BROKER, "1", 350, "advertised.listeners", "PLAINTEXT://node:9092", true, "acts on it"),
-        (BROKER, "1", 350, "log.roll.ms", "", false, "acts on it"),
+        (TOPIC, "t", 38, "preallocate", "false", true, "does not act on it"),
+        (TOPIC, "t", 38, "segment.ms", "604800000", false, "acts on it"),
+        (TOPIC, "t", 38, "delete.retention.ms", "86400000", false, "stores it"),
+        (TOPIC, "t", 38, "ottla.durability", "os", false, "acts on it"),
+        (BROKER, "1", 351, "num.io.threads", "8", true, "does not act on it"),
+        (BROKER, "1", 351, "auto.create.topics.enable", "true", true, "acts on it"),
+        (BROKER, "1", 351, "advertised.listeners", "PLAINTEXT://node:9092", true, "acts on it"),
+        (BROKER, "1", 351, "log.roll.ms", "", false, "acts on it"),
     ] {
         let mut request = describe(kind, name, &[]);
         request.include_documentation = true;

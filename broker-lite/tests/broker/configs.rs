@@ -96,7 +96,7 @@ async fn what_is_named_twice_is_described_once_with_all_that_is_asked() {
     let cluster = cluster().topic("t", 1).start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;
     let keys: [&[&str]; 3] = [&["segment.ms"], &["retention.ms", "segment.ms"], &[]];
-    for (asked, found) in [(&keys[..2], 2), (&keys[..], 37)] {
+    for (asked, found) in [(&keys[..2], 2), (&keys[..], 38)] {
         let mut request = DescribeConfigsRequest::default();
         for keys in asked {
             for (kind, name) in [(RESOURCE_TYPE_TOPIC, "t"), (RESOURCE_TYPE_TOPIC, "u")] {

@@ -42,6 +42,10 @@ enum Probe {
     Rolls(usize, i64),
     /// Whether records are still there so many seconds later.
     Keeps(u64),
+    /// Whether a batch is on the device a minute later, as the checkpoint says then.
+    Synced,
+    /// Whether that checkpoint is there after ten seconds.
+    Checkpointed,
     /// Whether a producer is remembered after a minute of silence.
     Remembers,
     /// How many of four connections more than the one asking stay open.
@@ -65,8 +69,8 @@ enum Probe {
 }
 
 use Probe::{
-    AutoCreated, Connections, Created, Deleted, Fetched, Idle, Inflated, Keeps, LogDir, Node,
-    Packed, Produced, Received, Remembers, Rolls, Session, Written,
+    AutoCreated, Checkpointed, Connections, Created, Deleted, Fetched, Idle, Inflated, Keeps,
+    LogDir, Node, Packed, Produced, Received, Remembers, Rolls, Session, Synced, Written,
 };
 
 /// A setting's name, a value for it, what shows its effect, what is seen without it and with it.
@@ -81,6 +85,8 @@ const TOPIC_CASES: &[Case] = &[
     ("compression.gzip.level", "1", Packed(Compression::Gzip), "as usual", "less"),
     ("compression.type", "gzip", Written, "none, CreateTime", "gzip, CreateTime"),
     ("compression.zstd.level", "22", Packed(Compression::Zstd), "as usual", "more"),
+    ("flush.messages", "1", Synced, "not synced", "synced"),
+    ("flush.ms", "2000", Synced, "not synced", "synced"),
     ("index.interval.bytes", "0", Rolls(9, 1), "one file", "more files"),
     ("internal.segment.bytes", "100", Rolls(9, 1), "one file", "more files"),
     ("max.decompressed.message.bytes", "5000", Inflated, "NONE", "MESSAGE_TOO_LARGE"),
@@ -88,6 +94,7 @@ const TOPIC_CASES: &[Case] = &[
     ("message.timestamp.after.max.ms", "9223372036854775807", Produced(LATER), UNTIMELY, "NONE"),
     ("message.timestamp.before.max.ms", "5", Produced(1_000), "NONE", UNTIMELY),
     ("message.timestamp.type", LOG_APPEND, Written, "none, CreateTime", "none, LogAppendTime"),
+    ("ottla.durability", "commit", Synced, "not synced", "synced"),
     ("retention.bytes", "0", Keeps(400), "kept", "gone"),
     ("retention.ms", "1000", Keeps(400), "kept", "gone"),
     ("segment.bytes", "1048576", Rolls(400_000, 1), "one file", "more files"),
@@ -99,6 +106,7 @@ const UNTIMELY: &str = "INVALID_TIMESTAMP";
 /// After which a segment ends, unless it is to end earlier.
 const WEEK: &str = "604800000";
 const FIFTH_OF_A_WEEK: i64 = 119_000_000;
+const NEVER: &str = "9223372036854775807";
 
 /// Settings of brokers that can be altered while they run.
 const DYNAMIC_CASES: &[Case] = &[
@@ -106,6 +114,8 @@ const DYNAMIC_CASES: &[Case] = &[
     ("compression.type", "lz4", Written, "none, CreateTime", "lz4, CreateTime"),
     ("compression.zstd.level", "-100", Packed(Compression::Zstd), "as usual", "less"),
     ("log.cleanup.policy", "compact", Produced(1_000), "NONE", "INVALID_RECORD"),
+    ("log.flush.interval.messages", "1", Synced, "not synced", "synced"),
+    ("log.flush.interval.ms", "2000", Synced, "not synced", "synced"),
     ("log.index.interval.bytes", "0", Rolls(9, 1), "one file", "more files"),
     ("log.index.size.max.bytes", "12", Rolls(9_000, 1), "one file", "more files"),
     (
@@ -126,6 +136,7 @@ const DYNAMIC_CASES: &[Case] = &[
     ("max.connections.per.ip", "2", Connections, "4", "1"),
     ("max.decompressed.message.bytes", "5000", Inflated, "NONE", "MESSAGE_TOO_LARGE"),
     ("message.max.bytes", "50", Produced(1_000), "NONE", "MESSAGE_TOO_LARGE"),
+    ("ottla.durability", "commit", Synced, "not synced", "synced"),
     ("producer.id.expiration.ms", "1", Remembers, "1 producers", "0 producers"),
 ];
 
@@ -140,6 +151,8 @@ const STATIC_CASES: &[Case] = &[
     ("fetch.max.bytes", "1024", Fetched, "4", "2"),
     ("listeners", "PLAINTEXT://node:7", Node, "1 at node:9092", "1 at node:7"),
     ("log.dirs", "DIR", LogDir, "memory", "DIR"),
+    ("log.flush.offset.checkpoint.interval.ms", "9000", Checkpointed, "absent", "there"),
+    ("log.flush.scheduler.interval.ms", "2000", Synced, "not synced", "synced"),
     ("log.retention.check.interval.ms", "10000", Keeps(30), "kept", "gone"),
     ("log.retention.hours", "1", Keeps(7_200), "kept", "gone"),
     ("log.retention.minutes", "1", Keeps(400), "kept", "gone"),
@@ -160,6 +173,12 @@ impl Probe {
             Inflated => sent(raw, sealed(&"x".repeat(9_000), Compression::Gzip)).await,
             Rolls(bytes, apart) => rolls(raw, dir, bytes, apart).await,
             Keeps(seconds) => keeps(cluster, raw, seconds).await,
+            Synced => synced(cluster, raw, dir).await,
+            Checkpointed => {
+                cluster.clock().sleep(Duration::from_secs(10)).await;
+                let there = dir.join("recovery-point-offset-checkpoint").exists();
+                if there { "there" } else { "absent" }.to_owned()
+            }
             Remembers => remembers(cluster, raw).await,
             Connections => connections(cluster).await,
             AutoCreated => auto_created(raw).await,
@@ -276,6 +295,21 @@ async fn keeps(cluster: &Cluster, raw: &mut Raw, seconds: u64) -> String {
     if offsets[0] < offsets[1] { "kept" } else { "gone" }.to_owned()
 }
 
+async fn synced(cluster: &Cluster, raw: &mut Raw, dir: &Path) -> String {
+    // threads sync the files: meanwhile the time must not run off to the end of the wait for them
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    let halt = tokio::task::spawn_blocking(move || stopped.recv().is_err());
+    assert_eq!(sent(raw, batch_at(&[1_000])).await, "NONE");
+    drop(stop);
+    assert!(halt.await.unwrap());
+    cluster.clock().sleep(Duration::from_secs(61)).await;
+    let end = listed(raw, &list("t", -1), 7).await.offset.unwrap();
+    let path = dir.join("recovery-point-offset-checkpoint");
+    let line = format!("t 0 {end}\n");
+    let synced = std::fs::read_to_string(path).unwrap().contains(&line);
+    if synced { "synced" } else { "not synced" }.to_owned()
+}
+
 async fn remembers(cluster: &Cluster, raw: &mut Raw) -> String {
     sent(raw, batch(&["a"], stamp(5, 0, 0))).await; // again it is a duplicate: remembered as well
     cluster.clock().sleep(Duration::from_secs(61)).await;
@@ -333,6 +367,12 @@ fn for_case(name: &str, dir: &Path) -> ClusterBuilder {
         cluster.config("compression.type", codec)
     } else if name.ends_with("index.interval.bytes") {
         cluster.config("log.index.size.max.bytes", "12")
+    } else if ["flush.ms", "log.flush.interval.ms"].contains(&name) {
+        // nobody looks at the time else, and it would be as often as the broker looks
+        let cluster = cluster.config("log.flush.scheduler.interval.ms", "1000");
+        cluster.clock(Clock::starting_at(1_700_000_000_000)).config("log.flush.interval.ms", NEVER)
+    } else if name.contains("flush") {
+        cluster.clock(Clock::starting_at(1_700_000_000_000))
     } else if name == "log.retention.check.interval.ms" {
         let cluster = cluster.config("log.retention.ms", "1000");
         cluster.clock(Clock::starting_at(1_700_000_000_000))

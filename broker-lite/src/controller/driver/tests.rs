@@ -94,7 +94,7 @@ async fn a_change_that_may_not_be_on_the_device_is_refused_and_so_is_every_later
         let Reply::Refused(refusal) = reply_of(run.as_mut(), reply).await else {
             panic!("{topic}")
         };
-        assert_eq!(refusal.code, ErrorCode::NOT_CONTROLLER);
+        assert_eq!(refusal.code, ErrorCode::KAFKA_STORAGE_ERROR);
     }
     assert_eq!(handle.image().topics().count(), 0);
 }

@@ -6,7 +6,8 @@ use std::fs;
 use std::io::{self, IoSlice, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{self, Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::handles::{self, Handle, Handles};
 use super::{Disk, Entry, File, LockError, LockGuard, SyncDone, Volume};
@@ -82,6 +83,11 @@ impl Disk for FileDisk {
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
         fs::File::open(self.at(dir))?.sync_all()
+    }
+
+    fn start_sync_dir(&self, dir: &str, done: SyncDone) {
+        let dir = self.at(dir);
+        Syncer::start(self.handles.syncer(), move || fs::File::open(dir)?.sync_all(), done);
     }
 
     fn lock(&self, path: &str) -> Result<LockGuard, LockError> {
@@ -175,17 +181,26 @@ impl File for Handle {
     }
 }
 
-/// Threads that wait for the device, so that nobody else does. They end when they are idle and are
-/// started on demand: a broker that rolls a segment an hour keeps none.
+/// How long a thread waits for the next sync before it ends.
+const IDLE_MAX: Duration = Duration::from_secs(1);
+
+/// Threads that wait for the device, so that nobody else does. They end once they have been idle
+/// for a while and are started on demand: a broker that rolls a segment an hour keeps none.
 #[derive(Debug, Default)]
 pub(super) struct Syncer {
     state: Mutex<SyncerState>,
+    more: Condvar,
 }
+
+/// A wait for the device.
+type Job = Box<dyn FnOnce() -> io::Result<()> + Send>;
 
 #[derive(Default)]
 struct SyncerState {
-    waiting: VecDeque<(Arc<Handle>, SyncDone)>,
+    waiting: VecDeque<(Job, SyncDone)>,
     threads: usize,
+    /// How many of them do not wait for the device.
+    idle: usize,
 }
 
 impl fmt::Debug for SyncerState {
@@ -195,9 +210,18 @@ impl fmt::Debug for SyncerState {
 }
 
 impl Syncer {
-    pub(super) fn start(this: &Arc<Self>, file: Arc<Handle>, done: SyncDone) {
+    pub(super) fn start(
+        this: &Arc<Self>,
+        job: impl FnOnce() -> io::Result<()> + Send + 'static,
+        done: SyncDone,
+    ) {
         let mut state = this.state();
-        state.waiting.push_back((file, done));
+        state.waiting.push_back((Box::new(job), done));
+        if state.waiting.len() <= state.idle {
+            drop(state);
+            this.more.notify_one();
+            return;
+        }
         if state.threads == SYNC_THREADS_MAX {
             return;
         }
@@ -205,29 +229,35 @@ impl Syncer {
         let thread = std::thread::Builder::new().name("ottla-sync".to_owned());
         if thread.spawn(move || worker.work()).is_ok() {
             state.threads += 1;
+            state.idle += 1;
         } else if state.threads == 0 {
             // no thread to be had: the caller waits for the device itself
-            while let Some((file, done)) = state.waiting.pop_front() {
-                done(file.sync());
-            }
+            let waiting = core::mem::take(&mut state.waiting);
+            drop(state);
+            waiting.into_iter().for_each(|(job, done)| done(job()));
         }
     }
 
     fn work(&self) {
-        loop {
-            let next = {
-                let mut state = self.state();
-                let next = state.waiting.pop_front();
-                if next.is_none() {
-                    state.threads -= 1;
-                }
-                next
-            };
-            let Some((file, done)) = next else { return };
-            let synced = file.sync();
-            drop(file); // who is told may be the last to hold it
-            done(synced);
+        while let Some((job, done)) = self.next() {
+            let ended = job();
+            // what `done` starts is for this thread, as far as nobody is there earlier
+            self.state().idle += 1;
+            done(ended);
         }
+    }
+
+    /// The next to wait for, by a thread that counts as idle; `None` if it is to end.
+    fn next(&self) -> Option<(Job, SyncDone)> {
+        let mut state = self.state();
+        if state.waiting.is_empty() {
+            let waited = self.more.wait_timeout_while(state, IDLE_MAX, |s| s.waiting.is_empty());
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.idle -= 1;
+        let next = state.waiting.pop_front();
+        state.threads -= usize::from(next.is_none());
+        next
     }
 
     fn state(&self) -> MutexGuard<'_, SyncerState> {

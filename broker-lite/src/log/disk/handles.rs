@@ -108,6 +108,10 @@ impl Handles {
         })
     }
 
+    pub(super) const fn syncer(&self) -> &Arc<Syncer> {
+        &self.syncer
+    }
+
     pub(super) fn root(&self) -> &Path {
         &self.root
     }
@@ -339,7 +343,7 @@ impl Handle {
     /// The same, by another thread.
     pub(super) fn start_sync(&self, done: SyncDone) {
         match self.this.upgrade() {
-            Some(this) => Syncer::start(&self.handles.syncer, this, done),
+            Some(this) => Syncer::start(&self.handles.syncer, move || this.sync(), done),
             None => done(self.sync()), // there is always somebody who holds it
         }
     }

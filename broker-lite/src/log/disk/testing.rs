@@ -116,6 +116,11 @@ impl UnrulyDisk {
         }
     }
 
+    /// How many syncs wait.
+    pub(crate) fn held(&self) -> usize {
+        self.state().held.as_ref().map_or(0, Vec::len)
+    }
+
     /// Whether a sync has failed: what is read may not be on the device, and never will be.
     pub(crate) fn has_lost(&self) -> bool {
         let trace = &self.state().trace;

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
 
 use crate::log::batch::{BatchStamp, BatchView};
-use crate::log::config::LogConfig;
+use crate::log::config::{Durability, LogConfig};
 use crate::log::disk::testing::UnrulyDisk;
 use crate::log::manager::{LogManager, MetaProperties};
 use crate::log::producers::Decision;
@@ -209,7 +209,10 @@ pub(super) fn open_partition(
     (topic, id): (&str, Uuid),
     epoch: i32,
 ) -> Result<Arc<Partition>, String> {
-    let opened = manager.open_partition((topic, INDEX, id), config(), 0);
+    // of one topic, what is acknowledged is on the device
+    let durability = if topic == "a" { Durability::Os } else { Durability::Commit };
+    let config = LogConfig { durability, ..config() };
+    let opened = manager.open_partition((topic, INDEX, id), config, 0);
     let (partition, _) = opened.map_err(|error| error.to_string())?;
     let led = partition.make_leader(LeaderEpoch(epoch), 1, 1);
     led.map_err(|error| error.to_string())?;

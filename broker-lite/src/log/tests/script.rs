@@ -80,6 +80,11 @@ impl Script {
         self.topics.iter().filter(works).count()
     }
 
+    /// Whether a write or sync has failed since the last start: then every log refuses.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.manager().health().has_failed()
+    }
+
     /// Ends the process. What has to be found, and that with what may be found besides.
     pub(super) fn kill(mut self) -> (Vec<Expected>, Vec<Expected>) {
         let expected = self.expected();
@@ -90,6 +95,9 @@ impl Script {
     }
 
     fn mark(&mut self) {
+        if self.is_fenced() {
+            self.topics.iter_mut().for_each(|topic| topic.failed = true);
+        }
         self.marks.push(Mark { changes: self.disk.changes(), expected: self.expected() });
     }
 
@@ -142,6 +150,14 @@ impl Script {
     /// Starts the process, which finds all that was written, or only what is on the device. A start
     /// that fails is tried once more, as a person would.
     fn restart(&mut self, all: bool) {
+        self.start(all);
+        if self.is_fenced() {
+            self.end_process();
+            self.start(all);
+        }
+    }
+
+    fn start(&mut self, all: bool) {
         self.epoch += 1;
         let opened = open_manager(&self.disk);
         let manager = opened.or_else(|_| open_manager(&self.disk)).expect("only one call fails");
@@ -160,7 +176,11 @@ impl Script {
         for topic in &mut self.topics {
             let Expected { topic: name, id, .. } = topic.expected;
             let open = || open_partition(&manager, (name, id), self.epoch);
-            let partition = open().or_else(|_| open()).expect("only one call fails");
+            let opened = open().or_else(|_| open());
+            if manager.health().has_failed() {
+                break;
+            }
+            let partition = opened.expect("only one call fails");
             let found = Found::of(&partition);
             // a read may be the call that fails
             let found = found.or_else(|_| Found::of(&partition)).expect("only one call fails");
@@ -181,14 +201,10 @@ impl Script {
         self.topics_made += 1;
         let id = Uuid([self.topics_made; 16]);
         let open = || open_partition(self.manager(), (name, id), self.epoch);
-        let partition = open().or_else(|_| open()).expect("only one call fails");
+        let partition = open().or_else(|_| open()).ok();
+        assert!(partition.is_some() || self.is_fenced(), "only one call fails");
         let expected = Expected::new(name, id);
-        self.topics.push(Topic {
-            partition: Some(partition),
-            expected,
-            sequences: [0; 3],
-            failed: false,
-        });
+        self.topics.push(Topic { partition, expected, sequences: [0; 3], failed: false });
     }
 
     /// Deletes a topic and makes one of the same name.
@@ -228,6 +244,9 @@ impl Script {
             Ok(appended) => {
                 assert_eq!(appended.base_offset, end);
                 topic.expected.current().push(batch);
+                if partition.is_durable(appended.committed_at) == Ok(true) {
+                    topic.expected.synced(); // as a topic with `commit` promises
+                }
                 if let Some(next) = topic.sequences.get_mut(producer) {
                     *next += records;
                 }

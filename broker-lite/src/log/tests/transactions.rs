@@ -39,7 +39,7 @@ impl Entry {
 
 struct Log {
     disk: Arc<dyn Disk>,
-    partition: Partition,
+    partition: Arc<Partition>,
     /// Of all records, milliseconds since 1970.
     time: i64,
     entries: Vec<Entry>,
@@ -47,12 +47,12 @@ struct Log {
     epoch: i32,
 }
 
-fn open(disk: &Arc<dyn Disk>, args: &OpenArgs, epoch: i32) -> Partition {
+fn open(disk: &Arc<dyn Disk>, args: &OpenArgs, epoch: i32) -> Arc<Partition> {
     let place = ("t", super::expected::INDEX);
     let opened = Partition::open(Arc::clone(disk), "t-0", place, config(), args);
     let (partition, _) = opened.unwrap();
     partition.make_leader(LeaderEpoch(epoch), 1, 1).unwrap();
-    partition
+    Arc::new(partition)
 }
 
 impl Log {

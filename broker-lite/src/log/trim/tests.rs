@@ -70,7 +70,7 @@ fn a_trimmed_log_answers_as_one_that_never_had_more() {
                         log.close().unwrap();
                     }
                     let recovery_point = log.synced().unwrap();
-                    let args = OpenArgs { clean, recovery_point, log_start, now_ms: 0 };
+                    let args = OpenArgs { clean, recovery_point, log_start, ..OpenArgs::default() };
                     log = open(&disk, &args);
                     assert_eq!((log.start(), log.end()), (log_start, end));
                 }

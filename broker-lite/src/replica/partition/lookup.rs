@@ -183,20 +183,16 @@ impl Partition {
             return false;
         }
         let committed = inner.high_watermark;
-        inner.log.retain(committed, now_ms).unwrap_or_else(|error| {
-            inner.failed = true;
-            tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot retain");
-            false
-        })
+        let retained = inner.log.retain(committed, now_ms);
+        inner.fenced(retained).unwrap_or(false)
     }
 
     /// It is on the device that the log starts at `start` or later: what lies before goes.
     pub(crate) fn start_is_kept(&self, start: Offset) {
         let mut inner = self.lock();
-        if let Err(error) = inner.log.start_is_kept(start) {
-            inner.failed = true;
-            tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot trim");
-        }
+        let removed = inner.log.start_is_kept(start);
+        // who comes next finds out
+        drop(inner.fenced(removed));
     }
 
     /// The first offset of the segment that holds `offset`.
@@ -213,8 +209,9 @@ impl Partition {
         let mut inner = self.lock();
         inner.refuse_failed()?;
         let cut = inner.log.truncate_to(offset, now_ms);
-        inner.failed |= cut.is_err();
-        inner.high_watermark = inner.high_watermark.min(inner.log.end());
-        cut
+        let end = inner.log.end();
+        inner.high_watermark = inner.high_watermark.min(end);
+        inner.syncing.cut(end);
+        inner.fenced(cut)
     }
 }

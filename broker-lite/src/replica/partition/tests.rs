@@ -12,16 +12,16 @@ use crate::log::disk::testing::UnrulyDisk;
 use crate::replica::append_error::RecordFault;
 use crate::replica::waiters::FetchWaiter;
 
-const NOW: i64 = 1_000_000_000_000;
+pub(super) const NOW: i64 = 1_000_000_000_000;
 
 const RULES: ProduceRules = ProduceRules { version: 12, all_in_sync: true, now_ms: NOW };
 
 /// A batch as a client sends it: the timestamps of its records, the rest is made up.
-struct Sent {
-    times: Vec<i64>,
-    keys: bool,
-    codec: Compression,
-    stamp: Option<(i64, i16, i32)>,
+pub(super) struct Sent {
+    pub(super) times: Vec<i64>,
+    pub(super) keys: bool,
+    pub(super) codec: Compression,
+    pub(super) stamp: Option<(i64, i16, i32)>,
 }
 
 impl Default for Sent {
@@ -31,7 +31,7 @@ impl Default for Sent {
 }
 
 impl Sent {
-    fn bytes(&self) -> BytesMut {
+    pub(super) fn bytes(&self) -> BytesMut {
         let mut batch = BatchBuilder::new(BytesMut::new());
         for (i, time) in self.times.iter().enumerate() {
             let value = format!("value {i} {}", "x".repeat(100));
@@ -48,26 +48,29 @@ impl Sent {
     }
 }
 
-fn open_on(disk: Arc<dyn Disk>, config: LogConfig) -> Partition {
+pub(super) fn open_on(disk: Arc<dyn Disk>, config: LogConfig) -> Arc<Partition> {
     let place = ("t", PartitionIndex(0));
     let args = OpenArgs { now_ms: NOW, ..OpenArgs::default() };
     let (partition, _) = Partition::open(disk, "t-0", place, config, &args).unwrap();
     partition.make_leader(LeaderEpoch(5), 1, 1).unwrap();
-    partition
+    Arc::new(partition)
 }
 
-fn open(change: impl FnOnce(&mut LogConfig)) -> Partition {
+fn open(change: impl FnOnce(&mut LogConfig)) -> Arc<Partition> {
     let mut config = LogConfig::default();
     change(&mut config);
     open_on(Arc::new(MemoryDisk::new()), config)
 }
 
-fn produce(partition: &Partition, batch: BytesMut) -> Result<Appended, AppendError> {
+pub(super) fn produce(
+    partition: &Arc<Partition>,
+    batch: BytesMut,
+) -> Result<Appended, AppendError> {
     let batch = partition.prepare(batch.freeze(), &RULES, &mut Codecs::default())?;
     partition.append(&batch, &RULES)
 }
 
-fn read_all(partition: &Partition, from: i64) -> Vec<CheckedBatch> {
+pub(super) fn read_all(partition: &Partition, from: i64) -> Vec<CheckedBatch> {
     let mut out = BytesMut::new();
     partition.read(from, u32::MAX, true, &mut out).unwrap();
     split_batches(out.freeze()).map(|batch| CheckedBatch::check(batch.unwrap()).unwrap()).collect()
@@ -349,7 +352,7 @@ fn too_few_replicas_refuse_acks_all_only() {
 
 #[test]
 fn an_append_wakes_the_fetch_that_waits_for_it_and_a_retry_does_not() {
-    let partition = Arc::new(open(|_| ()));
+    let partition = open(|_| ());
     let batch = Sent { stamp: Some((1, 0, 0)), ..Sent::default() }.bytes();
     produce(&partition, batch.clone()).unwrap();
     let fetch = FetchWaiter::register(batch.len(), vec![Arc::clone(&partition)]);

@@ -1,0 +1,100 @@
+//! Whether what is written to a data directory can be trusted.
+
+use std::fmt;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What is done when a data directory fails. Must not block nor take a partition's lock.
+type Tell = Box<dyn FnOnce() + Send>;
+
+/// What the logs of one data directory know of it: once a write or a sync has failed there, nobody
+/// knows what is on the device, so that none of them is written or read until the next start. A
+/// sync that fails is never tried again: the system may have dropped what it could not write, and
+/// would call the next one a success.
+#[derive(Default)]
+pub(crate) struct Health {
+    dir: String,
+    /// Set once, for ever; looked at for each batch.
+    failed: AtomicBool,
+    tell: Mutex<Option<Tell>>,
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Health({}, failed: {})", self.dir, self.has_failed())
+    }
+}
+
+impl Health {
+    /// Of the data directory of this name.
+    pub(crate) fn of(dir: String) -> Arc<Self> {
+        Arc::new(Self { dir, ..Self::default() })
+    }
+
+    /// Whether a write or a sync has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Refuses what needs a directory in which nothing has failed.
+    ///
+    /// # Errors
+    ///
+    /// A write or a sync has failed.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        if self.has_failed() {
+            return Err(io::Error::other("an earlier write or sync in the data directory failed"));
+        }
+        Ok(())
+    }
+
+    /// A write to `path` or its sync has failed. Says so, the first time.
+    pub(crate) fn fail(&self, path: &str, error: &dyn fmt::Display) {
+        if self.failed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        tracing::error!(
+            dir = self.dir, path, %error,
+            "a write or sync failed: no partition of this directory is served until a restart"
+        );
+        let tell = self.tell.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(tell) = tell {
+            tell();
+        }
+    }
+
+    /// Has `tell` called when it fails; at once if it has.
+    pub(crate) fn when_failed(&self, tell: Tell) {
+        let mut place = self.tell.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.has_failed() {
+            tell();
+        } else {
+            *place = Some(tell);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_told_once_however_late_one_asks() {
+        let health = Health::of("data".to_owned());
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let tell = |n| {
+            let told = Arc::clone(&told);
+            Box::new(move || told.lock().unwrap().push(n))
+        };
+        health.when_failed(tell(1));
+        assert!(health.check().is_ok() && told.lock().unwrap().is_empty());
+        for _ in 0..2 {
+            health.fail("t-0", &"no disk");
+        }
+        assert_eq!(*told.lock().unwrap(), [1]);
+        health.when_failed(tell(2));
+        assert_eq!(*told.lock().unwrap(), [1, 2]);
+        assert!(health.check().is_err());
+    }
+}
