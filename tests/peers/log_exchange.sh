@@ -189,8 +189,9 @@ for kind in clean crash; do
   stop_kafka
   complaints
 done
-indexes "$work/kafka/data" "${whole[@]}" "${ours[@]}" >"$work/kafka.sums"
-indexes "$data" "${whole[@]}" "${ours[@]}" >"$work/ours.sums"
+indexes "$work/kafka/data" codecs transactions ended >"$work/kafka.sums"
+indexes "$data" codecs transactions ended >"$work/ours.sums"
+# (where we append after a start, what is indexed depends on when that was)
 same "our indexes and those that Kafka makes" "$work/ours.sums" "$work/kafka.sums"
 ok "our folders on Kafka" && ok "the same indexes made anew after a crash"
 
