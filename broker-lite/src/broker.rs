@@ -21,6 +21,7 @@ use crate::controller::log::MetadataLog;
 use crate::controller::records::METADATA_VERSION;
 use crate::error::StartError;
 use crate::fault::Faults;
+use crate::log::cleaner::driver::Cleaner;
 use crate::log::disk::{Disk, LockError, Volume};
 use crate::log::manager::{LogManager, MetaProperties, OpenDirError, PartitionDir};
 use crate::net::{Stopping, listener};
@@ -51,6 +52,8 @@ pub(crate) struct Broker {
     /// In which this node leads the metadata log.
     pub(crate) quorum_epoch: LeaderEpoch,
     logs: Arc<LogManager>,
+    /// Compacts.
+    cleaner: Arc<Cleaner>,
     /// Fetch sessions.
     sessions: Mutex<Sessions>,
     random: Mutex<fastrand::Rng>,
@@ -167,12 +170,8 @@ impl Node {
         let metadata = |error: &dyn core::fmt::Display| StartError::Metadata(error.to_string());
         let (log, image) = MetadataLog::open(&logs, node, wall_ms).map_err(|e| metadata(&e))?;
         let quorum_epoch = log.epoch();
-        let replicas = Arc::new(Replicas::new(
-            node,
-            Arc::clone(&logs),
-            setup.clock.clone(),
-            setup.config.clone(),
-        ));
+        let (clock, config) = (setup.clock.clone(), setup.config.clone());
+        let replicas = Arc::new(Replicas::new(node, Arc::clone(&logs), clock, config));
         let (mut controller, handle) = Controller::new(
             image,
             log,
@@ -200,6 +199,7 @@ impl Node {
             });
         }
         controller.commit().map_err(|e| metadata(&e))?;
+        let cleaner = Cleaner::new(setup.config.cleaner, &setup.clock, &replicas, &logs);
         let sessions = Mutex::new(Sessions::new(setup.config.fetch_sessions_max, random.u64(..)));
         let broker = Arc::new(Broker {
             node,
@@ -214,6 +214,7 @@ impl Node {
             replicas,
             quorum_epoch,
             logs,
+            cleaner,
             sessions,
             random: Mutex::new(random),
             producer_ids: tokio::sync::Mutex::new(0..0),
@@ -225,9 +226,15 @@ impl Node {
         broker.scope.spawn(checkpoints(Arc::clone(&broker)));
         broker.scope.spawn(flush(Arc::clone(&broker)));
         broker.scope.spawn(fence(Arc::clone(&broker)));
+        broker.scope.spawn(Arc::clone(&broker.cleaner).run());
         let (drain, drained) = oneshot::channel();
         broker.scope.spawn(listener::run(Arc::clone(&broker), setup.listener, drain));
         Ok(Self { broker, stop_controller: Some(stop_controller), drained: Some(drained) })
+    }
+
+    /// What compacts its logs.
+    pub(crate) fn cleaner(&self) -> Arc<Cleaner> {
+        Arc::clone(&self.broker.cleaner)
     }
 
     /// Ends the node in order: requests that have come are answered, then everything is written.

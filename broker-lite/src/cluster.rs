@@ -16,8 +16,9 @@ use ottla_runtime::{Clock, Scope};
 use self::driver::ClusterThread;
 use crate::broker::{Node, NodeSetup};
 use crate::config::BrokerConfig;
-use crate::error::{StartError, StopError};
+use crate::error::{CompactError, StartError, StopError};
 use crate::fault::Faults;
+use crate::log::cleaner::driver::Cleaner;
 use crate::log::disk::{Disk, FileDisk, MemoryDisk};
 
 /// Where a cluster keeps its data. Clones share it; one cluster at a time may use it.
@@ -210,7 +211,8 @@ impl ClusterBuilder {
             topics: self.topics,
         };
         let node = Node::start(setup)?;
-        Ok((node, Facts { advertised, port, clock, faults }))
+        let cleaner = node.cleaner();
+        Ok((node, Facts { advertised, port, clock, faults, cleaner }))
     }
 
     async fn bind(&self) -> io::Result<Box<dyn Listener>> {
@@ -255,6 +257,16 @@ struct Facts {
     port: u16,
     clock: Clock,
     faults: Faults,
+    cleaner: Arc<Cleaner>,
+}
+
+/// What [`Cluster::compact`] did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Compaction {
+    /// Size of the segments that were written anew, before.
+    pub bytes_before: u64,
+    /// Their size afterwards.
+    pub bytes_after: u64,
 }
 
 impl Cluster {
@@ -293,6 +305,19 @@ impl Cluster {
     #[must_use]
     pub const fn faults(&self) -> &Faults {
         &self.facts.faults
+    }
+
+    /// Compacts a topic now, whatever its `min.cleanable.dirty.ratio`: starts a segment in each
+    /// partition, so that all before may be compacted, and leaves of each key the newest record.
+    /// What `min.compaction.lag.ms` protects stays, and tombstones stay for `delete.retention.ms`.
+    ///
+    /// # Errors
+    ///
+    /// See [`CompactError`]. A dropped call leaves some partitions as they were.
+    pub async fn compact(&self, topic: &str) -> Result<Compaction, CompactError> {
+        let removed = self.facts.cleaner.clean_topic(topic).await?;
+        let (bytes_before, bytes_after) = (removed.bytes_before, removed.bytes_after);
+        Ok(Compaction { bytes_before, bytes_after })
     }
 
     /// Stops in order: requests that have come are answered, which takes at most a few seconds of

@@ -83,3 +83,18 @@ pub enum StopError {
     #[error("the thread of the cluster had already ended")]
     Thread,
 }
+
+/// Why [`Cluster::compact`](crate::Cluster::compact) did not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompactError {
+    /// There is no such topic.
+    #[error("there is no topic {0}")]
+    NoSuchTopic(String),
+    /// Records of its keys are all kept.
+    #[error("topic {0} has no cleanup.policy=compact")]
+    Policy(String),
+    /// A log could not be read or written, or holds a damaged batch.
+    #[error("a log could not be compacted")]
+    Io(#[from] io::Error),
+}

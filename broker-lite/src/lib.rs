@@ -15,7 +15,7 @@ mod net;
 mod quorum;
 mod replica;
 
-pub use cluster::{Cluster, ClusterBuilder, ClusterConnector, Storage};
+pub use cluster::{Cluster, ClusterBuilder, ClusterConnector, Compaction, Storage};
 pub use config::ConfigError;
-pub use error::{StartError, StopError};
+pub use error::{CompactError, StartError, StopError};
 pub use fault::{Action, Fault, FaultHandle, Faults};

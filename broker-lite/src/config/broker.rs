@@ -9,6 +9,7 @@ use super::known::{Known, Role};
 use super::topic::Source;
 use super::{ConfigError, nearest};
 use crate::controller::image::{BROKER_RESOURCE, Image};
+use crate::log::cleaner::driver::CleanerConfig;
 
 /// Every setting this broker takes, in the order of their names. Where it listens and where its data
 /// lies the builder says, so `listeners`, `advertised.listeners` and `log.dirs` are not among them.
@@ -21,6 +22,13 @@ const SETTINGS: &[Definition] = &[
     setting("default.replication.factor", Kind::Int(1), Some("1")),
     setting("delete.topic.enable", Kind::Boolean, Some("true")),
     setting("fetch.max.bytes", Kind::Int(1024), Some("57671680")),
+    setting("log.cleaner.backoff.ms", Kind::Long(0), Some("15000")),
+    setting("log.cleaner.dedupe.buffer.size", Kind::Long(0), Some("134217728")),
+    setting("log.cleaner.delete.retention.ms", Kind::Long(0), Some("86400000")),
+    setting("log.cleaner.io.max.bytes.per.second", RATE, Some("1.7976931348623157E308")),
+    setting("log.cleaner.max.compaction.lag.ms", Kind::Long(1), Some("9223372036854775807")),
+    setting("log.cleaner.min.cleanable.ratio", Kind::Double(0.0, 1.0), Some("0.5")),
+    setting("log.cleaner.min.compaction.lag.ms", Kind::Long(0), Some("0")),
     setting("log.cleanup.policy", Kind::List(&["compact", "delete"]), Some("delete")),
     setting("log.flush.interval.messages", Kind::Long(1), Some("9223372036854775807")),
     setting("log.flush.interval.ms", Kind::Long(i64::MIN), None),
@@ -59,6 +67,8 @@ const SETTINGS: &[Definition] = &[
 /// How many connections there are at most: each may hold a read buffer and a task, and a test broker
 /// that meets more has met a leak.
 pub(crate) const CONNECTIONS_MAX: i32 = 10_000;
+/// Bytes in a second; slower than one byte is no rate.
+const RATE: Kind = Kind::Double(1.0, f64::MAX);
 /// Which timestamps a topic keeps.
 pub(super) const TIMESTAMP_TYPES: Kind = Kind::Choice(&["CreateTime", "LogAppendTime"]);
 /// What counts as written: what the system has, or what is on the device.
@@ -81,6 +91,10 @@ const DYNAMIC: &[&str] = &[
     "compression.gzip.level",
     "compression.type",
     "compression.zstd.level",
+    "log.cleaner.delete.retention.ms",
+    "log.cleaner.max.compaction.lag.ms",
+    "log.cleaner.min.cleanable.ratio",
+    "log.cleaner.min.compaction.lag.ms",
     "log.cleanup.policy",
     "log.flush.interval.messages",
     "log.flush.interval.ms",
@@ -139,6 +153,8 @@ pub(crate) struct BrokerConfig {
     pub(crate) fetch_sessions_max: usize,
     /// `fetch.max.bytes`: how much one Fetch may ask for.
     pub(crate) fetch_bytes_max: usize,
+    /// `log.cleaner.*`, as far as no topic has it.
+    pub(crate) cleaner: CleanerConfig,
 }
 
 impl BrokerConfig {
@@ -176,6 +192,13 @@ impl BrokerConfig {
             request_bytes_max: config.size("socket.request.max.bytes"),
             fetch_sessions_max: config.size("max.incremental.fetch.session.cache.slots"),
             fetch_bytes_max: config.size("fetch.max.bytes"),
+            cleaner: CleanerConfig {
+                backoff: Duration::from_millis(
+                    u64::try_from(config.long("log.cleaner.backoff.ms")).unwrap_or(u64::MAX),
+                ),
+                key_bytes_max: config.size("log.cleaner.dedupe.buffer.size"),
+                bytes_per_second_max: config.double("log.cleaner.io.max.bytes.per.second"),
+            },
             altered: [Source::DynamicBroker, Source::DynamicDefault].map(|s| (s, Arc::default())),
             given,
         })
@@ -281,6 +304,10 @@ impl<'a> Given<'a> {
     fn interval(&self, name: &str) -> Option<Duration> {
         let ms = Some(self.long(name)).filter(|ms| (1..i64::MAX).contains(ms));
         ms.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis)
+    }
+
+    fn double(&self, name: &str) -> f64 {
+        self.value(name).and_then(|v| v.trim().parse().ok()).unwrap_or(0.0)
     }
 
     fn int(&self, name: &str) -> i32 {

@@ -54,7 +54,7 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         Kind::Long(0),
         "86400000",
         &[("log.cleaner.delete.retention.ms", 1)],
-        STORED_ONLY,
+        |log, value| assign(&mut log.delete_retention_ms, value),
     ),
     setting(
         "flush.messages",
@@ -82,6 +82,13 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         synonyms: &[],
         apply: |log, value| assign(&mut log.segment_bytes, value),
     },
+    setting(
+        "max.compaction.lag.ms",
+        Kind::Long(1),
+        "9223372036854775807",
+        &[("log.cleaner.max.compaction.lag.ms", 1)],
+        |log, value| assign(&mut log.compaction_lag_max_ms, value),
+    ),
     setting(
         "max.decompressed.message.bytes",
         DECOMPRESSED_BYTES,
@@ -127,7 +134,14 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
         Kind::Double(0.0, 1.0),
         "0.5",
         &[("log.cleaner.min.cleanable.ratio", 1)],
-        STORED_ONLY,
+        |log, value| assign(&mut log.cleanable_ratio_min, value),
+    ),
+    setting(
+        "min.compaction.lag.ms",
+        Kind::Long(0),
+        "0",
+        &[("log.cleaner.min.compaction.lag.ms", 1)],
+        |log, value| assign(&mut log.compaction_lag_min_ms, value),
     ),
     setting(
         "min.insync.replicas",
@@ -194,9 +208,6 @@ pub(crate) const TOPIC_SETTINGS: &[TopicSetting] = &[
 const POLICIES: Kind = Kind::List(&["compact", "delete"]);
 /// Kafka's way to small segments in tests: stronger than `segment.bytes`, and without its bound.
 const SEGMENT_BYTES: &str = "internal.segment.bytes";
-/// Taken, stored and shown, but nothing is compacted yet. Of the policy `compact`, only that such a
-/// topic wants keys has an effect.
-const STORED_ONLY: Apply = |_, _| ();
 
 const fn setting(
     name: &'static str,
@@ -241,9 +252,7 @@ impl Effect {
 
 impl TopicSetting {
     fn effect(&self) -> Effect {
-        const STORED: [&str; 3] = [
-            "delete.retention.ms",
-            "min.cleanable.dirty.ratio",
+        const STORED: [&str; 1] = [
             "min.insync.replicas", // of one replica, one is in sync
         ];
         if STORED.contains(&self.definition.name) { Effect::Stored } else { Effect::ActedOn }

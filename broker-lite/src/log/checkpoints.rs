@@ -9,7 +9,7 @@ use ottla_protocol::ids::{Offset, PartitionIndex};
 use super::disk::{self, Disk};
 use super::format::{self, BadLine, Line};
 
-pub(crate) use super::format::{HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
+pub(crate) use super::format::{CLEANER as CLEANED, HIGH_WATERMARKS, LOG_STARTS, RECOVERY_POINTS};
 
 /// Why a checkpoint could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 use ottla_protocol::ids::Offset;
 
 /// Settings of one topic's log.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LogConfig {
     /// `segment.bytes`: a segment of more starts the next. Default 1 GiB.
     pub(crate) segment_bytes: u32,
@@ -31,6 +31,14 @@ pub(crate) struct LogConfig {
     pub(crate) timestamp_after_max_ms: i64,
     /// `cleanup.policy`: what becomes of old records. Default `delete`.
     pub(crate) cleanup: Cleanup,
+    /// `min.cleanable.dirty.ratio`: a log of which more is dirty is compacted. Default 0.5.
+    pub(crate) cleanable_ratio_min: f64,
+    /// `min.compaction.lag.ms`: what is younger is not compacted. Default 0.
+    pub(crate) compaction_lag_min_ms: i64,
+    /// `max.compaction.lag.ms`: what is older is compacted, however little it is. Default: never.
+    pub(crate) compaction_lag_max_ms: i64,
+    /// `delete.retention.ms`: so long a tombstone stays once compaction has seen it. Default 1 day.
+    pub(crate) delete_retention_ms: i64,
     /// `compression.type`: codec of what is in the log. Default `producer`.
     pub(crate) compression: CompressionType,
     /// `compression.gzip.level`: how hard gzip works. Default: 6.
@@ -62,6 +70,15 @@ pub(crate) enum Durability {
     Os,
     /// Once it is on the device.
     Commit,
+}
+
+impl LogConfig {
+    /// How old the first record of a segment gets before the next starts: on a compacted topic, what
+    /// has to be compacted must have left the last segment.
+    pub(crate) fn roll_ms(&self) -> i64 {
+        let lag = self.compaction_lag_max_ms;
+        if self.cleanup.compact && lag > 0 { self.segment_ms.min(lag) } else { self.segment_ms }
+    }
 }
 
 /// Whose clock stamps the records of a topic.
@@ -147,6 +164,10 @@ impl Default for LogConfig {
             timestamp_before_max_ms: i64::MAX,
             timestamp_after_max_ms: 3_600_000,
             cleanup: Cleanup { delete: true, compact: false },
+            cleanable_ratio_min: 0.5,
+            compaction_lag_min_ms: 0,
+            compaction_lag_max_ms: i64::MAX,
+            delete_retention_ms: 24 * 3_600_000,
             compression: CompressionType::Producer,
             gzip_level: None,
             zstd_level: 3,

@@ -42,6 +42,10 @@ pub(crate) struct Log {
     pub(super) producers: Producers,
     /// Transactions whose markers may lie above the high watermark: first offset, and marker's.
     pub(super) ended: VecDeque<(Offset, Offset)>,
+    /// Up to where it was compacted, as far as known.
+    pub(super) cleaned_to: Option<Offset>,
+    /// How often its end was cut off since it was opened.
+    pub(super) cuts: u64,
     pub(super) synced: Arc<Synced>,
 }
 
@@ -85,6 +89,11 @@ impl Log {
     /// Acts on other settings from now on.
     pub(crate) fn configure(&mut self, config: Arc<LogConfig>) {
         self.config = config;
+    }
+
+    /// Whether nothing was written to its last segment yet.
+    pub(crate) fn is_active_empty(&mut self) -> bool {
+        last(&mut self.segments).bytes() == 0
     }
 
     /// Bytes of its segments.
@@ -300,6 +309,8 @@ impl Log {
         self.segments.push(kept.0);
         // the batch that goes as a whole may begin before the start
         self.next = kept.1.max(base).max(self.start);
+        self.cleaned_to = self.cleaned_to.map(|to| to.min(self.next));
+        self.cuts += 1;
         // the next sync starts from here again
         self.synced = self.synced.back_to(self.synced()?.min(self.next));
         if self.epochs.truncate_from_end(self.next) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Uuid};
 
 use super::checkpoints::{
-    self, CheckpointError, HIGH_WATERMARKS, LOG_STARTS, PartitionOffsets, RECOVERY_POINTS,
+    self, CLEANED, CheckpointError, HIGH_WATERMARKS, LOG_STARTS, PartitionOffsets, RECOVERY_POINTS,
 };
 use super::config::LogConfig;
 use super::disk::{self, Disk, LockError, LockGuard, join};
@@ -74,6 +74,7 @@ struct Written {
     log_starts: PartitionOffsets,
     /// A write has failed half way: the files may say something else.
     unsure: bool,
+    cleaned: PartitionOffsets,
 }
 
 impl LogManager {
@@ -111,13 +112,15 @@ impl LogManager {
         };
         // not only the marker: what a killed broker has renamed is acted on from here on
         disk.sync_dir("").map_err(failed)?;
-        // A damaged recovery point only costs time.
-        let recovery_points = match checkpoints::read_offsets(&*disk, RECOVERY_POINTS) {
-            Err(CheckpointError::Malformed { .. }) => PartitionOffsets::new(),
-            read => read?,
-        };
+        // A damaged one of these only costs time.
+        let [recovery_points, cleaned] =
+            [RECOVERY_POINTS, CLEANED].map(|name| match checkpoints::read_offsets(&*disk, name) {
+                Err(CheckpointError::Malformed { .. }) => Ok(PartitionOffsets::new()),
+                read => read,
+            });
+        let (recovery_points, cleaned) = (recovery_points?, cleaned?);
         let log_starts = checkpoints::read_offsets(&*disk, LOG_STARTS)?;
-        let written = Mutex::new(Written { recovery_points, log_starts, unsure: false });
+        let written = Mutex::new(Written { recovery_points, log_starts, cleaned, unsure: false });
         let health = Health::of(disk.name());
         Ok(Self { disk, meta, clean, health, written, _lock: lock })
     }
@@ -172,9 +175,12 @@ impl LogManager {
         let dir = dir_name(topic, index);
         self.claim(&dir, topic_id).map_err(|source| OpenError::Io { dir: dir.clone(), source })?;
         let key = (topic.to_owned(), index);
-        let (recovery_point, log_start) = self.written().of(&key);
-        let health = Arc::clone(&self.health);
-        let args = OpenArgs { clean: self.clean, recovery_point, log_start, now_ms, health };
+        let written = self.written();
+        let (recovery_point, log_start) = written.of(&key);
+        let cleaned_to = written.cleaned.get(&key).copied();
+        drop(written);
+        let (clean, health) = (self.clean, Arc::clone(&self.health));
+        let args = OpenArgs { clean, recovery_point, log_start, cleaned_to, now_ms, health };
         let disk = Arc::clone(&self.disk);
         Partition::open(disk, &dir, (topic, index), config, &args)
     }
@@ -244,7 +250,8 @@ impl LogManager {
     ) -> io::Result<()> {
         let mut written = self.written();
         // who made the list may not have seen the newest partitions, whose starts are written already
-        let mut next = Written { log_starts: written.log_starts.clone(), ..Written::default() };
+        let mut next =
+            Written { recovery_points: PartitionOffsets::new(), unsure: false, ..written.clone() };
         let starts_unsure = core::mem::replace(&mut written.unsure, true);
         let mut high_watermarks = PartitionOffsets::new();
         let mut moved = Vec::new();
@@ -261,6 +268,7 @@ impl LogManager {
                 next.log_starts.remove(&key);
             }
             moved.push((partition, start));
+            next.cleaned.extend(partition.cleaned_to().map(|to| (key.clone(), to)));
             next.recovery_points.insert(key.clone(), synced);
             high_watermarks.insert(key, high_watermark);
         }
@@ -269,6 +277,9 @@ impl LogManager {
         checkpoints::write_offsets_unsynced(disk, RECOVERY_POINTS, &next.recovery_points)?;
         if starts_unsure || next.log_starts != written.log_starts {
             checkpoints::write_offsets(disk, LOG_STARTS, &next.log_starts)?;
+        }
+        if next.cleaned != written.cleaned {
+            checkpoints::write_offsets(disk, CLEANED, &next.cleaned)?;
         }
         *written = next;
         moved.into_iter().for_each(|(partition, start)| partition.start_is_kept(start));
@@ -330,6 +341,26 @@ impl LogManager {
         partition.truncate_to(offset, now_ms)
     }
 
+    /// Writes down up to where these logs were compacted: where a recovery accepts gaps.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn checkpoint_cleaned<'a>(
+        &self,
+        partitions: impl IntoIterator<Item = &'a Partition>,
+    ) -> io::Result<()> {
+        let mut written = self.written();
+        let mut cleaned = written.cleaned.clone();
+        for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
+            let key = (partition.topic().to_owned(), partition.index());
+            cleaned.extend(partition.cleaned_to().map(|to| (key, to)));
+        }
+        checkpoints::write_offsets(&*self.disk, CLEANED, &cleaned)?;
+        written.cleaned = cleaned;
+        Ok(())
+    }
+
     /// Topics of the same names may come: they start at 0 and are nowhere on the device.
     fn forget<'a>(&self, gone: impl Iterator<Item = (&'a str, PartitionIndex)>) -> io::Result<()> {
         let mut written = self.written();
@@ -339,13 +370,17 @@ impl LogManager {
             let key = (topic.to_owned(), index);
             known |= next.recovery_points.remove(&key).is_some();
             known |= next.log_starts.remove(&key).is_some();
+            next.cleaned.remove(&key);
+        }
+        if next.cleaned != written.cleaned {
+            checkpoints::write_offsets(&*self.disk, CLEANED, &next.cleaned)?;
         }
         if known {
             written.unsure = true;
             next.write(&*self.disk)?;
             next.unsure = false;
-            *written = next;
         }
+        *written = next;
         Ok(())
     }
 

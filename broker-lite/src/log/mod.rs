@@ -5,6 +5,7 @@ pub(crate) mod batch;
 #[doc(hidden)]
 pub mod bench;
 pub(crate) mod checkpoints;
+pub(crate) mod cleaner;
 pub(crate) mod config;
 pub mod disk;
 pub(crate) mod epochs;

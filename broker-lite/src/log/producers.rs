@@ -194,7 +194,8 @@ impl Producers {
     pub(crate) fn complete_from(&mut self, earlier: &Self) {
         for (id, entry) in &mut self.by_id {
             let Some(seen) = earlier.by_id.get(id) else { continue };
-            // the time is that of a marker, if one came after the batch
+            // the time is that of a marker, if one came after the batch, and compaction may have taken
+            // its youngest record
             let place = |entry: &ProducerEntry| {
                 let last = entry.batches.back()?;
                 Some((last.first, last.last, last.base_offset, last.last_offset))

@@ -32,6 +32,8 @@ pub(crate) struct OpenArgs {
     pub(crate) recovery_point: Offset,
     /// The first offset of the log, if later than that of its first segment.
     pub(crate) log_start: Offset,
+    /// Up to where it was compacted.
+    pub(crate) cleaned_to: Option<Offset>,
     /// Wall time in milliseconds since 1970.
     pub(crate) now_ms: i64,
     /// Of the data directory it lies in.
@@ -101,6 +103,8 @@ impl Log {
             dir_name_unsynced: true,
             producers: Producers::default(),
             ended: VecDeque::new(),
+            cleaned_to: args.cleaned_to,
+            cuts: 0,
             synced: Synced::up_to(Offset::ZERO, dir, &args.health),
         };
         let repaired = log.load(&args).map_err(failed)?;
@@ -114,22 +118,22 @@ impl Log {
         let certain = bases.partition_point(|base| *base <= args.recovery_point);
         let certain = if args.clean { bases.len() } else { certain.saturating_sub(1) };
         let epochs_before = self.epochs.clone();
-        let mut scanned = false;
+        let mut before_it = None;
         let mut rebuilt = None;
         for (i, base) in bases.iter().enumerate() {
             let due = self.next.max(args.log_start);
-            let hole = scanned && *base > due && !self.config.cleanup.compact;
-            if hole {
+            if *base > due && before_it.is_some_and(|known| self.is_hole(known, *base)) {
                 repaired.reason = Some(BadBatch::Order(*base, due));
             }
             if repaired.reason.is_some() || (i > 0 && *base < self.next) {
                 repaired.bytes_cut += remove_segment(&*self.disk, &self.dir, *base)?;
                 continue;
             }
-            // behind a segment that was read, it is known where the next one must begin
-            scanned = i >= certain;
             let before = repaired.segments_scanned;
-            self.load_segment(*base, i < certain, i + 1 == bases.len(), args, &mut repaired)?;
+            let last = i + 1 == bases.len();
+            let has_gaps = self.load_segment(*base, i < certain, last, args, &mut repaired)?;
+            // behind a segment that was read, it is known where the next one must begin
+            before_it = (i >= certain).then_some(has_gaps);
             if rebuilt.is_none() && repaired.segments_scanned > before {
                 rebuilt = Some(*base);
             }
@@ -143,6 +147,9 @@ impl Log {
             self.next = args.log_start;
         }
         if self.segments.is_empty() {
+            if bases.is_empty() && self.config.cleanup.compact {
+                self.cleaned_to = self.cleaned_to.or(Some(self.start));
+            }
             let first = Segment::create(&*self.disk, &self.dir, self.start, args.now_ms)?;
             self.segments.push(first);
             self.dir_unsynced = true; // even where the broker stopped in order: the log is new
@@ -150,6 +157,7 @@ impl Log {
         let first = self.segments.first().map_or(self.start, Segment::base);
         self.start = self.start.max(first);
         self.next = self.next.max(self.start);
+        self.cleaned_to = self.cleaned_to.map(|to| to.min(self.next));
         // one that begins at the end is of a leader that has appended nothing: it stays, or every
         // start would write and sync this file of each idle partition
         self.epochs.truncate_from_end(self.next.next());
@@ -168,8 +176,20 @@ impl Log {
         Ok(repaired)
     }
 
+    /// Whether batches that a power failure has taken were where the segment at `base` does not
+    /// join the one before it, which has gaps or not.
+    ///
+    /// Compaction leaves gaps inside segments. That of Apache Kafka leaves them between segments,
+    /// too, this broker's never does. How far a log was compacted is a checkpoint; without one a log
+    /// of a topic that says `compact` may be Kafka's. It still is when the topic says so no more:
+    /// then the segment in front of such a gap most likely has others.
+    fn is_hole(&self, has_gaps: bool, base: Offset) -> bool {
+        let compacted = self.cleaned_to.map_or(self.config.cleanup.compact, |to| base <= to);
+        !compacted && !has_gaps
+    }
+
     /// Opens one segment: by its indexes if it is `certain`, else, or if they do not fit, batch by
-    /// batch.
+    /// batch. True if it was read and has gaps.
     fn load_segment(
         &mut self,
         base: Offset,
@@ -177,7 +197,7 @@ impl Log {
         last: bool,
         args: &OpenArgs,
         repaired: &mut Repaired,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         let disk = Arc::clone(&self.disk);
         if certain
             && let Ok(mut segment) = Segment::open(&*disk, &self.dir, base, args.now_ms)
@@ -186,7 +206,7 @@ impl Log {
         {
             self.next = next;
             self.segments.push(segment);
-            return Ok(());
+            return Ok(false);
         }
         repaired.segments_scanned += 1;
         let epochs = &mut self.epochs;
@@ -207,7 +227,7 @@ impl Log {
         repaired.reason = repaired.reason.or(scanned.bad);
         self.next = scanned.next;
         self.segments.push(segment);
-        Ok(())
+        Ok(scanned.has_gaps)
     }
 
     /// Finds out who wrote last: from the newest snapshot that is whole and not ahead of the log,
@@ -284,9 +304,10 @@ impl Log {
 }
 
 /// Ends what a crash has interrupted and says which segments there are: `.deleted` and `.cleaned`
-/// go, `.swap` takes the place of what it replaces, indexes without a log go.
+/// go, `.swap` takes the place of what it replaces, indexes without a log go. `.swap` goes, too,
+/// where a `.cleaned` says that not all of its files were whole yet.
 fn tidy(disk: &dyn Disk, dir: &str) -> io::Result<Vec<Offset>> {
-    let mut swaps = Vec::new();
+    let (mut swaps, mut unfinished) = (Vec::new(), None);
     for entry in disk.list(dir)? {
         let (name, path) = (&entry.name, join(dir, &entry.name));
         if entry.directory {
@@ -294,12 +315,23 @@ fn tidy(disk: &dyn Disk, dir: &str) -> io::Result<Vec<Offset>> {
         }
         if let Some(name) = name.strip_suffix(".swap") {
             swaps.push(name.to_owned());
-        } else if [".deleted", ".cleaned", ".tmp"].iter().any(|suffix| name.ends_with(suffix)) {
+            continue;
+        }
+        if let Some((base, "cleaned")) = base_and_last_suffix(name) {
+            unfinished = Some(unfinished.map_or(base, |before: Offset| before.min(base)));
+        }
+        if [".deleted", ".cleaned", ".tmp"].iter().any(|suffix| name.ends_with(suffix)) {
             disk.remove(&path)?;
         }
     }
+    swaps.sort_by_key(|name| !name.ends_with(".log")); // the others describe it
     for name in swaps {
-        complete_swap(disk, dir, &name)?;
+        let base = base_and_last_suffix(&name).map(|(base, _)| base);
+        if unfinished.is_some() && base >= unfinished {
+            disk.remove(&join(dir, &format!("{name}.swap")))?;
+        } else {
+            complete_swap(disk, dir, &name)?;
+        }
     }
     let mut bases = Vec::new();
     let names = disk.list(dir)?;
@@ -316,6 +348,12 @@ fn tidy(disk: &dyn Disk, dir: &str) -> io::Result<Vec<Offset>> {
         }
     }
     Ok(bases) // the names are sorted and their numbers padded
+}
+
+/// Base offset and last suffix in the name of a file of a segment.
+fn base_and_last_suffix(name: &str) -> Option<(Offset, &str)> {
+    let (base, suffixes) = segment::parse_name(name)?;
+    Some((base, suffixes.rsplit('.').next().unwrap_or(suffixes)))
 }
 
 /// Puts `NAME.swap`, a file of a segment that was cleaned or joined from several, into its place.
@@ -338,7 +376,7 @@ fn complete_swap(disk: &dyn Disk, dir: &str, name: &str) -> io::Result<()> {
             }
         }
         // they describe the file that is replaced
-        for suffix in ["index", "timeindex"] {
+        for suffix in ["index", "timeindex", "txnindex"] {
             segment::remove_if_there(disk, &segment::path(dir, base, suffix))?;
         }
     }
@@ -353,3 +391,6 @@ fn remove_segment(disk: &dyn Disk, dir: &str, base: Offset) -> io::Result<u64> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,11 @@ impl Scanner {
         self.due
     }
 
+    /// The header of the batch that [`Scanner::step`] has just found at `at`.
+    pub(crate) fn header(&mut self, at: u32) -> io::Result<&[u8]> {
+        self.bytes(at, HEADER_SIZE)
+    }
+
     /// All bytes of the batch that [`Scanner::step`] has just found at `at`.
     pub(crate) fn whole(&mut self, at: u32, batch: &BatchView) -> io::Result<&[u8]> {
         self.bytes(at, batch.bytes as usize)

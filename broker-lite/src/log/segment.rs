@@ -16,7 +16,10 @@ use super::time_index::{self, TimeEntry, TimeIndex};
 use super::transactions::Ended;
 use super::txn_index::{AbortedTxn, TxnIndex};
 
+mod cleaned;
 mod lookup;
+
+pub(crate) use cleaned::{CLEANED, SegmentFacts};
 
 /// Bytes of a data file read at once to find a batch; about as much as lies between index entries.
 const FIND_WINDOW_BYTES: usize = 4096;
@@ -56,6 +59,8 @@ pub(crate) type Found = (u32, BatchView);
 pub(crate) struct Scanned {
     /// The offset behind the last whole batch.
     pub(crate) next: Offset,
+    /// Offsets in it belong to no batch, as compaction leaves them.
+    pub(crate) has_gaps: bool,
     /// Why the scan ended before the file did.
     pub(crate) bad: Option<BadBatch>,
 }
@@ -122,7 +127,7 @@ impl Segment {
         let end = file_bytes(&*file)?;
         let mut this = Self::with_new_indexes(disk, dir, base, Arc::clone(&file), 0, now_ms)?;
         let mut scan = Scanner::new(Arc::clone(&file), 0, end, SCAN_WINDOW_BYTES);
-        let mut next = base;
+        let (mut next, mut has_gaps) = (base, false);
         let bad = loop {
             match scan.step()? {
                 Step::End => break None,
@@ -138,6 +143,7 @@ impl Segment {
                         break Some(BadBatch::Offset);
                     }
                     this.note(disk, &batch, config)?;
+                    has_gaps |= batch.base > next;
                     next = batch.last.next();
                     each(&batch);
                 }
@@ -146,7 +152,7 @@ impl Segment {
         if this.bytes < end {
             file.truncate(u64::from(this.bytes))?;
         }
-        Ok((this, Scanned { next, bad }))
+        Ok((this, Scanned { next, has_gaps, bad }))
     }
 
     fn with_new_indexes(
@@ -219,7 +225,7 @@ impl Segment {
         } else {
             now_ms.saturating_sub(self.opened_ms)
         };
-        Ok(age > config.segment_ms - config.jitter_ms(&self.dir, self.base))
+        Ok(age > config.roll_ms() - config.jitter_ms(&self.dir, self.base))
     }
 
     /// The time of its youngest record, or if none has a time, when it was opened.

@@ -1,6 +1,7 @@
 //! What a data directory must survive: a crash after any change to the disk, and the failure of any
 //! call to it.
 
+mod compacted;
 mod crashes;
 mod expected;
 mod faults;

@@ -4,6 +4,7 @@
 //! or after (reading the bytes that a plan names). An append that moves the high watermark wakes
 //! the waiting fetches once the lock is free.
 
+mod cleaning;
 mod lookup;
 mod read;
 mod syncing;
@@ -45,6 +46,8 @@ struct Inner {
     syncing: Syncing,
     /// It is being deleted.
     given_up: bool,
+    /// Its log could not be compacted.
+    uncleanable: bool,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -105,8 +108,15 @@ impl Partition {
         let high_watermark = log.start();
         let durable = log.synced().unwrap_or_default().max(log.start());
         let syncing = Syncing::new(durable, args.now_ms);
-        let role = Role::Idle;
-        let inner = Inner { config, log, role, high_watermark, syncing, given_up: false };
+        let inner = Inner {
+            config,
+            log,
+            role: Role::Idle,
+            high_watermark,
+            syncing,
+            given_up: false,
+            uncleanable: false,
+        };
         let partition = Self {
             topic: topic.to_owned(),
             index,

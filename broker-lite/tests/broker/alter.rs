@@ -197,7 +197,7 @@ async fn every_setting_of_kafka_and_our_own_is_shown_and_says_what_it_does() {
     for (kind, name, count, key, default, read_only, said) in [
         (TOPIC, "t", 38, "preallocate", "false", true, "does not act on it"),
         (TOPIC, "t", 38, "segment.ms", "604800000", false, "acts on it"),
-        (TOPIC, "t", 38, "delete.retention.ms", "86400000", false, "stores it"),
+        (TOPIC, "t", 38, "min.insync.replicas", "1", false, "stores it"),
         (TOPIC, "t", 38, "ottla.durability", "os", false, "acts on it"),
         (BROKER, "1", 351, "num.io.threads", "8", true, "does not act on it"),
         (BROKER, "1", 351, "auto.create.topics.enable", "true", true, "acts on it"),

@@ -66,11 +66,16 @@ enum Probe {
     /// Id and address in the metadata.
     Node,
     LogDir,
+    /// Whether an old record is gone some time after newer ones of its key.
+    Compacts,
+    /// Whether a tombstone is still there after two compactions.
+    Tombstone,
 }
 
 use Probe::{
-    AutoCreated, Checkpointed, Connections, Created, Deleted, Fetched, Idle, Inflated, Keeps,
-    LogDir, Node, Packed, Produced, Received, Remembers, Rolls, Session, Synced, Written,
+    AutoCreated, Checkpointed, Compacts, Connections, Created, Deleted, Fetched, Idle, Inflated,
+    Keeps, LogDir, Node, Packed, Produced, Received, Remembers, Rolls, Session, Synced, Tombstone,
+    Written,
 };
 
 /// A setting's name, a value for it, what shows its effect, what is seen without it and with it.
@@ -85,10 +90,12 @@ const TOPIC_CASES: &[Case] = &[
     ("compression.gzip.level", "1", Packed(Compression::Gzip), "as usual", "less"),
     ("compression.type", "gzip", Written, "none, CreateTime", "gzip, CreateTime"),
     ("compression.zstd.level", "22", Packed(Compression::Zstd), "as usual", "more"),
+    ("delete.retention.ms", "0", Tombstone, "kept", "gone"),
     ("flush.messages", "1", Synced, "not synced", "synced"),
     ("flush.ms", "2000", Synced, "not synced", "synced"),
     ("index.interval.bytes", "0", Rolls(9, 1), "one file", "more files"),
     ("internal.segment.bytes", "100", Rolls(9, 1), "one file", "more files"),
+    ("max.compaction.lag.ms", "1", Compacts, "kept", "gone"),
     ("max.decompressed.message.bytes", "5000", Inflated, "NONE", "MESSAGE_TOO_LARGE"),
     ("max.message.bytes", "50", Produced(1_000), "NONE", "MESSAGE_TOO_LARGE"),
     ("message.timestamp.after.max.ms", "9223372036854775807", Produced(LATER), UNTIMELY, "NONE"),
@@ -97,6 +104,8 @@ const TOPIC_CASES: &[Case] = &[
     ("ottla.durability", "commit", Synced, "not synced", "synced"),
     ("retention.bytes", "0", Keeps(400), "kept", "gone"),
     ("retention.ms", "1000", Keeps(400), "kept", "gone"),
+    ("min.cleanable.dirty.ratio", "1.0", Compacts, "gone", "kept"),
+    ("min.compaction.lag.ms", "1000000000", Compacts, "gone", "kept"),
     ("segment.bytes", "1048576", Rolls(400_000, 1), "one file", "more files"),
     ("segment.index.bytes", "12", Rolls(9_000, 1), "one file", "more files"),
     ("segment.jitter.ms", WEEK, Rolls(9, FIFTH_OF_A_WEEK), "one file", "more files"),
@@ -113,6 +122,10 @@ const DYNAMIC_CASES: &[Case] = &[
     ("compression.gzip.level", "9", Packed(Compression::Gzip), "as usual", "more"),
     ("compression.type", "lz4", Written, "none, CreateTime", "lz4, CreateTime"),
     ("compression.zstd.level", "-100", Packed(Compression::Zstd), "as usual", "less"),
+    ("log.cleaner.delete.retention.ms", "0", Tombstone, "kept", "gone"),
+    ("log.cleaner.max.compaction.lag.ms", "1", Compacts, "kept", "gone"),
+    ("log.cleaner.min.cleanable.ratio", "1.0", Compacts, "gone", "kept"),
+    ("log.cleaner.min.compaction.lag.ms", "1000000000", Compacts, "gone", "kept"),
     ("log.cleanup.policy", "compact", Produced(1_000), "NONE", "INVALID_RECORD"),
     ("log.flush.interval.messages", "1", Synced, "not synced", "synced"),
     ("log.flush.interval.ms", "2000", Synced, "not synced", "synced"),
@@ -150,6 +163,9 @@ const STATIC_CASES: &[Case] = &[
     ("delete.topic.enable", "false", Deleted, "NONE", "TOPIC_DELETION_DISABLED"),
     ("fetch.max.bytes", "1024", Fetched, "4", "2"),
     ("listeners", "PLAINTEXT://node:7", Node, "1 at node:9092", "1 at node:7"),
+    ("log.cleaner.backoff.ms", "100000", Compacts, "gone", "kept"),
+    ("log.cleaner.dedupe.buffer.size", "48", Compacts, "gone", "kept"),
+    ("log.cleaner.io.max.bytes.per.second", "1", Compacts, "gone", "kept"),
     ("log.dirs", "DIR", LogDir, "memory", "DIR"),
     ("log.flush.offset.checkpoint.interval.ms", "9000", Checkpointed, "absent", "there"),
     ("log.flush.scheduler.interval.ms", "2000", Synced, "not synced", "synced"),
@@ -189,6 +205,8 @@ impl Probe {
                 assert!(raw.is_closed().await);
                 format!("{} s", (cluster.clock().now() - since).as_secs())
             }
+            Compacts => crate::compact::compacts(cluster, raw).await,
+            Tombstone => crate::compact::tombstone(cluster, raw).await,
             Fetched => {
                 for _ in 0..4 {
                     raw.call(&produce("t", 0, &[&"x".repeat(329)]), 9).await;
@@ -358,6 +376,11 @@ async fn deleted(raw: &mut Raw) -> String {
     raw.call(&request, 5).await.responses[0].error_code.name().to_owned()
 }
 
+/// The system's wall time stands still, or nearly, while the runtime's is skipped; this one goes on.
+fn wall() -> Clock {
+    Clock::starting_at(1_700_000_000_000)
+}
+
 /// A cluster that keeps to small indexes if the case is about how often they get an entry.
 fn for_case(name: &str, dir: &Path) -> ClusterBuilder {
     let cluster = cluster().storage(Storage::directory(dir));
@@ -374,11 +397,11 @@ fn for_case(name: &str, dir: &Path) -> ClusterBuilder {
     } else if name.contains("flush") {
         cluster.clock(Clock::starting_at(1_700_000_000_000))
     } else if name == "log.retention.check.interval.ms" {
-        let cluster = cluster.config("log.retention.ms", "1000");
-        cluster.clock(Clock::starting_at(1_700_000_000_000))
+        cluster.clock(wall()).config("log.retention.ms", "1000")
+    } else if crate::compact::SETTINGS.iter().any(|part| name.contains(part)) {
+        crate::compact::for_case(name, cluster.clock(wall()))
     } else if name == "producer.id.expiration.ms" || name.contains("retention") {
-        // the system's wall time stands still, or nearly, while the runtime's is skipped
-        cluster.clock(Clock::starting_at(1_700_000_000_000))
+        cluster.clock(wall())
     } else {
         cluster
     }

@@ -4,6 +4,7 @@
 mod admin;
 mod alter;
 mod answers;
+mod compact;
 mod configs;
 mod faults;
 mod honoured;

@@ -20,7 +20,7 @@ pub(super) const CODEC_BITS: i16 = 0x07;
 pub(super) const LOG_APPEND_TIME_BIT: i16 = 0x08;
 pub(super) const TRANSACTIONAL_BIT: i16 = 0x10;
 pub(super) const CONTROL_BIT: i16 = 0x20;
-const DELETE_HORIZON_BIT: i16 = 0x40;
+pub(super) const DELETE_HORIZON_BIT: i16 = 0x40;
 
 /// Why bytes are not a record batch.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

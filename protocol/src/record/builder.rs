@@ -13,7 +13,7 @@ use super::varint;
 use crate::ids::{ProducerEpoch, ProducerId, Sequence, Timestamp};
 
 /// The most a batch or a record may be: what their lengths can say.
-const BYTES_MAX: usize = i32::MAX as usize;
+pub(super) const BYTES_MAX: usize = i32::MAX as usize;
 /// The most bytes of a record around its key, its value and its headers: its length, attributes,
 /// two deltas and two lengths.
 const NUMBERS_BYTES_MAX: usize = 5 + 1 + 10 + 5 + 5 + 5;
@@ -146,13 +146,13 @@ const NULL: u32 = varint::zigzag32(-1);
 
 /// A length or a count as records carry it. What is above 31 bits is refused before it is written.
 #[inline]
-fn zigzag(length: usize) -> u32 {
+pub(super) fn zigzag(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX) << 1 // it is not negative
 }
 
 /// The length of bytes as records carry it: -1 for null.
 #[inline]
-fn length(bytes: Option<&[u8]>) -> u32 {
+pub(super) fn length(bytes: Option<&[u8]>) -> u32 {
     bytes.map_or(NULL, |bytes| zigzag(bytes.len()))
 }
 

@@ -11,6 +11,7 @@ pub mod builder;
 pub mod compression;
 pub mod control;
 pub mod iter;
+pub mod retain;
 mod varint;
 
 pub use assign::{assign_offsets, restamp, set_timestamps};
@@ -19,6 +20,7 @@ pub use builder::{AppendError, BatchBuilder, ProducerStamp, Sealed, record_size_
 pub use compression::{Compression, CompressionError, Compressor, Decompressor, LevelError};
 pub use control::{ControlBatchError, ControlRecord, ControlType, EndTxnMarker, control_batch};
 pub use iter::{HeaderRef, Headers, RecordBlock, RecordError, RecordReason, RecordRef, Records};
+pub use retain::{RetainError, emptied, retain};
 
 use bytes::Bytes;
 

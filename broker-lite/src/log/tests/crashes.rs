@@ -23,6 +23,7 @@ fn around(marks: &[Mark], at: usize) -> (&[Expected], &[Expected]) {
 /// Crashes at every change of a run; says at how many, with all ways to crash.
 fn sweep(seed: u64, steps: usize) -> usize {
     let script = Script::run(&UnrulyDisk::default(), seed, steps);
+    assert!(script.saved > 0, "seed {seed}: nothing was compacted");
     let mut replay = script.disk.replay();
     let mut points = 0_usize;
     loop {

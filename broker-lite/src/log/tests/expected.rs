@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::BytesMut;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
+use bytes::{Bytes, BytesMut};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
 
+use super::compacted;
 use crate::log::batch::{BatchStamp, BatchView};
-use crate::log::config::{Durability, LogConfig};
+use crate::log::config::{Cleanup, Durability, LogConfig};
 use crate::log::disk::testing::UnrulyDisk;
 use crate::log::manager::{LogManager, MetaProperties};
 use crate::log::producers::Decision;
-use crate::log::testing::Spec;
 use crate::replica::partition::Partition;
 use crate::replica::prepare::{PreparedBatch, ProduceRules};
 
@@ -25,7 +25,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    fn end(&self) -> i64 {
+    pub(super) fn end(&self) -> i64 {
         self.view.last.next().get()
     }
 }
@@ -73,7 +73,7 @@ impl Expected {
 pub(super) struct Found {
     pub(super) start: i64,
     pub(super) end: i64,
-    batches: History,
+    pub(super) batches: History,
 }
 
 impl Found {
@@ -136,10 +136,11 @@ impl Found {
         }
     }
 
-    /// Whether it is how `history` begins.
-    pub(super) fn is_of(&self, history: &History) -> bool {
+    /// Whether it is how `history` of this topic begins.
+    pub(super) fn is_of(&self, topic: &str, history: &History) -> bool {
         let mut expected = history.iter().skip_while(|batch| batch.end() <= self.start);
         self.batches.iter().all(|batch| expected.next() == Some(batch))
+            || (topic == compacted::TOPIC && compacted::is_of(self, history))
     }
 }
 
@@ -171,7 +172,10 @@ impl Between<'_> {
         if end != found.batches.last().map_or(start, |batch| batch.end()) {
             return Err(format!("it ends at {end}, but not its last batch"));
         }
-        if sides.iter().flat_map(|side| &side.histories).any(|history| found.is_of(history)) {
+        let fits = |side: &&Expected| {
+            side.histories.iter().any(|history| found.is_of(side.topic, history))
+        };
+        if sides.iter().any(fits) {
             Ok(())
         } else {
             let bases = |batches: &History| -> Vec<String> {
@@ -186,8 +190,16 @@ impl Between<'_> {
     }
 }
 
-pub(super) fn config() -> LogConfig {
-    LogConfig { segment_bytes: 1_500, index_interval_bytes: 200, ..LogConfig::default() }
+pub(super) fn config(topic: &str) -> LogConfig {
+    let compact = topic == compacted::TOPIC;
+    LogConfig {
+        segment_bytes: if compact { 700 } else { 1_500 },
+        index_interval_bytes: 200,
+        cleanup: Cleanup { delete: true, compact },
+        cleanable_ratio_min: 0.0,
+        delete_retention_ms: 200,
+        ..LogConfig::default()
+    }
 }
 
 pub(super) fn rules(now_ms: i64) -> ProduceRules {
@@ -210,8 +222,8 @@ pub(super) fn open_partition(
     epoch: i32,
 ) -> Result<Arc<Partition>, String> {
     // of one topic, what is acknowledged is on the device
-    let durability = if topic == "a" { Durability::Os } else { Durability::Commit };
-    let config = LogConfig { durability, ..config() };
+    let durability = if topic == "b-c" { Durability::Commit } else { Durability::Os };
+    let config = LogConfig { durability, ..config(topic) };
     let opened = manager.open_partition((topic, INDEX, id), config, 0);
     let (partition, _) = opened.map_err(|error| error.to_string())?;
     let led = partition.make_leader(LeaderEpoch(epoch), 1, 1);
@@ -219,12 +231,6 @@ pub(super) fn open_partition(
     Ok(Arc::new(partition))
 }
 
-pub(super) fn prepare(spec: &Spec) -> PreparedBatch {
-    PreparedBatch::internal(spec.bytes().into()).unwrap()
-}
-
-/// The batch as it lies in the log.
-pub(super) fn placed(spec: &Spec, base: Offset, epoch: i32) -> Arc<Batch> {
-    let bytes = Spec { base: base.get(), leader_epoch: epoch, ..*spec }.bytes();
-    Arc::new(Batch { view: BatchView::read(&bytes).unwrap(), bytes })
+pub(super) fn prepare(batch: &[u8]) -> PreparedBatch {
+    PreparedBatch::internal(Bytes::copy_from_slice(batch)).unwrap()
 }

@@ -1,16 +1,19 @@
 //! A partition under random operations, beside a list of all records that were ever written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::BytesMut;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, RawOffset, Timestamp, Uuid};
 use ottla_protocol::record::{
-    BatchBuilder, CheckedBatch, Compression, Compressor, Decompressor, RecordBlock, split_batches,
+    BatchBuilder, BatchHeader, CheckedBatch, Compression, Compressor, Decompressor, RecordBlock,
+    split_batches,
 };
 
+use super::compacted;
 use super::expected::INDEX;
-use crate::log::config::LogConfig;
+use crate::log::config::{Cleanup, LogConfig};
 use crate::log::disk::{Disk, FileDisk, MemoryDisk};
 use crate::log::manager::{LogManager, MetaProperties};
 use crate::replica::partition::{FoundOffset, OffsetQuery, Partition};
@@ -22,11 +25,19 @@ const PLACE: (&str, ottla_protocol::ids::PartitionIndex, Uuid) = ("t", INDEX, Uu
 struct Written {
     offset: i64,
     time: i64,
+    key: u8,
     value: Vec<u8>,
     epoch: i32,
     /// The first and the last offset of its batch.
     batch: (i64, i64),
-    /// Of its batch.
+}
+
+/// A batch, be there records left of it or not.
+struct WrittenBatch {
+    base: i64,
+    last: i64,
+    /// The youngest.
+    time: i64,
     bytes: usize,
 }
 
@@ -41,6 +52,7 @@ struct Model {
     epoch: i32,
     start: i64,
     records: Vec<Written>,
+    batches: Vec<WrittenBatch>,
 }
 
 fn manager(disk: &Arc<dyn Disk>) -> LogManager {
@@ -58,6 +70,7 @@ impl Model {
             segment_bytes: 2_000,
             index_interval_bytes: 300,
             retention_ms: None,
+            cleanup: Cleanup { delete: true, compact: seed % 2 == 1 },
             ..LogConfig::default()
         };
         let first = manager(&disk);
@@ -74,6 +87,7 @@ impl Model {
             epoch: 0,
             start: 0,
             records: Vec::new(),
+            batches: Vec::new(),
         };
         for _ in 0..steps {
             this.now_ms += this.rng.i64(0..30);
@@ -83,7 +97,7 @@ impl Model {
     }
 
     fn end(&self) -> i64 {
-        self.records.last().map_or(0, |record| record.offset + 1).max(self.start)
+        self.batches.last().map_or(0, |batch| batch.last + 1).max(self.start)
     }
 
     fn step(&mut self) {
@@ -93,6 +107,7 @@ impl Model {
             2 => self.truncate(),
             3..6 => self.retain(),
             6 => self.configure(),
+            7 if self.config.cleanup.compact => self.compact(),
             _ => self.append(),
         }
     }
@@ -105,9 +120,10 @@ impl Model {
         for offset in base..base + count {
             let time = self.now_ms - self.rng.i64(0..60);
             let value: Vec<u8> = (0..self.rng.usize(0..80)).map(|_| self.rng.u8(..)).collect();
-            batch.append(Timestamp(time), Some(b"k"), Some(&value), &[]).unwrap();
+            let key = self.rng.u8(0..30);
+            batch.append(Timestamp(time), Some(&[key]), Some(&value), &[]).unwrap();
             let (epoch, batch) = (self.epoch, (base, base + count - 1));
-            added.push(Written { offset, time, value, epoch, batch, bytes: 0 });
+            added.push(Written { offset, time, key, value, epoch, batch });
         }
         let codec = self.rng.choice([Compression::None, Compression::Gzip]).unwrap();
         let sealed = batch.seal(codec, &mut Compressor::default(), None).unwrap();
@@ -116,7 +132,9 @@ impl Model {
         let batch = batch.unwrap();
         let appended = self.partition.append(&batch, &rules).unwrap();
         assert_eq!(appended.base_offset.get(), base);
-        added.iter_mut().for_each(|record| record.bytes = batch.len());
+        let time = added.iter().map(|record| record.time).max().unwrap();
+        let (last, bytes) = (base + count - 1, batch.len());
+        self.batches.push(WrittenBatch { base, last, time, bytes });
         self.records.extend(added);
     }
 
@@ -148,10 +166,33 @@ impl Model {
         manager.checkpoint_starts([&*self.partition]).unwrap();
     }
 
+    /// Of each key only the newest record stays. Batches get smaller, which the log has to say.
+    fn compact(&mut self) {
+        compacted::clean(&self.partition, self.now_ms).unwrap();
+        let newest: BTreeMap<u8, i64> = self.records.iter().map(|r| (r.key, r.offset)).collect();
+        // what lies before the start is nobody's business
+        self.records.retain(|r| r.offset >= self.start && newest[&r.key] == r.offset);
+        self.batches.clear();
+        let mut next = self.start;
+        while next < self.partition.offsets().log_end.get() {
+            let mut bytes = BytesMut::new();
+            self.partition.read(next, 1, true, &mut bytes).unwrap();
+            let header = BatchHeader::parse(&bytes).unwrap();
+            let (base, last) = (header.base_offset, header.last_offset().unwrap().get());
+            let (time, bytes) = (header.max_timestamp.0, bytes.len());
+            self.batches.push(WrittenBatch { base, last, time, bytes });
+            next = last + 1;
+        }
+    }
+
     fn truncate(&mut self) {
-        let to = self.rng.i64(self.start.max(self.end() - 30)..=self.end());
+        // what was compacted is committed, and never cut
+        let cleaned_to = self.partition.cleaned_to().map_or(0, Offset::get);
+        let least = self.start.max(self.end() - 30).max(cleaned_to.min(self.end()));
+        let to = self.rng.i64(least..=self.end());
         self.partition.truncate_to(Offset::new(to).unwrap(), self.now_ms).unwrap();
         self.records.retain(|record| record.batch.1 < to);
+        self.batches.retain(|batch| batch.last < to);
         // a follower would be told; here the leader goes on
         self.epoch += 1;
         self.partition.make_leader(LeaderEpoch(self.epoch), 1, 1).unwrap();
@@ -171,15 +212,11 @@ impl Model {
             .with_log(|log| log.segments.iter().map(|segment| segment.base().get()).collect());
         let ends: Vec<i64> = bases.iter().skip(1).copied().chain([self.end()]).collect();
         let inside = |i: usize| {
-            self.records
-                .iter()
-                .filter(|r| (bases[i]..ends[i]).contains(&r.offset))
-                .collect::<Vec<_>>()
+            let inside = |batch: &&WrittenBatch| (bases[i]..ends[i]).contains(&batch.base);
+            self.batches.iter().filter(inside).collect::<Vec<_>>()
         };
-        let size = |i: usize| -> u64 {
-            let firsts = inside(i).into_iter().filter(|record| record.offset == record.batch.0);
-            firsts.map(|record| record.bytes as u64).sum()
-        };
+        let size =
+            |i: usize| -> u64 { inside(i).into_iter().map(|batch| batch.bytes as u64).sum() };
         let filled = (0..bases.len()).take_while(|i| !inside(*i).is_empty()).count();
         let mut total: u64 = (0..bases.len()).map(size).sum();
         let mut gone = 0;
@@ -243,13 +280,30 @@ impl Model {
     }
 
     fn check_read(&mut self, from: i64) {
+        let (mut read, mut next) = (Vec::new(), Some(from));
+        while let Some(offset) = next.filter(|_| read.is_empty()) {
+            next = self.read_at(offset, &mut read);
+        }
+        let behind = self.records.iter().filter(|record| record.batch.1 >= from);
+        let mut expected: Vec<_> = behind.map(|r| (r.offset, r.time, r.value.clone())).collect();
+        if self.config.cleanup.compact {
+            // before the start nobody says what is compacted
+            read.retain(|(offset, ..)| *offset >= self.start);
+            expected.retain(|(offset, ..)| *offset >= self.start);
+        }
+        assert!(!read.is_empty() || expected.is_empty() || next.is_some(), "nothing from {from}");
+        assert_eq!(read[..], expected[..read.len()], "from {from} on");
+    }
+
+    /// Reads once; says where the next read begins, if there was anything.
+    fn read_at(&mut self, from: i64, read: &mut Vec<(i64, i64, Vec<u8>)>) -> Option<i64> {
         let mut bytes = BytesMut::new();
         let bytes_max = self.rng.u32(0..3_000);
         self.partition.read(from, bytes_max, true, &mut bytes).unwrap();
-        let mut read = Vec::new();
-        let mut decompressor = Decompressor::default();
+        let (mut decompressor, mut next) = (Decompressor::default(), None);
         for batch in split_batches(bytes.freeze()).map_while(Result::ok) {
             let batch = CheckedBatch::check(batch).unwrap();
+            next = Some(batch.header().last_offset().unwrap().get() + 1);
             let block = RecordBlock::open(&batch, &mut decompressor, usize::MAX).unwrap();
             for record in block.records() {
                 let record = record.unwrap();
@@ -257,10 +311,7 @@ impl Model {
                 read.push((record.offset.get(), record.timestamp.0, value));
             }
         }
-        let behind = self.records.iter().filter(|record| record.batch.1 >= from);
-        let expected: Vec<_> = behind.map(|r| (r.offset, r.time, r.value.clone())).collect();
-        assert!(!read.is_empty() || expected.is_empty(), "nothing from {from} on");
-        assert_eq!(read[..], expected[..read.len()], "from {from} on");
+        next
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use ottla_protocol::ids::{Offset, RawOffset, Uuid};
 
+use super::compacted::{self, placed};
 use super::expected::{
-    Between, Expected, Found, History, INDEX, config, open_manager, open_partition, placed,
-    prepare, rules,
+    Between, Expected, Found, History, INDEX, config, open_manager, open_partition, prepare, rules,
 };
 use crate::log::disk::testing::UnrulyDisk;
 use crate::log::manager::{LogManager, PartitionDir};
@@ -40,6 +40,8 @@ pub(super) struct Script {
     pub(super) marks: Vec<Mark>,
     /// Deleted, but that failed: they may be found.
     undeleted: Vec<Expected>,
+    /// Bytes that compaction has saved.
+    pub(super) saved: u64,
 }
 
 impl Script {
@@ -55,9 +57,10 @@ impl Script {
             topics_made: 0,
             marks: vec![Mark { changes: 0, expected: Vec::new() }],
             undeleted: Vec::new(),
+            saved: 0,
         };
         this.reopen();
-        for name in ["a", "b-c"] {
+        for name in ["a", "b-c", compacted::TOPIC] {
             this.make_topic(name);
             this.mark();
         }
@@ -103,7 +106,8 @@ impl Script {
 
     fn step(&mut self) {
         let at = self.rng.usize(0..self.topics.len());
-        match self.rng.u32(0..40) {
+        match self.rng.u32(0..44) {
+            40..44 => self.compact(),
             0 => self.stop(),
             1 => self.reopen(),
             2 | 16 => self.replace_topic(at),
@@ -205,6 +209,9 @@ impl Script {
         assert!(partition.is_some() || self.is_fenced(), "only one call fails");
         let expected = Expected::new(name, id);
         self.topics.push(Topic { partition, expected, sequences: [0; 3], failed: false });
+        if name == compacted::TOPIC {
+            self.checkpoint(); // before it the log may be Kafka's, with gaps
+        }
     }
 
     /// Deletes a topic and makes one of the same name.
@@ -234,11 +241,17 @@ impl Script {
             let first = *next;
             (i64::try_from(producer).unwrap(), 0, first)
         });
-        let spec = Spec { records, timestamp: now_ms, stamp, payload, fill, ..Spec::default() };
+        let bytes = if topic.expected.topic == compacted::TOPIC {
+            compacted::batch(&mut self.rng, stamp, (records, now_ms))
+        } else {
+            Spec { records, timestamp: now_ms, stamp, payload, fill, ..Spec::default() }
+                .bytes()
+                .into()
+        };
         let Some(partition) = &topic.partition else { return };
         let end = partition.offsets().log_end;
-        let appended = partition.append(&prepare(&spec), &rules(now_ms));
-        let batch = placed(&spec, end, epoch);
+        let appended = partition.append(&prepare(&bytes), &rules(now_ms));
+        let batch = placed(&bytes, end, epoch);
         assert!(appended.is_err() || !topic.failed, "a failed log took a batch");
         match appended {
             Ok(appended) => {
@@ -302,11 +315,26 @@ impl Script {
         topic.failed |= partition.checkpoint().is_err();
     }
 
+    /// What may be found before may be found afterwards.
+    fn compact(&mut self) {
+        let compacted = |topic: &&mut Topic| topic.expected.topic == compacted::TOPIC;
+        let topic = self.topics.iter_mut().find(compacted).expect("it is always there");
+        let Some(partition) = topic.partition.clone() else { return };
+        let cleaned = compacted::clean(&partition, self.now_ms);
+        assert!(cleaned.is_err() || !topic.failed, "a failed log was compacted");
+        topic.failed |= partition.checkpoint().is_err();
+        self.saved += cleaned.unwrap_or(0);
+        // one that is not written only costs time
+        self.manager().checkpoint_cleaned([&*partition]).ok();
+    }
+
     fn truncate(&mut self, at: usize) {
         let topic = &mut self.topics[at];
         let Some(partition) = topic.partition.clone() else { return };
         let (start, end) = (partition.offsets().log_start.get(), partition.offsets().log_end.get());
-        let to = self.rng.i64(start.max(end - 40)..=end);
+        // what was compacted is committed, and never cut
+        let cleaned_to = partition.cleaned_to().map_or(0, Offset::get);
+        let to = self.rng.i64(start.max(end - 40).max(cleaned_to)..=end);
         let manager = self.manager.as_ref().expect("it is open between two steps");
         let cut = manager.truncate(&partition, Offset::new(to).unwrap(), self.now_ms);
         assert!(cut.is_err() || !topic.failed, "a failed log was cut");
@@ -361,7 +389,12 @@ impl Topic {
     /// From now on this is what was written: what a failed append left is there or not, and a power
     /// failure has left what is on the device.
     fn settle(&mut self, found: &Found, all: bool) {
-        let known = self.expected.histories.iter().rev().find(|history| found.is_of(history));
+        let known = self
+            .expected
+            .histories
+            .iter()
+            .rev()
+            .find(|history| found.is_of(self.expected.topic, history));
         let mut history = known.expect("it was checked").clone();
         history.retain(|batch| batch.view.last.get() < found.end);
         self.expected.histories.push(history);
@@ -427,10 +460,10 @@ pub(super) fn check(
     all: bool,
 ) -> Result<(), String> {
     let (manager, partitions) = look(disk, sides, all)?;
-    let spec = Spec { records: 2, timestamp: 5_000, ..Spec::default() };
+    let batch = Spec { records: 2, timestamp: 5_000, ..Spec::default() }.bytes();
     let mut ends = Vec::new();
     for (partition, _) in &partitions {
-        let appended = partition.append(&prepare(&spec), &rules(5_000));
+        let appended = partition.append(&prepare(&batch), &rules(5_000));
         ends.push(appended.map_err(|error| error.to_string())?.committed_at);
     }
     let open: Vec<_> = partitions.iter().map(|(partition, _)| Arc::clone(partition)).collect();
@@ -439,7 +472,7 @@ pub(super) fn check(
     let manager = open_manager(disk)?;
     for ((_, expected), end) in partitions.iter().zip(ends) {
         let place = (expected.topic, INDEX, expected.id);
-        let opened = manager.open_partition(place, config(), 0);
+        let opened = manager.open_partition(place, config(expected.topic), 0);
         let (partition, repaired) = opened.map_err(|error| error.to_string())?;
         if repaired.segments_scanned > 0 || partition.offsets().log_end != end {
             return Err(format!("{} after a clean stop: {repaired:?}", expected.topic));

@@ -49,7 +49,7 @@ struct Log {
 
 fn open(disk: &Arc<dyn Disk>, args: &OpenArgs, epoch: i32) -> Arc<Partition> {
     let place = ("t", super::expected::INDEX);
-    let opened = Partition::open(Arc::clone(disk), "t-0", place, config(), args);
+    let opened = Partition::open(Arc::clone(disk), "t-0", place, config("t"), args);
     let (partition, _) = opened.unwrap();
     partition.make_leader(LeaderEpoch(epoch), 1, 1).unwrap();
     Arc::new(partition)

@@ -4,6 +4,7 @@ mod hostile;
 mod in_place;
 mod known;
 mod packed;
+mod retain;
 
 use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
