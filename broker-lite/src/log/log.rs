@@ -231,7 +231,9 @@ impl Log {
     pub(crate) fn last_stable(&self, high_watermark: Offset) -> Offset {
         let uncommitted = self.ended.iter().filter(|(_, marker)| *marker >= high_watermark);
         let firsts = uncommitted.map(|(first, _)| *first).chain(self.producers.first_open());
-        firsts.min().map_or(high_watermark, |first| first.min(high_watermark))
+        // the records of one that is open may be deleted before it ends
+        let first = firsts.min().map(|first| first.max(self.start));
+        first.map_or(high_watermark, |first| first.min(high_watermark))
     }
 
     /// The high watermark has moved.

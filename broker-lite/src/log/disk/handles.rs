@@ -83,6 +83,9 @@ pub(super) struct Handle {
     /// Changes made, and how many of them are known to be on the device.
     changes: AtomicU64,
     synced: AtomicU64,
+    /// One sync at a time, and none after one that has failed: the system tells an error once, so
+    /// that of two who ask side by side the other would hear of a success. True once one has.
+    sync_failed: Mutex<bool>,
     /// At which of all closings it was last closed unsynced; 0 if never.
     closed_unsynced: AtomicU64,
 }
@@ -136,6 +139,7 @@ impl Handles {
             used: AtomicU64::new(this.openings.load(Ordering::Relaxed)),
             changes: AtomicU64::new(0),
             synced: AtomicU64::new(0),
+            sync_failed: Mutex::default(),
             closed_unsynced: AtomicU64::new(0),
         });
         state.open.push(Arc::downgrade(&handle));
@@ -333,10 +337,16 @@ impl Handle {
 
     /// Makes what was written to it so far survive a power failure; blocks.
     pub(super) fn sync(&self) -> io::Result<()> {
+        let mut failed = self.sync_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *failed {
+            return Err(io::Error::other("an earlier sync of the file has failed"));
+        }
+        *failed = true; // until it is known better
         let changes = self.changes.load(Ordering::Acquire);
         self.file()?.sync_data()?;
         self.handles.sync_closed(self.closed_unsynced.load(Ordering::Acquire))?;
         self.synced.fetch_max(changes, Ordering::AcqRel);
+        *failed = false;
         Ok(())
     }
 

@@ -330,3 +330,16 @@ fn a_producer_with_an_open_transaction_is_not_forgotten() {
     log.partition.expire_producers(i64::MAX);
     assert!(log.partition.producers().unwrap().is_empty());
 }
+
+#[test]
+fn what_is_stable_never_lies_before_the_start() {
+    let mut log = Log::new();
+    log.data(Some(1), true, 3);
+    log.data(None, false, 3);
+    assert_eq!(log.partition.offsets().last_stable, Offset::ZERO);
+    log.partition.delete_records(RawOffset(5)).unwrap();
+    let offsets = log.partition.offsets();
+    assert_eq!((offsets.log_start.get(), offsets.last_stable.get()), (5, 5));
+    log.end(1, false);
+    assert_eq!(log.partition.offsets().last_stable.get(), 7);
+}
