@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use ottla_protocol::ids::Offset;
 
-use super::batch::BadBatch;
+use super::batch::{BadBatch, BatchView, Damage};
 use super::checkpoints::CheckpointError;
 use super::config::LogConfig;
 use super::disk::{Disk, join};
@@ -15,7 +15,7 @@ use super::epochs::Epochs;
 use super::health::Health;
 use super::log::Log;
 use super::producers::Producers;
-use super::segment::{self, Segment};
+use super::segment::{self, Known, Segment};
 use super::snapshot;
 use super::synced::Synced;
 
@@ -130,8 +130,8 @@ impl Log {
                 continue;
             }
             let before = repaired.segments_scanned;
-            let last = i + 1 == bases.len();
-            let has_gaps = self.load_segment(*base, i < certain, last, args, &mut repaired)?;
+            let next = bases.get(i + 1).copied();
+            let has_gaps = self.load_segment(*base, i < certain, next, args, &mut repaired)?;
             // behind a segment that was read, it is known where the next one must begin
             before_it = (i >= certain).then_some(has_gaps);
             if rebuilt.is_none() && repaired.segments_scanned > before {
@@ -194,7 +194,7 @@ impl Log {
         &mut self,
         base: Offset,
         certain: bool,
-        last: bool,
+        next: Option<Offset>,
         args: &OpenArgs,
         repaired: &mut Repaired,
     ) -> io::Result<bool> {
@@ -202,29 +202,37 @@ impl Log {
         if certain
             && let Ok(mut segment) = Segment::open(&*disk, &self.dir, base, args.now_ms)
             // the next segment's base says where this one ends, but for the last
-            && let Ok(next) = if last { segment.next_offset(&*disk) } else { Ok(base) }
+            && let Ok(end) = next.map_or_else(|| segment.next_offset(&*disk), |_| Ok(base))
         {
-            self.next = next;
+            self.next = end;
             self.segments.push(segment);
             return Ok(false);
         }
         repaired.segments_scanned += 1;
         let epochs = &mut self.epochs;
-        let mut each = |batch: &super::batch::BatchView| {
+        let mut each = |batch: &BatchView| {
             if let Some(epoch) = batch.leader_epoch {
                 epochs.assign(epoch, batch.base);
             }
         };
+        let known = match (certain, next) {
+            (false, _) => Known::Nothing,
+            (true, None) => Known::OnDevice,
+            (true, Some(next)) => Known::WithMoreBehind(next),
+        };
         let before = disk.open(&segment::path(&self.dir, base, "log"), false)?.len()?;
+        let (dir, config, now_ms) = (&self.dir, &self.config, args.now_ms);
         let (mut segment, scanned) =
-            Segment::rebuild(&*disk, &self.dir, base, &self.config, args.now_ms, &mut each)?;
+            Segment::rebuild(&*disk, dir, base, config, now_ms, known, &mut each)?;
         let files = segment.close(&*disk)?; // its indexes are new
         if certain {
             // no later sync comes here
             files.iter().try_for_each(|file| file.sync())?;
         }
-        repaired.bytes_cut += before - u64::from(segment.bytes());
-        repaired.reason = repaired.reason.or(scanned.bad);
+        if !known.has_more_behind() {
+            repaired.bytes_cut += before - u64::from(segment.bytes());
+            repaired.reason = repaired.reason.or(scanned.bad);
+        }
         self.next = scanned.next;
         self.segments.push(segment);
         Ok(scanned.has_gaps)
@@ -267,8 +275,8 @@ impl Log {
         for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
             let from = segment.position_of(&*disk, at)?;
             let mut ended = Vec::new();
-            segment
-                .headers_from(from, &mut |batch| ended.extend(producers.apply(batch, now_ms)))?;
+            let mut each = |batch: &BatchView| ended.extend(producers.apply(batch, now_ms));
+            unless_damaged(segment.headers_from(from, &mut each))?;
             for ended in &ended {
                 if !ended.committed {
                     segment.note_aborted(&*disk, ended)?;
@@ -291,15 +299,27 @@ impl Log {
             entries = entries.saturating_sub(self.segments[first].index_entries().max(1));
         }
         for (i, segment) in self.segments[first..end].iter_mut().enumerate() {
-            let mut each = |batch: &super::batch::BatchView| {
+            let mut each = |batch: &BatchView| {
                 if batch.last < at {
                     seen.apply(batch, now_ms);
                 }
             };
             let back = if i == 0 { WINDOW_ENTRIES } else { usize::MAX - 1 };
-            segment.tail(&*self.disk, back, &mut each)?;
+            unless_damaged(segment.tail(&*self.disk, back, &mut each))?;
         }
         Ok(seen)
+    }
+}
+
+/// What is damaged keeps no log from being opened: whoever reads it is told. Of its producers less
+/// is known then, so that a retry of what lies behind may be refused.
+fn unless_damaged(walked: io::Result<()>) -> io::Result<()> {
+    match walked {
+        Err(error) if Damage::of(&error).is_some() => {
+            tracing::error!(%error, "a batch is damaged");
+            Ok(())
+        }
+        walked => walked,
     }
 }
 

@@ -54,6 +54,29 @@ pub(crate) struct Segment {
 /// A batch of a segment: where it begins, and its header.
 pub(crate) type Found = (u32, BatchView);
 
+/// What is known of a segment before it is read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Known {
+    /// What a power failure may have left.
+    Nothing,
+    /// All of it was brought to the device.
+    OnDevice,
+    /// All of it was, and the segments behind it, which begin here.
+    WithMoreBehind(Offset),
+}
+
+impl Known {
+    /// Whether segments behind it are known.
+    pub(crate) const fn has_more_behind(self) -> bool {
+        matches!(self, Self::WithMoreBehind(_))
+    }
+
+    /// Whether `offset` belongs to one of them.
+    fn is_behind(self, offset: Offset) -> bool {
+        matches!(self, Self::WithMoreBehind(next) if offset >= next)
+    }
+}
+
 /// What a look at all batches of a segment found.
 #[derive(Debug)]
 pub(crate) struct Scanned {
@@ -115,12 +138,16 @@ impl Segment {
 
     /// Opens the segment, reads every batch, cuts the file at the first one that is not whole and
     /// makes the indexes anew. `each` sees every batch that stays.
+    ///
+    /// Of what is `known` to be on the device no damage is a reason to cut: it was whole once, and
+    /// whoever reads it is told. Only the last segment ends where nobody can tell batches apart.
     pub(crate) fn rebuild(
         disk: &dyn Disk,
         dir: &str,
         base: Offset,
         config: &LogConfig,
         now_ms: i64,
+        known: Known,
         each: &mut dyn FnMut(&BatchView),
     ) -> io::Result<(Self, Scanned)> {
         let file = disk.open(&path(dir, base, "log"), false)?;
@@ -135,8 +162,11 @@ impl Segment {
                 Step::Batch(_, batch) if batch.base < next => {
                     break Some(BadBatch::Order(batch.base, next));
                 }
+                Step::Batch(_, batch) if known.is_behind(batch.last) => {
+                    break Some(BadBatch::Offset);
+                }
                 Step::Batch(at, batch) => {
-                    if !batch.checksum_fits(scan.whole(at, &batch)?) {
+                    if known == Known::Nothing && !batch.checksum_fits(scan.whole(at, &batch)?) {
                         break Some(BadBatch::Checksum);
                     }
                     if this.delta(batch.last).is_none() {
@@ -149,7 +179,7 @@ impl Segment {
                 }
             }
         };
-        if this.bytes < end {
+        if this.bytes < end && !known.has_more_behind() {
             file.truncate(u64::from(this.bytes))?;
         }
         Ok((this, Scanned { next, has_gaps, bad }))
@@ -354,7 +384,9 @@ impl Segment {
         let mut this = self;
         let at = this.find(disk, offset)?.map_or(this.bytes, |(at, _)| at);
         this.file.truncate(u64::from(at))?;
-        Self::rebuild(disk, &this.dir, this.base, config, now_ms, &mut |_| ())
+        // what stays was read or written before
+        let known = Known::OnDevice;
+        Self::rebuild(disk, &this.dir, this.base, config, now_ms, known, &mut |_| ())
     }
 
     /// Takes note of a transaction that was aborted by a marker in it.

@@ -24,6 +24,8 @@ pub(super) struct Syncing {
     wanted: Offset,
     /// A sync has begun and not ended.
     running: bool,
+    /// How often the log was cut: a sync that began before says nothing of what came since.
+    cuts: u64,
     /// Bytes appended since the last one began that readers wait for.
     bytes: usize,
     /// When the last one began that looked at the clock.
@@ -34,6 +36,7 @@ pub(super) struct Syncing {
 pub(super) struct Begun {
     sync: PendingSync,
     to: Offset,
+    cuts: u64,
     bytes: usize,
     /// Dropped once it has ended.
     token: Option<Sender<()>>,
@@ -41,11 +44,12 @@ pub(super) struct Begun {
 
 impl Syncing {
     pub(super) const fn new(durable: Offset, now_ms: i64) -> Self {
-        Self { durable, wanted: durable, running: false, bytes: 0, last_ms: now_ms }
+        Self { durable, wanted: durable, running: false, cuts: 0, bytes: 0, last_ms: now_ms }
     }
 
     /// The log was cut off at `end`.
     pub(super) fn cut(&mut self, end: Offset) {
+        self.cuts += 1;
         self.durable = self.durable.min(end);
         self.wanted = self.wanted.min(end);
     }
@@ -88,7 +92,7 @@ impl Inner {
         let sync = self.fenced(begun).ok()?;
         self.syncing.running = true;
         let (to, bytes) = (self.log.end(), core::mem::take(&mut self.syncing.bytes));
-        Some(Begun { sync, to, bytes, token: None })
+        Some(Begun { sync, to, cuts: self.syncing.cuts, bytes, token: None })
     }
 
     /// Syncs; blocks.
@@ -109,20 +113,20 @@ impl Inner {
 impl Partition {
     /// Starts what was begun.
     pub(super) fn start_begun(self: &Arc<Self>, begun: Option<Begun>) {
-        let Some(Begun { sync, to, bytes, token }) = begun else { return };
+        let Some(Begun { sync, to, cuts, bytes, token }) = begun else { return };
         let this = Arc::clone(self);
         sync.start(Box::new(move |result| {
-            this.sync_ended(result.is_ok(), to, bytes);
+            this.sync_ended(result.is_ok(), (to, cuts), bytes);
             drop(token);
         }));
     }
 
     /// The sync of what lies before `to` has ended; if it has failed, the log knows.
-    fn sync_ended(self: &Arc<Self>, on_device: bool, to: Offset, bytes: usize) {
+    fn sync_ended(self: &Arc<Self>, on_device: bool, (to, cuts): (Offset, u64), bytes: usize) {
         let (next, failed) = {
             let mut inner = self.lock();
             inner.syncing.running = false;
-            if on_device {
+            if on_device && inner.syncing.cuts == cuts {
                 inner.is_durable_to(to);
             }
             (inner.begin_sync(), inner.log.has_failed())

@@ -10,7 +10,7 @@ use crate::log::disk::{Disk, MemoryDisk};
 use crate::log::log::Log;
 use crate::log::recovery::OpenArgs;
 use crate::log::testing::Spec;
-use crate::replica::prepare::Codecs;
+use crate::replica::prepare::{Codecs, PreparedBatch, ProduceRules};
 
 const DIR: &str = "t-0";
 
@@ -51,9 +51,13 @@ fn open(disk: &MemoryDisk) -> Partition {
 }
 
 fn flip(disk: &MemoryDisk, at: usize, bit: u8) {
-    let mut bytes = crate::log::disk::read_all(disk, FILE).unwrap();
+    flip_in(disk, FILE, at, bit);
+}
+
+fn flip_in(disk: &MemoryDisk, file: &str, at: usize, bit: u8) {
+    let mut bytes = crate::log::disk::read_all(disk, file).unwrap();
     bytes[at] ^= 1 << bit;
-    let file = disk.open(FILE, false).unwrap();
+    let file = disk.open(file, false).unwrap();
     file.truncate(0).unwrap();
     file.append(&[&bytes]).unwrap();
 }
@@ -179,5 +183,61 @@ fn batches_with_gaps_between_them_are_all_served() {
     assert_eq!(fetch_all(&partition), specs.iter().map(|spec| spec.base).collect::<Vec<_>>());
     for spec in &specs {
         assert_eq!(fetch(&partition, spec.base + 1).unwrap()[0], spec.base);
+    }
+}
+
+/// Two batches of an idempotent producer in each of three segments, closed in order.
+fn three_segments() -> (MemoryDisk, LogConfig) {
+    let disk = MemoryDisk::new();
+    let config = LogConfig { segment_bytes: 300, ..config() };
+    let place = ("t", PartitionIndex(0));
+    let of_disk = Arc::new(disk.clone());
+    let opened = Partition::open(of_disk, DIR, place, config.clone(), &OpenArgs::default());
+    let partition = Arc::new(opened.unwrap().0);
+    partition.make_leader(LeaderEpoch(0), 1, 1).unwrap();
+    let rules = ProduceRules { version: 9, all_in_sync: true, now_ms: 1_000 };
+    for n in 0..6 {
+        let stamp = Some((1, 0, n * 3));
+        let spec = Spec { records: 3, timestamp: 1_000, stamp, payload: 60, ..Spec::default() };
+        let batch = PreparedBatch::internal(spec.bytes().into()).unwrap();
+        partition.append(&batch, &rules).unwrap();
+    }
+    partition.close().unwrap();
+    (disk, config)
+}
+
+/// No damage in what was brought to the device keeps a broker from starting, or takes away what was
+/// acknowledged behind it, whether the indexes are there or have to be made anew.
+#[test]
+fn damage_is_found_on_read_and_takes_no_other_segment_with_it() {
+    let names = ["00000000000000000000", "00000000000000000006", "00000000000000000012"];
+    let size = {
+        let (disk, _) = three_segments();
+        names.map(|name| disk.open(&format!("{DIR}/{name}.log"), false).unwrap().len().unwrap())
+    };
+    assert!(size.iter().all(|bytes| *bytes > 200), "two batches in each: {size:?}");
+    for (n, name) in names.iter().enumerate() {
+        for at in 0..usize::try_from(size[n]).unwrap() {
+            for keep_index in [true, false] {
+                let (disk, config) = three_segments();
+                flip_in(&disk, &format!("{DIR}/{name}.log"), at, 0);
+                if !keep_index {
+                    disk.remove(&format!("{DIR}/{name}.index")).unwrap();
+                }
+                let args = OpenArgs { clean: true, ..OpenArgs::default() };
+                let place = ("t", PartitionIndex(0));
+                let opened = Partition::open(Arc::new(disk), DIR, place, config, &args);
+                let (partition, _) = opened.unwrap();
+                partition.make_leader(LeaderEpoch(0), 1, 1).unwrap();
+                for (segment, first) in [0, 6, 12].into_iter().enumerate() {
+                    if segment != n {
+                        let found = fetch(&partition, first);
+                        let case = format!("{name} byte {at}, index {keep_index}: {first}");
+                        assert_eq!(found, Ok(vec![first, first + 3]), "{case}");
+                    }
+                }
+                let _ = fetch_all(&partition); // which checks each batch
+            }
+        }
     }
 }
