@@ -52,7 +52,7 @@ impl BareLog {
 /// A partition, which checks what it is given and what it gives.
 #[derive(Debug)]
 pub struct Replica {
-    partition: Partition,
+    partition: Arc<Partition>,
     codecs: Codecs,
 }
 
@@ -65,7 +65,7 @@ impl Replica {
         let opened = Partition::open(disk, DIR, place, config(), &OpenArgs::default());
         let (partition, _) = opened.expect("the log can be opened");
         partition.make_leader(LeaderEpoch(0), 1, 1).expect("the epoch is written");
-        Self { partition, codecs: Codecs::default() }
+        Self { partition: Arc::new(partition), codecs: Codecs::default() }
     }
 
     /// Checks a batch as one that a client has sent, and appends it.

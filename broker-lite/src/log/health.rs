@@ -11,7 +11,8 @@ type Tell = Box<dyn FnOnce() + Send>;
 /// What the logs of one data directory know of it: once a write or a sync has failed there, nobody
 /// knows what is on the device, so that none of them is written or read until the next start. A
 /// sync that fails is never tried again: the system may have dropped what it could not write, and
-/// would call the next one a success.
+/// would call the next one a success. A process that starts again on the same machine cannot tell
+/// what it reads from memory alone: who runs the broker is told to restart the machine.
 #[derive(Default)]
 pub(crate) struct Health {
     dir: String,
@@ -56,7 +57,8 @@ impl Health {
         }
         tracing::error!(
             dir = self.dir, path, %error,
-            "a write or sync failed: no partition of this directory is served until a restart"
+            "a write or sync failed: no partition of this directory is served until the broker is \
+             started again; restart the machine first, whose memory may hold what its device lacks"
         );
         let tell = self.tell.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(tell) = tell {

@@ -145,23 +145,23 @@ impl File for Handle {
 
     fn append(&self, parts: &[&[u8]]) -> io::Result<()> {
         // opened for appending: the position is always the end
-        let file = self.file_to_change()?;
-        let mut file = &*file;
-        let [first, second] = parts else {
-            return parts.iter().try_for_each(|part| file.write_all(part));
-        };
-        let mut slices = [IoSlice::new(first), IoSlice::new(second)];
-        let mut left = &mut slices[..];
-        while !left.is_empty() {
-            match file.write_vectored(left) {
-                Ok(0) if left.iter().all(|slice| slice.is_empty()) => break,
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(n) => IoSlice::advance_slices(&mut left, n),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+        self.change(|mut file| {
+            let [first, second] = parts else {
+                return parts.iter().try_for_each(|part| file.write_all(part));
+            };
+            let mut slices = [IoSlice::new(first), IoSlice::new(second)];
+            let mut left = &mut slices[..];
+            while !left.is_empty() {
+                match file.write_vectored(left) {
+                    Ok(0) if left.iter().all(|slice| slice.is_empty()) => break,
+                    Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                    Ok(n) => IoSlice::advance_slices(&mut left, n),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(e),
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn len(&self) -> io::Result<u64> {
@@ -169,7 +169,7 @@ impl File for Handle {
     }
 
     fn truncate(&self, len: u64) -> io::Result<()> {
-        self.file_to_change()?.set_len(len)
+        self.change(|file| file.set_len(len))
     }
 
     fn start_sync(&self, done: SyncDone) {

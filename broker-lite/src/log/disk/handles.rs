@@ -328,11 +328,16 @@ impl Handle {
         Ok(file)
     }
 
-    /// Its descriptor, to write to it.
-    pub(super) fn file_to_change(&self) -> io::Result<Arc<fs::File>> {
-        // before it is written: who syncs meanwhile does not count this as synced
+    /// Changes it. Who closes it or syncs it meanwhile must not take it for synced: so it counts as
+    /// changed before, and once more when it is.
+    pub(super) fn change(
+        &self,
+        change: impl FnOnce(&fs::File) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.changes.fetch_add(1, Ordering::AcqRel);
-        self.file()
+        let changed = change(&*self.file()?);
+        self.changes.fetch_add(1, Ordering::AcqRel);
+        changed
     }
 
     /// Makes what was written to it so far survive a power failure; blocks.
