@@ -27,6 +27,8 @@ struct Topic {
     sequences: [i32; 3],
     /// A write has failed: it must refuse all that follows.
     failed: bool,
+    /// What lies before was there when it was compacted: that is committed, and never cut.
+    compacted_to: i64,
 }
 
 pub(super) struct Script {
@@ -208,7 +210,13 @@ impl Script {
         let partition = open().or_else(|_| open()).ok();
         assert!(partition.is_some() || self.is_fenced(), "only one call fails");
         let expected = Expected::new(name, id);
-        self.topics.push(Topic { partition, expected, sequences: [0; 3], failed: false });
+        self.topics.push(Topic {
+            partition,
+            expected,
+            sequences: [0; 3],
+            failed: false,
+            compacted_to: 0,
+        });
         if name == compacted::TOPIC {
             self.checkpoint(); // before it the log may be Kafka's, with gaps
         }
@@ -320,6 +328,7 @@ impl Script {
         let compacted = |topic: &&mut Topic| topic.expected.topic == compacted::TOPIC;
         let topic = self.topics.iter_mut().find(compacted).expect("it is always there");
         let Some(partition) = topic.partition.clone() else { return };
+        topic.compacted_to = partition.offsets().high_watermark.get(); // it may fail half way
         let cleaned = compacted::clean(&partition, self.now_ms);
         assert!(cleaned.is_err() || !topic.failed, "a failed log was compacted");
         topic.failed |= partition.checkpoint().is_err();
@@ -332,9 +341,7 @@ impl Script {
         let topic = &mut self.topics[at];
         let Some(partition) = topic.partition.clone() else { return };
         let (start, end) = (partition.offsets().log_start.get(), partition.offsets().log_end.get());
-        // what was compacted is committed, and never cut
-        let cleaned_to = partition.cleaned_to().map_or(0, Offset::get);
-        let to = self.rng.i64(start.max(end - 40).max(cleaned_to)..=end);
+        let to = self.rng.i64(start.max(end - 40).max(topic.compacted_to.min(end))..=end);
         let manager = self.manager.as_ref().expect("it is open between two steps");
         let cut = manager.truncate(&partition, Offset::new(to).unwrap(), self.now_ms);
         assert!(cut.is_err() || !topic.failed, "a failed log was cut");
