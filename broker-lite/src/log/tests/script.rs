@@ -405,6 +405,7 @@ impl Topic {
         let mut history = known.expect("it was checked").clone();
         history.retain(|batch| batch.view.last.get() < found.end);
         self.expected.histories.push(history);
+        self.expected.starts.1 = found.start; // another that was asked for has come to nothing
         if !all {
             self.expected.starts = (found.start, found.start);
             self.expected.synced();
