@@ -13,6 +13,8 @@ type Tell = Box<dyn FnOnce() + Send>;
 /// sync that fails is never tried again: the system may have dropped what it could not write, and
 /// would call the next one a success. A process that starts again on the same machine cannot tell
 /// what it reads from memory alone: who runs the broker is told to restart the machine.
+/// That a cleaner finds no room for a file of its own is no such failure: the file goes, and nobody
+/// has counted on it.
 #[derive(Default)]
 pub(crate) struct Health {
     dir: String,

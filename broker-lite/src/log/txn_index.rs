@@ -62,10 +62,19 @@ impl TxnIndex {
             return Ok(());
         }
         let Ended { id, first, last, stable, .. } = *ended;
-        let entry = AbortedTxn { id, first, last, stable };
+        self.take_over(disk, AbortedTxn { id, first, last, stable })
+    }
+
+    /// Takes an entry of another index, whose marker lies behind those that are known.
+    pub(crate) fn take_over(&mut self, disk: &dyn Disk, entry: AbortedTxn) -> io::Result<()> {
         disk.open(&self.path, true)?.append(&[&encode(&entry)])?;
         self.entries.push(entry);
         Ok(())
+    }
+
+    /// Those whose markers lie at `from` or behind it.
+    pub(crate) fn since(&self, from: Offset) -> &[AbortedTxn] {
+        &self.entries[self.entries.partition_point(|entry| entry.last < from)..]
     }
 
     /// Its file, if there is one.

@@ -46,8 +46,8 @@ struct Inner {
     syncing: Syncing,
     /// It is being deleted.
     given_up: bool,
-    /// Its log could not be compacted.
-    uncleanable: bool,
+    /// Its log could not be compacted: not before this time, milliseconds since 1970.
+    uncleanable_until_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -115,7 +115,7 @@ impl Partition {
             high_watermark,
             syncing,
             given_up: false,
-            uncleanable: false,
+            uncleanable_until_ms: i64::MIN,
         };
         let partition = Self {
             topic: topic.to_owned(),

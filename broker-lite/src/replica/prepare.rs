@@ -13,7 +13,7 @@ use crate::log::batch::{BadBatch, BatchBytes, BatchView};
 use crate::log::config::{CompressionType, LogConfig, TimestampType};
 
 /// How many times `max.message.bytes` the records of a compressed batch may take.
-const EXPANSION_MAX: usize = 64;
+pub(crate) const EXPANSION_MAX: usize = 64;
 
 /// A decompression buffer of more is not kept for the next batch.
 const KEPT_BUFFER_BYTES_MAX: usize = 4 << 20;

@@ -70,7 +70,7 @@ impl Cleaner {
             };
             let rate = self.config.bytes_per_second_max;
             if let Err(error) = self.clean(&partition, Wanted::Due, rate).await {
-                partition.cleaning_failed(&error);
+                partition.cleaning_failed(&error, now_ms);
             }
         }
     }
@@ -99,20 +99,31 @@ impl Cleaner {
         Ok(removed)
     }
 
-    /// Cleans a log until nothing is wanted any more, and writes down how far.
-    async fn clean(
+    /// Cleans a log until nothing is wanted any more, and writes down how far. One that is deleted
+    /// meanwhile is done.
+    async fn clean(&self, partition: &Partition, wanted: Wanted, rate: f64) -> io::Result<Removed> {
+        let _turn = self.turn.lock().await;
+        match self.clean_in_turn(partition, wanted, rate).await {
+            Err(_) if partition.is_given_up() => Ok(Removed::default()),
+            done => done,
+        }
+    }
+
+    async fn clean_in_turn(
         &self,
         partition: &Partition,
         mut wanted: Wanted,
         rate: f64,
     ) -> io::Result<Removed> {
-        let _turn = self.turn.lock().await;
         let mut removed = Removed::default();
         loop {
             sync_closed(partition).await?;
             let (now_ms, bytes) = (self.clock.wall_ms(), self.config.key_bytes_max);
-            let Some(round) = partition.start_cleaning(wanted, now_ms, bytes)? else { break };
-            self.finish(partition, round, rate, &mut removed).await?;
+            let Some(mut round) = partition.start_cleaning(wanted, now_ms, bytes)? else { break };
+            if let Err(error) = self.finish(partition, &mut round, rate, &mut removed).await {
+                partition.round_failed(&error, round.has_failed_to_write());
+                return Err(error);
+            }
             wanted = Wanted::Due; // what a full map of keys has left
         }
         let partitions = self.replicas.partitions();
@@ -123,15 +134,18 @@ impl Cleaner {
     async fn finish(
         &self,
         partition: &Partition,
-        mut round: Round,
+        round: &mut Round,
         rate: f64,
         removed: &mut Removed,
     ) -> io::Result<()> {
         loop {
+            if partition.is_given_up() {
+                return Ok(()); // its directory goes, and may be another's soon
+            }
             let bytes = match round.step()? {
                 Step::Read(bytes) => bytes,
                 Step::Written(cleaned) => {
-                    sync(&cleaned).await?;
+                    round.wrote(sync(&cleaned).await)?;
                     if !partition.replace_cleaned(&cleaned, self.clock.wall_ms())? {
                         return Ok(()); // the log was trimmed or cut: the next round sees what is left
                     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::BytesMut;
-use ottla_protocol::ids::{Offset, ProducerId, Timestamp};
+use ottla_protocol::ids::{Offset, ProducerEpoch, ProducerId, Timestamp};
 use ottla_protocol::record::{
     CheckedBatch, CompressionError, Compressor, ControlRecord, ControlType, Decompressor,
     RecordBlock, RecordError, RecordRef, RetainError, emptied, retain,
@@ -11,6 +11,8 @@ use ottla_protocol::record::{
 
 use super::key_map::KeyMap;
 use super::transactions::Transactions;
+use crate::log::config::LogConfig;
+use crate::replica::prepare::EXPANSION_MAX;
 
 /// What becomes of a batch.
 #[derive(Debug, PartialEq)]
@@ -36,13 +38,21 @@ pub(crate) enum FilterError {
     Offset,
 }
 
+/// What stays of a producer whatever it has written, or a log from which everything is made anew
+/// would know less of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum LastOf {
+    /// Its last batch, which ends here, if without records: or it would seem to have lost some.
+    Batch(Offset),
+    /// The marker with its epoch, where it has written nothing since: or an older one could write.
+    Marker(ProducerEpoch),
+}
+
 /// What decides.
 #[derive(Debug)]
 pub(crate) struct Rules<'a> {
     pub(crate) keys: &'a KeyMap,
-    /// Of each producer, the last offset of its last batch: that batch stays, if without records,
-    /// or the producer would seem to have lost some.
-    pub(crate) producers: &'a BTreeMap<ProducerId, Offset>,
+    pub(crate) producers: &'a BTreeMap<ProducerId, LastOf>,
     /// The batch before this offset stays, if without records: a log has no end without it.
     pub(crate) end: Offset,
     pub(crate) now_ms: i64,
@@ -51,16 +61,44 @@ pub(crate) struct Rules<'a> {
 }
 
 /// Contexts that are used again for each batch.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Codecs {
-    pub(crate) compressor: Compressor,
-    pub(crate) decompressor: Decompressor,
+    compressor: Compressor,
+    decompressor: Decompressor,
+    bytes_max: usize,
+    opened: u64,
 }
 
 impl Codecs {
-    /// The records of a batch of the log, whose size was bounded when it was appended.
-    pub(crate) fn open(&mut self, batch: &CheckedBatch) -> Result<RecordBlock, CompressionError> {
-        RecordBlock::open(batch, &mut self.decompressor, usize::MAX)
+    /// For the log of a topic with these settings.
+    pub(crate) fn new(config: &LogConfig) -> Self {
+        Self {
+            compressor: Compressor::default(),
+            decompressor: Decompressor::default(),
+            bytes_max: (config.message_bytes_max as usize).saturating_mul(EXPANSION_MAX),
+            opened: 0,
+        }
+    }
+
+    /// The records of a batch. It may be larger than what is taken now, not than what ever was: a
+    /// folder that came from elsewhere must not take all memory.
+    fn open(&mut self, batch: &CheckedBatch) -> Result<RecordBlock, CompressionError> {
+        let own = batch.bytes().len().saturating_mul(EXPANSION_MAX);
+        let default = LogConfig::default().decompressed_bytes_max as usize;
+        let max = self.bytes_max.max(own).min(default);
+        let block = RecordBlock::open(batch, &mut self.decompressor, max)?;
+        self.opened += u64::try_from(block.bytes().len()).unwrap_or(u64::MAX);
+        Ok(block)
+    }
+
+    /// The records of a batch of the dirty part.
+    pub(crate) fn records(&mut self, batch: &CheckedBatch) -> Result<RecordBlock, FilterError> {
+        Ok(self.open(batch)?)
+    }
+
+    /// Bytes of records that were opened since the last time.
+    pub(crate) const fn take_opened(&mut self) -> u64 {
+        core::mem::replace(&mut self.opened, 0)
     }
 }
 
@@ -94,9 +132,11 @@ pub(crate) fn clean(
     } else {
         transactions.on_data(header)
     };
-    let gone = useless && (passed || !header.is_control());
-    let last_of_producer = header.producer_id.and_then(|id| rules.producers.get(&id));
-    let stays = last_of_producer == Some(&last) || last.next() == rules.end;
+    let last_of = header.producer_id.and_then(|id| rules.producers.get(&id).copied());
+    let fences = header.is_control()
+        && header.producer_epoch.is_some_and(|epoch| last_of == Some(LastOf::Marker(epoch)));
+    let gone = useless && !fences && (passed || !header.is_control());
+    let stays = last_of == Some(LastOf::Batch(last)) || last.next() == rules.end;
     let without_records = || if stays { Outcome::Write(emptied(header)) } else { Outcome::Drop };
     if gone {
         return Ok(without_records());

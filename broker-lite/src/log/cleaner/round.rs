@@ -9,7 +9,7 @@ use std::sync::Arc;
 use ottla_protocol::ids::{Offset, ProducerId};
 
 use super::choice::{Cleanable, first_with, groups};
-use super::filter::{self, Codecs, Outcome, Rules};
+use super::filter::{self, Codecs, LastOf, Outcome, Rules};
 use super::key_map::KeyMap;
 use super::transactions::{Finder, Transactions};
 use super::walk::{Source, Walk, Walked, damaged};
@@ -18,7 +18,7 @@ use crate::log::config::LogConfig;
 use crate::log::disk::{Disk, File};
 use crate::log::segment::{Segment, SegmentFacts};
 
-/// Bytes of batches that a step works on: about a millisecond.
+/// Bytes of batches, and of their records decompressed, that a step works on: about a millisecond.
 const STEP_BYTES: u64 = 1 << 20;
 
 /// What a step did.
@@ -45,6 +45,10 @@ pub(crate) struct Cleaned {
     /// Size of those it was made from.
     pub(crate) bytes_before: u64,
     pub(crate) bytes_after: u64,
+    /// It has an index of aborted transactions.
+    pub(crate) has_aborted: bool,
+    /// It lacks markers that those had.
+    pub(crate) lacks_markers: bool,
 }
 
 /// What a round starts from. The log goes on meanwhile.
@@ -58,8 +62,8 @@ pub(crate) struct RoundSetup {
     /// How often it was cut before.
     pub(crate) cuts: u64,
     pub(crate) part: Cleanable,
-    /// The last offset of the last batch of each producer.
-    pub(crate) producers: BTreeMap<ProducerId, Offset>,
+    /// What has to stay of each producer.
+    pub(crate) producers: BTreeMap<ProducerId, LastOf>,
     /// Wall time in milliseconds since 1970.
     pub(crate) now_ms: i64,
     /// For the map of keys.
@@ -73,6 +77,7 @@ pub(crate) struct Round {
     keys: KeyMap,
     codecs: Codecs,
     phase: Phase,
+    write_failed: bool,
 }
 
 enum Phase {
@@ -94,6 +99,8 @@ struct Copy {
     out: Vec<u8>,
     /// Nothing of it differs from what it is made from.
     same: bool,
+    /// A marker is gone.
+    lacks_markers: bool,
 }
 
 impl fmt::Debug for Round {
@@ -108,7 +115,19 @@ impl Round {
         let keys = KeyMap::new(setup.key_bytes_max, offsets);
         let walk = Walk::new(0, setup.sources.len());
         let phase = Phase::Transactions(walk, Finder::default());
-        Self { setup, keys, codecs: Codecs::default(), phase }
+        let codecs = Codecs::new(&setup.config);
+        Self { setup, keys, codecs, phase, write_failed: false }
+    }
+
+    /// Whether it has ended because something could not be written or synced.
+    pub(crate) const fn has_failed_to_write(&self) -> bool {
+        self.write_failed
+    }
+
+    /// What a write or sync of its files came to.
+    pub(crate) fn wrote<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.write_failed |= result.is_err();
+        result
     }
 
     /// Does a part of the work.
@@ -134,7 +153,7 @@ impl Round {
     fn find_transactions(&mut self, mut walk: Walk, mut finder: Finder) -> io::Result<Step> {
         let (dir, sources) = (&self.setup.dir, &self.setup.sources);
         let until = self.setup.part.until;
-        let mut read = 0;
+        let (mut read, mut opened) = (0, 0);
         let done = loop {
             match walk.step(dir, sources)? {
                 Walked::Batch(_, batch) if batch.base >= until && !finder.is_waiting() => {
@@ -157,7 +176,8 @@ impl Round {
                 Walked::SegmentEnd(_) => {}
                 Walked::End => break true,
             }
-            if read >= STEP_BYTES {
+            opened += self.codecs.take_opened();
+            if read + opened >= STEP_BYTES {
                 break false;
             }
         };
@@ -182,7 +202,7 @@ impl Round {
     ) -> io::Result<Step> {
         let (dir, sources) = (&self.setup.dir, &self.setup.sources);
         let Cleanable { from, until, .. } = self.setup.part;
-        let mut read = 0;
+        let (mut read, mut opened) = (0, 0);
         let done = loop {
             match walk.step(dir, sources)? {
                 Walked::Batch(_, batch) if batch.base >= until => break true,
@@ -208,7 +228,8 @@ impl Round {
                 }
                 Walked::End => break true,
             }
-            if read >= STEP_BYTES {
+            opened += self.codecs.take_opened();
+            if read + opened >= STEP_BYTES {
                 break false;
             }
         };
@@ -239,11 +260,14 @@ impl Round {
         let mut copy = match copy {
             Some(copy) => copy,
             None => match groups.pop_front() {
-                Some(group) => Box::new(self.begin(group)?),
+                Some(group) => {
+                    let begun = self.begin(group);
+                    Box::new(self.wrote(begun)?)
+                }
                 None => return Ok(Step::Done(self.end())),
             },
         };
-        let mut read = 0;
+        let (mut read, mut opened) = (0, 0);
         let done = loop {
             match copy.walk.step(&self.setup.dir, &self.setup.sources)? {
                 Walked::Batch(at, batch) => {
@@ -253,11 +277,12 @@ impl Round {
                 Walked::SegmentEnd(_) => {}
                 Walked::End => break true,
             }
-            if read >= STEP_BYTES {
+            opened += self.codecs.take_opened();
+            if read + opened >= STEP_BYTES {
                 break false;
             }
         };
-        copy.segment.append_bytes(&copy.out)?;
+        self.wrote(copy.segment.append_bytes(&copy.out))?;
         copy.out.clear();
         let step = if !done {
             self.phase = Phase::Copy(groups, Some(copy), transactions);
@@ -266,7 +291,8 @@ impl Round {
             super::swap::remove_cleaned(&*self.setup.disk, &self.setup.dir, copy.segment.base())?;
             Step::Read(read)
         } else {
-            Step::Written(self.finish(*copy)?)
+            let finished = self.finish(*copy);
+            Step::Written(self.wrote(finished)?)
         };
         self.phase = Phase::Copy(groups, None, transactions);
         Ok(step)
@@ -282,6 +308,7 @@ impl Round {
             segment: Segment::create_cleaned(&**disk, dir, first.facts.base, *now_ms)?,
             out: Vec::new(),
             same: true,
+            lacks_markers: false,
         })
     }
 
@@ -302,33 +329,53 @@ impl Round {
         };
         let whole = copy.walk.whole(dir, sources, at, batch)?;
         let source = &sources[copy.walk.source()];
-        let outcome = filter::clean(&whole, &rules, transactions, &mut self.codecs);
-        let disk = &*self.setup.disk;
-        match outcome.map_err(|error| damaged(dir, source, at, &error))? {
+        let outcome = if batch.base < self.end() {
+            filter::clean(&whole, &rules, transactions, &mut self.codecs)
+                .map_err(|error| damaged(dir, source, at, &error))?
+        } else {
+            Outcome::Keep // nobody has looked at it, nor at what became of its transaction
+        };
+        let (disk, config) = (&*self.setup.disk, Arc::clone(config));
+        let is_marker = whole.header().is_control();
+        let counted = match outcome {
             Outcome::Keep => {
-                copy.segment.count(disk, batch, config)?;
                 copy.out.extend_from_slice(whole.bytes());
+                copy.segment.count(disk, batch, &config)
             }
             Outcome::Write(bytes) => {
                 let view = BatchView::read(&bytes).map_err(io::Error::other)?;
-                copy.segment.count(disk, &view, config)?;
                 copy.same &= bytes == *whole.bytes();
+                copy.lacks_markers |= is_marker && bytes.len() < whole.bytes().len();
                 copy.out.extend_from_slice(&bytes);
+                copy.segment.count(disk, &view, &config)
             }
-            Outcome::Drop => copy.same = false,
-        }
-        Ok(())
+            Outcome::Drop => {
+                copy.same = false;
+                copy.lacks_markers |= is_marker;
+                Ok(())
+            }
+        };
+        self.wrote(counted)
     }
 
     fn finish(&self, mut copy: Copy) -> io::Result<Cleaned> {
+        let (disk, end) = (&*self.setup.disk, self.end());
         let replaced = &self.setup.sources[copy.sources];
+        // the data of those that ended before is gone
+        let aborted = replaced.iter().flat_map(|source| &source.aborted);
+        let aborted: Vec<_> = aborted.filter(|aborted| aborted.last >= end).collect();
+        for aborted in &aborted {
+            copy.segment.take_over_aborted(disk, **aborted)?;
+        }
         Ok(Cleaned {
             base: copy.segment.base(),
             replaces: replaced.iter().map(|source| Arc::clone(&source.file)).collect(),
             cuts: self.setup.cuts,
-            files: copy.segment.close(&*self.setup.disk)?,
+            files: copy.segment.close(disk)?,
             bytes_before: replaced.iter().map(|source| u64::from(source.facts.bytes)).sum(),
             bytes_after: copy.segment.bytes().into(),
+            has_aborted: !aborted.is_empty(),
+            lacks_markers: copy.lacks_markers,
         })
     }
 }
@@ -350,7 +397,7 @@ fn put_keys(
     if transactions.on_data(header) {
         return Ok(false);
     }
-    let block = codecs.open(batch)?;
+    let block = codecs.records(batch)?;
     for record in block.records() {
         let record = record?;
         let Some(key) = record.key.filter(|_| record.offset >= from) else { continue };

@@ -10,15 +10,17 @@ use std::sync::Arc;
 use ottla_protocol::ids::Offset;
 
 use super::choice::{self, Cleanable, LogFacts};
+use super::filter::LastOf;
 use super::round::{Cleaned, Round, RoundSetup};
 use super::walk::Source;
 use crate::log::disk::{Disk, join};
 use crate::log::log::Log;
 use crate::log::segment::{self, CLEANED, Segment, remove_if_there};
 
-/// The files of a segment that is made by cleaning; the data file, whose rename counts, is the last.
-/// Nothing of an aborted transaction is left in one, so that there is no transaction index.
-const MADE: [&str; 3] = ["index", "timeindex", "log"];
+/// The files of a segment that is made by cleaning, of which the transaction index is there if it
+/// says something. The data file, whose rename counts, is the last. The indexes by offset and time
+/// come first: where a crash falls between, a start misses one, and makes all anew.
+const MADE: [&str; 4] = ["index", "timeindex", "txnindex", "log"];
 
 /// How a part to be cleaned is chosen.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -102,11 +104,12 @@ impl Log {
             facts: segment.facts(),
             file: Arc::clone(segment.file()),
             end,
+            aborted: segment.aborted_since(part.from).to_vec(),
         };
-        let producers = self
-            .producers
-            .iter()
-            .filter_map(|(id, entry)| entry.batches.back().map(|newest| (id, newest.last_offset)));
+        let producers = self.producers.iter().map(|(id, entry)| {
+            let newest = entry.batches.back();
+            (id, newest.map_or(LastOf::Marker(entry.epoch), |it| LastOf::Batch(it.last_offset)))
+        });
         Ok(Round::new(RoundSetup {
             disk: Arc::clone(&self.disk),
             dir: self.dir.clone(),
@@ -120,9 +123,22 @@ impl Log {
         }))
     }
 
+    /// Who started from one of them would take a transaction for open for ever whose marker, behind
+    /// it, is gone with its data. The log itself tells all.
+    fn drop_snapshots_before(&self, end: Offset) -> io::Result<()> {
+        for entry in self.disk.list(&self.dir)? {
+            if let Some((at, "snapshot")) = segment::parse_name(&entry.name)
+                && at < end
+            {
+                self.disk.remove(&join(&self.dir, &entry.name))?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes what an earlier round has left that was given up: a start would take it for a sign
     /// that what is swapped in by then is not whole.
-    fn remove_unfinished(&self) -> io::Result<()> {
+    pub(crate) fn remove_unfinished(&self) -> io::Result<()> {
         for entry in self.disk.list(&self.dir)? {
             if entry.name.strip_suffix(CLEANED).is_some_and(|name| name.ends_with('.')) {
                 self.disk.remove(&join(&self.dir, &entry.name))?;
@@ -146,20 +162,28 @@ impl Log {
             return Ok(false);
         }
         let name = |suffix| segment::path(&self.dir, cleaned.base, suffix);
-        for suffix in MADE {
+        let made = || MADE.iter().filter(|name| **name != "txnindex" || cleaned.has_aborted);
+        let had_aborted = !self.segments[first].aborted_since(Offset::ZERO).is_empty();
+        for suffix in made() {
             let name = name(suffix);
             disk.rename(&format!("{name}.{CLEANED}"), &format!("{name}.swap"))?;
+        }
+        if cleaned.lacks_markers {
+            self.drop_snapshots_before(self.segments[first + count].base())?;
         }
         disk.sync_dir(&self.dir)?; // from here on a start ends what is begun
         for segment in &self.segments[first + 1..first + count] {
             segment.remove(&*disk)?;
         }
-        remove_if_there(&*disk, &name("txnindex"))?;
-        if count > 1 {
-            // or one of them would be there beside the one that has its records
+        if !cleaned.has_aborted {
+            remove_if_there(&*disk, &name("txnindex"))?;
+        }
+        if count > 1 || had_aborted {
+            // or one of them would be there beside the one that has its records, or tell of aborted
+            // transactions whose markers are gone
             disk.sync_dir(&self.dir)?;
         }
-        for suffix in MADE {
+        for suffix in made() {
             let name = name(suffix);
             disk.rename(&format!("{name}.swap"), &name)?;
         }

@@ -3,10 +3,12 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
-use ottla_protocol::ids::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp};
+use ottla_protocol::ids::{
+    CoordinatorEpoch, LeaderEpoch, Offset, ProducerEpoch, ProducerId, Sequence, Timestamp,
+};
 use ottla_protocol::record::{
-    BatchBuilder, CheckedBatch, Compression, Compressor, Decompressor, ProducerStamp, RecordBlock,
-    assign_offsets, split_batches,
+    BatchBuilder, CheckedBatch, Compression, Compressor, Decompressor, EndTxnMarker, ProducerStamp,
+    RecordBlock, assign_offsets, split_batches,
 };
 
 use super::round::Step;
@@ -14,9 +16,12 @@ use super::swap::Wanted;
 use crate::log::batch::{BatchBytes, BatchView};
 use crate::log::config::{Cleanup, LogConfig};
 use crate::log::disk::{Disk, Entry, File, LockError, LockGuard, MemoryDisk, SyncDone, Volume};
-use crate::log::log::{Log, ReadLimit};
+use crate::log::log::{Log, ReadLimit, ReadPlan};
 use crate::log::recovery::OpenArgs;
 use crate::log::testing::offset;
+
+mod random;
+mod rounds;
 
 const DIR: &str = "t-0";
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -46,24 +51,53 @@ fn append(
     stamp: Option<(i64, i32)>,
     now_ms: i64,
 ) -> Vec<Record> {
+    let stamp = stamp.map(|(id, first)| {
+        let (id, epoch) = (ProducerId(id), ProducerEpoch(0));
+        ProducerStamp { id, epoch, first: Sequence::new(first).unwrap(), transactional: false }
+    });
+    append_as(log, records, codec, stamp, now_ms)
+}
+
+fn append_as(
+    log: &mut Log,
+    records: &[(&str, Option<&str>)],
+    codec: Compression,
+    stamp: Option<ProducerStamp>,
+    now_ms: i64,
+) -> Vec<Record> {
     let mut batch = BatchBuilder::new(BytesMut::new());
     for (key, value) in records {
         let value = value.map(str::as_bytes);
         batch.append(Timestamp(now_ms), Some(key.as_bytes()), value, &[]).unwrap();
     }
-    let stamp = stamp.map(|(id, first)| {
-        let (id, epoch) = (ProducerId(id), ProducerEpoch(0));
-        ProducerStamp { id, epoch, first: Sequence::new(first).unwrap(), transactional: false }
-    });
-    let mut bytes = batch.seal(codec, &mut Compressor::default(), stamp).unwrap().bytes;
-    let base = log.end();
-    assign_offsets(&mut bytes, base, Some(LeaderEpoch(0)));
-    let view = BatchView::read(&bytes).unwrap();
-    log.append(&view, BatchBytes::of(&bytes).unwrap(), now_ms).unwrap();
+    let bytes = batch.seal(codec, &mut Compressor::default(), stamp).unwrap().bytes;
+    let base = put(log, bytes, now_ms);
     let owned = |(i, (key, value)): (i64, &(&str, Option<&str>))| {
         (base.get() + i, (*key).to_owned(), value.map(ToOwned::to_owned))
     };
     (0..).zip(records).map(owned).collect()
+}
+
+/// Ends the transaction of a producer.
+fn end(log: &mut Log, (id, epoch): (i64, i16), committed: bool, now_ms: i64) -> Offset {
+    let marker = EndTxnMarker { committed, coordinator_epoch: CoordinatorEpoch(3) };
+    let batch = marker.batch(ProducerId(id), ProducerEpoch(epoch), Timestamp(now_ms)).unwrap();
+    put(log, batch, now_ms)
+}
+
+fn put(log: &mut Log, mut bytes: BytesMut, now_ms: i64) -> Offset {
+    let base = log.end();
+    assign_offsets(&mut bytes, base, Some(LeaderEpoch(0)));
+    let view = BatchView::read(&bytes).unwrap().with_marker(&bytes);
+    log.append(&view, BatchBytes::of(&bytes).unwrap(), now_ms).unwrap();
+    base
+}
+
+fn batches_of(plan: &ReadPlan) -> Vec<CheckedBatch> {
+    let mut bytes = vec![0; plan.bytes as usize];
+    assert_eq!(plan.file.read_at(plan.position.into(), &mut bytes).unwrap(), bytes.len());
+    let batches = split_batches(Bytes::from(bytes));
+    batches.map(|batch| CheckedBatch::check(batch.unwrap()).unwrap()).collect()
 }
 
 fn read_batches(log: &mut Log) -> Vec<CheckedBatch> {
@@ -71,10 +105,7 @@ fn read_batches(log: &mut Log) -> Vec<CheckedBatch> {
     while next < log.end() {
         let limit = ReadLimit { below: log.end(), bytes_max: 1_000, at_least_one: true };
         let Some(plan) = log.plan(next, limit).unwrap() else { break };
-        let mut bytes = vec![0; plan.bytes as usize];
-        assert_eq!(plan.file.read_at(plan.position.into(), &mut bytes).unwrap(), bytes.len());
-        for batch in split_batches(Bytes::from(bytes)) {
-            let batch = CheckedBatch::check(batch.unwrap()).unwrap();
+        for batch in batches_of(&plan) {
             let last = batch.header().last_offset().unwrap();
             assert!(last >= next, "offsets ascend");
             next = last.next();
@@ -84,22 +115,28 @@ fn read_batches(log: &mut Log) -> Vec<CheckedBatch> {
     batches
 }
 
+fn records_of(batch: &CheckedBatch, out: &mut Vec<Record>) {
+    let block = RecordBlock::open(batch, &mut Decompressor::default(), 1 << 20).unwrap();
+    for record in block.records() {
+        let record = record.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        out.push((record.offset.get(), text(record.key.unwrap()), record.value.map(text)));
+    }
+}
+
 fn read(log: &mut Log) -> Vec<Record> {
     let mut records = Vec::new();
-    for batch in read_batches(log) {
-        let block = RecordBlock::open(&batch, &mut Decompressor::default(), 1 << 20).unwrap();
-        for record in block.records() {
-            let record = record.unwrap();
-            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-            records.push((record.offset.get(), text(record.key.unwrap()), record.value.map(text)));
-        }
+    for batch in read_batches(log).iter().filter(|batch| !batch.header().is_control()) {
+        records_of(batch, &mut records);
     }
     records
 }
 
 /// Cleans as the driver does.
 fn clean(log: &mut Log, wanted: Wanted, now_ms: i64, key_bytes_max: usize) -> io::Result<bool> {
-    let Some(part) = log.cleanable(wanted, log.end(), now_ms)? else { return Ok(false) };
+    let Some(part) = log.cleanable(wanted, log.last_stable(log.end()), now_ms)? else {
+        return Ok(false);
+    };
     let mut round = log.start_cleaning(part, now_ms, key_bytes_max)?;
     loop {
         match round.step()? {
@@ -236,127 +273,6 @@ fn a_damaged_batch_is_named_and_nothing_is_changed() {
     let error = clean(&mut log, Wanted::All, 2_000, 1 << 20).unwrap_err();
     assert!(error.to_string().contains("00000000000000000000.log: byte 0: "), "{error}");
     assert_eq!(crate::log::disk::read_all(&disk, &path).unwrap(), bytes);
-}
-
-/// A log to which random things happen, and what was written to it.
-struct Sim {
-    seed: u64,
-    rng: fastrand::Rng,
-    disk: MemoryDisk,
-    log: Log,
-    records: Vec<Record>,
-    now_ms: i64,
-    sequences: [i32; 3],
-    /// The end of the last batch of each producer.
-    last_of: BTreeMap<i64, Offset>,
-}
-
-impl Sim {
-    fn new(seed: u64) -> Self {
-        let disk = MemoryDisk::new();
-        Self {
-            seed,
-            rng: fastrand::Rng::with_seed(seed),
-            log: open(Arc::new(disk.clone()), &OpenArgs::default()),
-            disk,
-            records: Vec::new(),
-            now_ms: 1_000,
-            sequences: [0; 3],
-            last_of: BTreeMap::new(),
-        }
-    }
-
-    fn append(&mut self) {
-        let rng = &mut self.rng;
-        let keys: Vec<_> = (0..rng.usize(1..5)).map(|_| rng.u32(0..9).to_string()).collect();
-        let value = "v".repeat(rng.usize(0..40));
-        let mut pair = |key| (key, (rng.u32(0..4) > 0).then_some(value.as_str()));
-        let batch: Vec<_> = keys.iter().map(|key| pair(key.as_str())).collect();
-        let producer = self.rng.usize(0..6);
-        let stamp = self.sequences.get_mut(producer).map(|next| {
-            let first = *next;
-            *next += i32::try_from(batch.len()).unwrap();
-            (i64::try_from(producer).unwrap(), first)
-        });
-        let codecs: Vec<_> = Compression::ALL.into_iter().filter(|c| c.is_built_in()).collect();
-        let codec = codecs[self.rng.usize(0..codecs.len())];
-        self.records.extend(append(&mut self.log, &batch, codec, stamp, self.now_ms));
-        self.last_of.extend(stamp.map(|(id, _)| (id, self.log.end())));
-    }
-
-    fn clean(&mut self) {
-        let bytes = [48, 200, 1 << 16][self.rng.usize(0..3)];
-        let wanted = [Wanted::Due, Wanted::All][self.rng.usize(0..2)];
-        clean(&mut self.log, wanted, self.now_ms, bytes).unwrap();
-    }
-
-    /// Stops or kills the broker and starts it.
-    fn reopen(&mut self) {
-        let clean = self.rng.bool();
-        if clean {
-            self.log.close().unwrap();
-        }
-        let synced = self.rng.bool();
-        let args = OpenArgs {
-            clean,
-            recovery_point: if synced { self.log.synced().unwrap() } else { offset(0) },
-            cleaned_to: self.log.cleaned_to().filter(|_| self.rng.bool()),
-            now_ms: self.now_ms,
-            ..OpenArgs::default()
-        };
-        let end = self.log.end();
-        self.log = open(Arc::new(self.disk.clone()), &args);
-        assert_eq!(self.log.end(), end, "seed {}", self.seed);
-    }
-
-    /// Whose last batches the log knows.
-    fn known(&self) -> BTreeMap<i64, Offset> {
-        let last = self.log.producers().iter();
-        last.map(|(id, entry)| (id.0, entry.batches.back().unwrap().last_offset.next())).collect()
-    }
-
-    /// What is read is a part of what was written, with all that is newest; a tombstone may be gone.
-    fn check(&mut self) {
-        let (seed, found) = (self.seed, read(&mut self.log));
-        let mut rest = self.records.iter();
-        assert!(found.iter().all(|f| rest.any(|r| r == f)), "seed {seed}: in order, as written");
-        let last: BTreeMap<_, _> = found.iter().map(|(at, key, _)| (key, *at)).collect();
-        for (at, key, value) in newest(&self.records, i64::MAX) {
-            let newest = last.get(&key) == Some(&at);
-            let gone = value.is_none() && !last.contains_key(&key);
-            assert!(newest || gone, "seed {seed}: {key} at {at} is lost, or an older one is back");
-        }
-        assert_eq!(self.known(), self.last_of, "seed {seed}");
-    }
-}
-
-#[test]
-fn random_logs_keep_what_they_must_and_nothing_else() {
-    for seed in 0..60 {
-        let mut sim = Sim::new(seed);
-        for _ in 0..120 {
-            sim.now_ms += sim.rng.i64(0..DAY_MS / 10);
-            match sim.rng.u32(0..10) {
-                0 => sim.clean(),
-                1 => sim.reopen(),
-                _ => sim.append(),
-            }
-            sim.check();
-        }
-        for _ in 0..2 {
-            sim.log.roll(sim.now_ms).unwrap();
-            sim.now_ms += 2 * DAY_MS;
-            assert!(clean(&mut sim.log, Wanted::All, sim.now_ms, 1 << 16).unwrap());
-        }
-        let mut live = newest(&sim.records, i64::MAX);
-        live.retain(|record| record.2.is_some());
-        assert_eq!(read(&mut sim.log), live, "seed {seed}");
-        for name in names(&sim.disk).iter().filter(|name| name.ends_with(".snapshot")) {
-            sim.disk.remove(&format!("{DIR}/{name}")).unwrap();
-        }
-        sim.log = open(Arc::new(sim.disk.clone()), &OpenArgs::default());
-        assert_eq!(sim.known(), sim.last_of, "seed {seed}: from the log alone");
-    }
 }
 
 /// A disk on which nothing can be changed any more after so many changes: a process that is killed.

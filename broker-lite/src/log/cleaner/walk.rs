@@ -11,6 +11,7 @@ use crate::log::batch::{BadBatch, BatchView};
 use crate::log::disk::File;
 use crate::log::scan::{Scanner, Step};
 use crate::log::segment::{self, SegmentFacts};
+use crate::log::txn_index::AbortedTxn;
 
 /// Bytes read at once (Kafka: `log.cleaner.io.buffer.size`).
 const WINDOW_BYTES: usize = 512 * 1024;
@@ -22,6 +23,8 @@ pub(crate) struct Source {
     pub(crate) file: Arc<dyn File>,
     /// Where the next one begins, or the log ends.
     pub(crate) end: Offset,
+    /// The aborted transactions whose markers lie in it, in what is dirty or behind.
+    pub(crate) aborted: Vec<AbortedTxn>,
 }
 
 /// What comes next.

@@ -73,6 +73,20 @@ impl Segment {
         if batches.is_empty() { Ok(()) } else { self.file.append(&[batches]) }
     }
 
+    /// Takes over what the segments that it replaces know of an aborted transaction.
+    pub(crate) fn take_over_aborted(
+        &mut self,
+        disk: &dyn Disk,
+        aborted: AbortedTxn,
+    ) -> io::Result<()> {
+        self.aborted.take_over(disk, aborted)
+    }
+
+    /// The aborted transactions whose markers lie in it, at `from` or behind it.
+    pub(crate) fn aborted_since(&self, from: Offset) -> &[AbortedTxn] {
+        self.aborted.since(from)
+    }
+
     /// What a cleaner decides by.
     pub(crate) fn facts(&self) -> SegmentFacts {
         let entries = |n: usize, bytes: u32| u32::try_from(n).unwrap_or(u32::MAX) * bytes;

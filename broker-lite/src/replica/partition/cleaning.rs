@@ -9,11 +9,15 @@ use crate::log::cleaner::round::{Cleaned, Round};
 use crate::log::cleaner::swap::Wanted;
 use crate::log::disk::SyncDone;
 
+/// How long a log is left alone whose compaction met what may pass, milliseconds.
+const RETRY_MS: i64 = 15_000;
+
 impl Partition {
     /// How much of its log is dirty, if that is due to be cleaned.
     pub(crate) fn dirty_ratio(&self, now_ms: i64) -> Option<f64> {
         let mut inner = self.lock();
-        if inner.refuse_failed().is_err() || inner.given_up || inner.uncleanable {
+        let not_yet = now_ms < inner.uncleanable_until_ms;
+        if inner.refuse_failed().is_err() || inner.given_up || not_yet {
             return None;
         }
         let stable = inner.offsets().last_stable;
@@ -22,7 +26,7 @@ impl Partition {
         match part {
             Ok(part) => part.map(|part| part.ratio()),
             Err(error) => {
-                self.cleaning_failed(&error);
+                self.cleaning_failed(&error, now_ms);
                 None
             }
         }
@@ -41,7 +45,7 @@ impl Partition {
     pub(crate) fn roll_for_cleaning(&self, now_ms: i64) -> io::Result<()> {
         let mut inner = self.lock();
         inner.refuse_failed()?;
-        if inner.log.is_active_empty() {
+        if inner.given_up || inner.log.is_active_empty() {
             return Ok(());
         }
         let rolled = inner.log.roll(now_ms);
@@ -59,7 +63,7 @@ impl Partition {
         let sync = {
             let mut inner = self.lock();
             inner.refuse_failed()?;
-            if inner.log.are_closed_synced()? {
+            if inner.given_up || inner.log.are_closed_synced()? {
                 return Ok(false);
             }
             let begun = inner.log.begin_sync();
@@ -69,7 +73,8 @@ impl Partition {
         Ok(true)
     }
 
-    /// Begins to clean its log; `None` if nothing is wanted.
+    /// Begins to clean its log; `None` if nothing is wanted, or it is being deleted: its directory
+    /// may be another's by now.
     ///
     /// # Errors
     ///
@@ -82,6 +87,9 @@ impl Partition {
     ) -> io::Result<Option<Round>> {
         let mut inner = self.lock();
         inner.refuse_failed()?;
+        if inner.given_up {
+            return Ok(None);
+        }
         let stable = inner.offsets().last_stable.min(inner.log.synced()?);
         let part = inner.log.cleanable(wanted, stable, now_ms)?;
         part.map(|part| inner.log.start_cleaning(part, now_ms, key_bytes_max)).transpose()
@@ -112,9 +120,36 @@ impl Partition {
         self.lock().log.cleaned_to()
     }
 
-    /// Leaves it alone until the next start: another try would meet the same.
-    pub(crate) fn cleaning_failed(&self, error: &dyn core::fmt::Display) {
-        tracing::error!(topic = self.topic, partition = %self.index, %error, "cannot compact");
-        self.lock().uncleanable = true;
+    /// A round of it has ended with `error`: what is half made goes. After a failed write or sync
+    /// nothing of the directory can be trusted; but where only room was short, or descriptors, the
+    /// log is as it was, for the files were the round's own.
+    pub(crate) fn round_failed(&self, error: &io::Error, in_writing: bool) {
+        let inner = self.lock();
+        if inner.given_up || inner.log.has_failed() {
+            return; // a half-made swap is for the next start to judge
+        }
+        if in_writing && !may_pass(error) {
+            inner.log.fail(error);
+        } else if let Err(error) = inner.log.remove_unfinished() {
+            tracing::warn!(topic = self.topic, partition = %self.index, %error,
+                "what compaction has left stays until the next try");
+        }
     }
+
+    /// Leaves it alone: for a while if what was met may pass, else until the next start, as another
+    /// try would meet the same.
+    pub(crate) fn cleaning_failed(&self, error: &io::Error, now_ms: i64) {
+        let again = may_pass(error);
+        tracing::error!(topic = self.topic, partition = %self.index, %error, again, "cannot compact");
+        let until = if again { now_ms.saturating_add(RETRY_MS) } else { i64::MAX };
+        self.lock().uncleanable_until_ms = until;
+    }
+}
+
+/// Whether room or file descriptors were short.
+fn may_pass(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        || matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
 }

@@ -49,7 +49,7 @@ fn marker(base: i64, id: i64, committed: bool) -> CheckedBatch {
 /// What was noted of the dirty part, and what happened to transactions.
 struct Given {
     keys: KeyMap,
-    producers: BTreeMap<ProducerId, Offset>,
+    producers: BTreeMap<ProducerId, LastOf>,
     transactions: Transactions,
     end: i64,
     now_ms: i64,
@@ -74,7 +74,8 @@ impl Given {
             now_ms: self.now_ms,
             delete_retention_ms: 100,
         };
-        clean(batch, &rules, &mut self.transactions, &mut Codecs::default()).unwrap()
+        clean(batch, &rules, &mut self.transactions, &mut Codecs::new(&LogConfig::default()))
+            .unwrap()
     }
 }
 
@@ -148,7 +149,7 @@ fn the_last_batch_of_a_producer_and_of_a_segment_stay_without_records() {
         batch_as(10, &[(Some("a"), Some("1"), 50)], Compression::None, Some(stamp(9, false)));
     let mut given = Given::new(&[("a", 20)], 30);
     assert_eq!(given.clean(&before), Outcome::Drop);
-    given.producers.insert(ProducerId(9), offset(10));
+    given.producers.insert(ProducerId(9), LastOf::Batch(offset(10)));
     let empty = written(given.clean(&before));
     let (old, new) = (*before.header(), *empty.header());
     assert_eq!((new.records_count, empty.bytes().len()), (0, 61));
@@ -156,7 +157,7 @@ fn the_last_batch_of_a_producer_and_of_a_segment_stay_without_records() {
     assert_eq!((new.producer_id, new.producer_epoch), (old.producer_id, old.producer_epoch));
     assert_eq!((new.base_sequence, new.max_timestamp), (old.base_sequence, old.max_timestamp));
     assert_eq!(written(given.clean(&empty)), empty, "and stays as it is");
-    given.producers.insert(ProducerId(9), offset(11));
+    given.producers.insert(ProducerId(9), LastOf::Batch(offset(11)));
     assert_eq!(given.clean(&empty), Outcome::Drop, "until there is a newer one");
     given.end = 11;
     assert_eq!(written(given.clean(&before)).header().records_count, 0);
@@ -172,7 +173,7 @@ fn what_was_aborted_goes_at_once_and_its_marker_when_it_marks_nothing() {
     let mut finder = Finder::default();
     finder.on_data(data.header(), offset(10));
     assert!(finder.is_waiting());
-    let abort = control_type(&end, &mut Codecs::default()).unwrap();
+    let abort = control_type(&end, &mut Codecs::new(&LogConfig::default())).unwrap();
     finder.on_control(end.header(), abort, offset(12));
     let found = Aborted { producer: ProducerId(9), first: offset(10), marker: offset(12) };
     let aborted = finder.finish();
@@ -188,6 +189,9 @@ fn what_was_aborted_goes_at_once_and_its_marker_when_it_marks_nothing() {
     let dated = written(given.clean(&end));
     assert_eq!(dated.header().delete_horizon(), Some(Timestamp(NOW + 100)));
     given.now_ms = NOW + 100;
+    given.producers.insert(ProducerId(9), LastOf::Marker(ProducerEpoch(3)));
+    assert_eq!(given.clean(&dated), Outcome::Keep, "nothing else tells of its epoch");
+    given.producers.insert(ProducerId(9), LastOf::Marker(ProducerEpoch(4)));
     assert_eq!(given.clean(&dated), Outcome::Drop);
     assert_eq!(given.clean(&again), Outcome::Keep);
     assert_eq!(given.clean(&committed), Outcome::Keep, "data of a committed transaction is there");
@@ -219,6 +223,7 @@ fn damaged_records_are_an_error() {
         delete_retention_ms: 0,
     };
     let mut transactions = Transactions::new(&[], offset(0));
-    let result = clean(&damaged, &rules, &mut transactions, &mut Codecs::default());
+    let result =
+        clean(&damaged, &rules, &mut transactions, &mut Codecs::new(&LogConfig::default()));
     assert!(matches!(result, Err(FilterError::Record(_))), "{result:?}");
 }
