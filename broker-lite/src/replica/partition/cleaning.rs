@@ -140,7 +140,8 @@ impl Partition {
     /// try would meet the same.
     pub(crate) fn cleaning_failed(&self, error: &io::Error, now_ms: i64) {
         let again = may_pass(error);
-        tracing::error!(topic = self.topic, partition = %self.index, %error, again, "cannot compact");
+        let topic = self.topic();
+        tracing::error!(topic, partition = %self.index, %error, again, "cannot compact");
         let until = if again { now_ms.saturating_add(RETRY_MS) } else { i64::MAX };
         self.lock().uncleanable_until_ms = until;
     }
