@@ -196,7 +196,7 @@ impl Sim {
     fn check(&mut self) {
         let (seed, found) = (self.seed, read_committed(&mut self.log));
         let open = self.transactions.iter().filter(|known| known.committed.is_none());
-        let stable = open.map(|known| known.first).min().unwrap_or(self.log.end());
+        let stable = open.map(|known| known.first).min().unwrap_or_else(|| self.log.end());
         assert_eq!(self.log.last_stable(self.log.end()), stable, "seed {seed}");
         let all: Vec<_> = self.records.iter().map(|(record, _)| record.clone()).collect();
         let committed = self.committed();
