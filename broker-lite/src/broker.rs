@@ -1,6 +1,7 @@
 //! One node: what its handlers share, and how it starts and stops.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
@@ -168,7 +169,8 @@ impl Node {
         let logs = Arc::new(open_logs(&setup, node, &mut random)?);
         let wall_ms = setup.clock.wall_ms();
         let metadata = |error: &dyn core::fmt::Display| StartError::Metadata(error.to_string());
-        let (log, image) = MetadataLog::open(&logs, node, wall_ms).map_err(|e| metadata(&e))?;
+        let opened = MetadataLog::open(&logs, node, wall_ms);
+        let (log, image, deleted) = opened.map_err(|e| metadata(&e))?;
         let quorum_epoch = log.epoch();
         let (clock, config) = (setup.clock.clone(), setup.config.clone());
         let replicas = Arc::new(Replicas::new(node, Arc::clone(&logs), clock, config));
@@ -190,7 +192,7 @@ impl Node {
             controller.decide(&request).map_err(|e| metadata(&e))?;
         }
         make_topics(&mut controller, &setup, &mut random)?;
-        remove_strays(&logs, &controller)?;
+        remove_strays(&logs, &controller, &deleted)?;
         if let Some(offline) = replicas.open(controller.image()).into_iter().next() {
             return Err(StartError::Log {
                 topic: offline.topic,
@@ -322,18 +324,33 @@ fn make_topics(
     Ok(())
 }
 
-/// Removes partitions whose topic was deleted while their directories could not be.
-fn remove_strays(logs: &LogManager, controller: &Controller) -> Result<(), StartError> {
+/// Removes partitions whose topic was deleted while their directories could not be. Those of topics
+/// that the metadata never spoke of are set aside: it may be the metadata that is lost.
+fn remove_strays(
+    logs: &LogManager,
+    controller: &Controller,
+    deleted: &BTreeSet<Uuid>,
+) -> Result<(), StartError> {
     let failed = |source| StartError::DataDir { path: logs.disk().name().into(), source };
     let mut strays = logs.partitions().map_err(failed)?;
     strays.retain(|dir| {
         let id = dir.topic_id.filter(|id| *id != Uuid::METADATA_TOPIC);
         id.is_some_and(|id| controller.image().topic_by_id(id).is_none())
     });
-    for PartitionDir { topic, index, .. } in &strays {
+    let (gone, unknown): (Vec<_>, Vec<_>) =
+        strays.into_iter().partition(|dir| dir.topic_id.is_some_and(|id| deleted.contains(&id)));
+    for PartitionDir { topic, index, .. } in &gone {
         tracing::info!(topic, partition = %index, "removing a deleted partition");
     }
-    logs.delete_dirs(&strays).map_err(failed)
+    logs.delete_dirs(&gone).map_err(failed)?;
+    for name in logs.set_aside(&unknown).map_err(failed)? {
+        tracing::warn!(
+            directory = name,
+            "set aside a partition of a topic that the metadata does not know: remove it if it is \
+             not needed; if metadata was lost, restore __cluster_metadata-0 and the old name"
+        );
+    }
+    Ok(())
 }
 
 /// Lets old records go, as the topics say.

@@ -1,6 +1,7 @@
 //! `__cluster_metadata`: the ledger's events as records of one partition, written by the same
 //! append path as any other and synced before they count.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -67,7 +68,8 @@ impl MetadataLog {
         self.partition.offsets().leader_epoch.unwrap_or_default()
     }
 
-    /// Opens the log, replays it and starts a new epoch in it. What it holds and what it adds up to.
+    /// Opens the log, replays it and starts a new epoch in it. The log, what it adds up to, and the
+    /// topics that were deleted.
     ///
     /// # Errors
     ///
@@ -76,7 +78,7 @@ impl MetadataLog {
         logs: &LogManager,
         node: NodeId,
         now_ms: i64,
-    ) -> Result<(Self, Image), LogError> {
+    ) -> Result<(Self, Image, BTreeSet<Uuid>), LogError> {
         let config = LogConfig { message_bytes_max: BATCH_BYTES_MAX, ..LogConfig::default() };
         let place = (METADATA_TOPIC, PARTITION, Uuid::METADATA_TOPIC);
         let (partition, repaired) = logs.open_partition(place, config, now_ms)?;
@@ -88,10 +90,15 @@ impl MetadataLog {
         partition.make_leader(epoch, 1, 1).map_err(LogError::Sync)?;
         let next = partition.offsets().log_end;
         let mut log = Self { next, partition: Arc::new(partition) };
-        let mut image = Image::default();
-        log.replay(&mut |event| image.apply(&event))?;
+        let (mut image, mut deleted) = (Image::default(), BTreeSet::new());
+        log.replay(&mut |event| {
+            if let Event::RemoveTopic(record) = &event {
+                deleted.insert(record.topic_id);
+            }
+            image.apply(&event);
+        })?;
         log.append_batch(batches::leader_change(&leader_change(node)?, now_ms)?, now_ms)?;
-        Ok((log, image))
+        Ok((log, image, deleted))
     }
 
     /// Every event from the first on.

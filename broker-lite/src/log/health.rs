@@ -60,7 +60,8 @@ impl Health {
         tracing::error!(
             dir = self.dir, path, %error,
             "a write or sync failed: no partition of this directory is served until the broker is \
-             started again; restart the machine first, whose memory may hold what its device lacks"
+             started again; if it was a sync, restart the machine first, whose memory may hold what \
+             its device lacks"
         );
         let tell = self.tell.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(tell) = tell {

@@ -202,9 +202,7 @@ impl LogManager {
         for (partition, id) in gone {
             let (topic, index) = (partition.topic(), partition.index());
             let name = dir_name(topic, index);
-            let suffix = format!("-{index}.{:032x}-delete", u128::from_be_bytes(id.0));
-            let kept = topic.len().min(NAME_BYTES_MAX - suffix.len());
-            let to = format!("{}{suffix}", &topic[..kept]); // topic names are ASCII
+            let to = moved_name((topic, index, *id), "delete");
             match self.disk.rename(&name, &to) {
                 Ok(()) => renamed.push(to),
                 Err(e) => {
@@ -236,6 +234,26 @@ impl LogManager {
             self.disk.remove_dir(&dir_name(&stray.topic, stray.index))?;
         }
         self.disk.sync_dir("")
+    }
+
+    /// Puts the directories of partitions whose topics nobody knows out of the way, under the names
+    /// that Kafka gives them: whoever runs the broker judges what they are. Says these names.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn set_aside(&self, strays: &[PartitionDir]) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for PartitionDir { topic, index, topic_id } in strays {
+            let name = moved_name((topic, *index, topic_id.unwrap_or_default()), "stray");
+            self.disk.rename(&dir_name(topic, *index), &name)?;
+            names.push(name);
+        }
+        if !names.is_empty() {
+            self.disk.sync_dir("")?;
+            self.forget(strays.iter().map(|stray| (stray.topic.as_str(), stray.index)))?;
+        }
+        Ok(names)
     }
 
     /// Writes down how far each log is on the device, where it starts and what is committed, so
@@ -448,6 +466,13 @@ impl Written {
         checkpoints::write_offsets(disk, RECOVERY_POINTS, &self.recovery_points)?;
         checkpoints::write_offsets(disk, LOG_STARTS, &self.log_starts)
     }
+}
+
+/// Name of a partition's directory once it is none any more.
+fn moved_name((topic, index, id): (&str, PartitionIndex, Uuid), why: &str) -> String {
+    let suffix = format!("-{index}.{:032x}-{why}", u128::from_be_bytes(id.0));
+    let kept = topic.len().min(NAME_BYTES_MAX - suffix.len());
+    format!("{}{suffix}", &topic[..kept]) // topic names are ASCII
 }
 
 /// Name of a partition's directory.

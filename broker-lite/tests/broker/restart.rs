@@ -64,6 +64,40 @@ async fn a_topic_deleted_before_the_restart_stays_deleted() {
     assert!(response.responses[0].partitions[0].records.as_ref().unwrap().is_empty());
 }
 
+/// It may be the metadata that is lost, be it by damage or because a folder was copied alone.
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_the_metadata_does_not_know_is_set_aside_and_never_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Storage::directory(dir.path());
+    let cluster = on(&storage).topic("t", 1).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    raw.call(&produce("t", 0, &["x"]), 9).await;
+    cluster.stop().await.unwrap();
+    let log = "00000000000000000000.log";
+    let bytes = std::fs::read(dir.path().join("t-0").join(log)).unwrap();
+    std::fs::rename(dir.path().join("__cluster_metadata-0"), dir.path().join("kept")).unwrap();
+    let cluster = on(&storage).topic("t", 1).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    let response = raw.call(&fetch("t", 0, 0, 0), 12).await;
+    assert!(response.responses[0].partitions[0].records.as_ref().unwrap().is_empty(), "a new t");
+    cluster.stop().await.unwrap();
+    let entries = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap());
+    let aside = entries.filter(|entry| entry.file_name().to_string_lossy().ends_with("-stray"));
+    let aside: Vec<_> = aside.map(|entry| entry.path()).collect();
+    assert!(aside.len() == 1 && !bytes.is_empty(), "{aside:?}");
+    assert_eq!(std::fs::read(aside[0].join(log)).unwrap(), bytes);
+    // with what was lost in its place again, all is as before
+    std::fs::remove_dir_all(dir.path().join("__cluster_metadata-0")).unwrap();
+    std::fs::rename(dir.path().join("kept"), dir.path().join("__cluster_metadata-0")).unwrap();
+    std::fs::remove_dir_all(dir.path().join("t-0")).unwrap();
+    std::fs::rename(&aside[0], dir.path().join("t-0")).unwrap();
+    let cluster = on(&storage).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    let response = raw.call(&fetch("t", 0, 0, 0), 12).await;
+    let records = response.responses[0].partitions[0].records.as_ref().unwrap();
+    assert_eq!(values(records), [(0, "x".to_owned())]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_clusters_cannot_share_storage_or_a_port() {
     let storage = Storage::memory();

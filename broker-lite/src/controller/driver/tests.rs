@@ -15,7 +15,7 @@ fn start(disk: &UnrulyDisk) -> (Controller, ControllerHandle) {
     let directory_id = Uuid::from_random([9; 16]);
     let meta = || MetaProperties { cluster_id: "c".to_owned(), node_id: NODE, directory_id };
     let logs = Arc::new(LogManager::open(Arc::new(disk.clone()), meta).unwrap());
-    let (log, image) = MetadataLog::open(&logs, NODE, 0).unwrap();
+    let (log, image, _) = MetadataLog::open(&logs, NODE, 0).unwrap();
     let clock = Clock::starting_at(0);
     let config = BrokerConfig::new(&[]).unwrap();
     let replicas = Arc::new(Replicas::new(NODE, logs, clock.clone(), config));
