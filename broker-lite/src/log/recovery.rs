@@ -225,8 +225,8 @@ impl Log {
         let (mut segment, scanned) =
             Segment::rebuild(&*disk, dir, base, config, now_ms, known, &mut each)?;
         let files = segment.close(&*disk)?; // its indexes are new
-        if certain {
-            // no later sync comes here
+        if certain || scanned.next == base {
+            // no later sync comes here; what a cut has emptied may still be there on the device
             files.iter().try_for_each(|file| file.sync())?;
         }
         if !known.has_more_behind() {
