@@ -1,10 +1,9 @@
 //! A data directory: whose it is, which partitions it holds, and whether it was left in order.
 
-use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ottla_protocol::ids::{NodeId, Offset, PartitionIndex, Uuid};
+use ottla_protocol::ids::{Offset, PartitionIndex, Uuid};
 
 use super::checkpoints::{
     self, CLEANED, CheckpointError, HIGH_WATERMARKS, LOG_STARTS, PartitionOffsets, RECOVERY_POINTS,
@@ -13,6 +12,8 @@ use super::config::LogConfig;
 use super::disk::{self, Disk, LockError, LockGuard, join};
 use super::format::{META_PROPERTIES, PARTITION_METADATA};
 use super::health::Health;
+pub(crate) use super::meta::MetaProperties;
+use super::meta::{format_meta, parse_meta};
 use super::recovery::{OpenArgs, OpenError, Repaired};
 use crate::replica::partition::Partition;
 
@@ -24,14 +25,6 @@ const TOPIC_ID: &str = "version: 0\ntopic_id: ";
 
 /// A name longer than this is refused by common file systems.
 const NAME_BYTES_MAX: usize = 255;
-
-/// `meta.properties`: whose data directory it is.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct MetaProperties {
-    pub(crate) cluster_id: String,
-    pub(crate) node_id: NodeId,
-    pub(crate) directory_id: Uuid,
-}
 
 /// A directory of a partition.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -486,33 +479,6 @@ fn parse_dir(name: &str) -> Option<(&str, PartitionIndex)> {
     let digits = !index.is_empty() && index.bytes().all(|b| b.is_ascii_digit());
     let index = index.parse().ok().filter(|_| digits && !topic.is_empty())?;
     Some((topic, PartitionIndex(index)))
-}
-
-fn format_meta(meta: &MetaProperties) -> String {
-    let mut text = String::from("version=1\n");
-    let MetaProperties { cluster_id, node_id, directory_id } = meta;
-    // a String takes everything
-    let _ = writeln!(text, "cluster.id={cluster_id}");
-    let _ = writeln!(text, "node.id={node_id}");
-    let _ = writeln!(text, "directory.id={directory_id}");
-    text
-}
-
-fn parse_meta(bytes: &[u8]) -> Result<MetaProperties, String> {
-    let text = core::str::from_utf8(bytes).map_err(|_| "not a text".to_owned())?;
-    let value = |name: &str| {
-        let mut pairs = text.lines().filter_map(|line| line.split_once('='));
-        let value = pairs.find(|(key, _)| key.trim() == name).map(|(_, value)| value.trim());
-        value.ok_or_else(|| format!("{name} is missing"))
-    };
-    if value("version")? != "1" {
-        return Err("not of version 1".to_owned());
-    }
-    let node_id = value("node.id")?.parse().map_err(|_| "node.id is no number".to_owned())?;
-    let directory_id = Uuid::parse(value("directory.id")?);
-    let directory_id = directory_id.ok_or_else(|| "directory.id is no id".to_owned())?;
-    let cluster_id = value("cluster.id")?.to_owned();
-    Ok(MetaProperties { cluster_id, node_id: NodeId(node_id), directory_id })
 }
 
 #[cfg(test)]

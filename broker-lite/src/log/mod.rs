@@ -15,6 +15,7 @@ pub(crate) mod health;
 #[expect(clippy::module_inception, reason = "a log is what it is")]
 pub(crate) mod log;
 pub(crate) mod manager;
+mod meta;
 mod offset_index;
 pub(crate) mod producers;
 pub(crate) mod recovery;

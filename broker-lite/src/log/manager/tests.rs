@@ -3,8 +3,7 @@ use super::super::disk::{FileDisk, MemoryDisk};
 use super::super::testing::{Spec, offset};
 use super::*;
 use crate::replica::prepare::{PreparedBatch, ProduceRules};
-use ottla_protocol::ids::LeaderEpoch;
-use ottla_protocol::ids::Offset;
+use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset};
 
 fn identity() -> MetaProperties {
     MetaProperties {
