@@ -319,6 +319,7 @@ impl Log {
             self.epochs.save(&*disk, &self.dir, true)?;
         }
         self.reload_producers(now_ms, base)?;
+        self.drop_stale_snapshots()?;
         // or what was cut off would come back, and contradict what is derived from what comes now
         last(&mut self.segments).file().sync()?;
         self.disk.sync_dir(&self.dir)

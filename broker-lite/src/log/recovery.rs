@@ -18,6 +18,7 @@ use super::producers::Producers;
 use super::segment::{self, Known, Segment};
 use super::snapshot;
 use super::synced::Synced;
+use super::transactions::Ended;
 
 /// Index entries before a snapshot from which on batches are read to find those before the last
 /// of each producer. As many batches if they are large, 4 MiB if they are small.
@@ -138,6 +139,7 @@ impl Log {
                 rebuilt = Some(*base);
             }
         }
+        let mut told = rebuilt.is_some(); // who wrote last: those that were read have
         if self.next < args.log_start {
             // records were deleted that had not reached the device: their offsets are used up
             for segment in self.segments.drain(..) {
@@ -145,6 +147,7 @@ impl Log {
                 segment.remove(&*self.disk)?;
             }
             self.next = args.log_start;
+            told = false;
         }
         if self.segments.is_empty() {
             if bases.is_empty() && self.config.cleanup.compact {
@@ -167,8 +170,10 @@ impl Log {
         }
         let on_device = if args.clean { self.next } else { args.recovery_point.min(self.next) };
         self.synced = self.synced.back_to(on_device);
-        let rebuilt = rebuilt.map_or(self.next, |base| base.min(self.next));
-        let stale = self.reload_producers(args.now_ms, rebuilt)?;
+        if !told {
+            self.reload_producers(args.now_ms, rebuilt.unwrap_or(self.next))?;
+        }
+        let stale = self.drop_stale_snapshots()?;
         if repaired.bytes_cut > 0 || stale {
             // or what was removed would come back behind what is appended now
             self.disk.sync_dir(&self.dir)?;
@@ -189,7 +194,8 @@ impl Log {
     }
 
     /// Opens one segment: by its indexes if it is `certain`, else, or if they do not fit, batch by
-    /// batch. True if it was read and has gaps.
+    /// batch. From the first such segment on, producers are told from the batches on the way, so
+    /// that these are not read twice. True if it was read and has gaps.
     fn load_segment(
         &mut self,
         base: Offset,
@@ -205,15 +211,24 @@ impl Log {
             && let Ok(end) = next.map_or_else(|| segment.next_offset(&*disk), |_| Ok(base))
         {
             self.next = end;
+            if repaired.segments_scanned > 0 {
+                self.replay(&mut segment, base, args.now_ms)?;
+            }
             self.segments.push(segment);
             return Ok(false);
         }
+        if repaired.segments_scanned == 0 {
+            self.next = base;
+            self.reload_producers(args.now_ms, base)?;
+        }
         repaired.segments_scanned += 1;
-        let epochs = &mut self.epochs;
+        let (epochs, producers) = (&mut self.epochs, &mut self.producers);
+        let mut ended = Vec::new();
         let mut each = |batch: &BatchView| {
             if let Some(epoch) = batch.leader_epoch {
                 epochs.assign(epoch, batch.base);
             }
+            ended.extend(producers.apply(batch, args.now_ms));
         };
         let known = match (certain, next) {
             (false, _) => Known::Nothing,
@@ -224,6 +239,7 @@ impl Log {
         let (dir, config, now_ms) = (&self.dir, &self.config, args.now_ms);
         let (mut segment, scanned) =
             Segment::rebuild(&*disk, dir, base, config, now_ms, known, &mut each)?;
+        self.note_ended(&mut segment, &ended)?;
         let files = segment.close(&*disk)?; // its indexes are new
         if certain || scanned.next == base {
             // no later sync comes here; what a cut has emptied may still be there on the device
@@ -238,26 +254,14 @@ impl Log {
         Ok(scanned.has_gaps)
     }
 
-    /// Finds out who wrote last: from the newest snapshot that is whole and not ahead of the log,
-    /// and the batches behind it. The batches of each producer before its last, which the snapshot
-    /// leaves out, come from the log in front of it. Of what lies behind `rebuilt`, the indexes of
-    /// aborted transactions are made anew on the way. True if a snapshot was ahead of the log.
-    pub(super) fn reload_producers(&mut self, now_ms: i64, rebuilt: Offset) -> io::Result<bool> {
+    /// Finds out who wrote last: from the newest snapshot that is whole and not ahead of `rebuilt`,
+    /// and the batches behind it in the segments there are. The batches of each producer before its
+    /// last, which the snapshot leaves out, come from the log in front of it. Of what lies behind
+    /// the snapshot, the indexes of aborted transactions are made complete on the way.
+    pub(super) fn reload_producers(&mut self, now_ms: i64, rebuilt: Offset) -> io::Result<()> {
         let disk = Arc::clone(&self.disk);
-        let mut stale = false;
-        let mut snapshots = Vec::new();
-        for entry in disk.list(&self.dir)? {
-            match segment::parse_name(&entry.name) {
-                Some((at, "snapshot")) if at <= rebuilt => snapshots.push(at),
-                Some((at, "snapshot")) if at <= self.next => {}
-                Some((_, "snapshot")) => {
-                    disk.remove(&join(&self.dir, &entry.name))?;
-                    stale = true;
-                }
-                _ => {}
-            }
-        }
-        let newest = snapshots.into_iter().rev().find_map(|at| {
+        let snapshots = self.snapshots()?;
+        let newest = snapshots.into_iter().rev().filter(|at| *at <= rebuilt).find_map(|at| {
             let producers = snapshot::read(&*disk, &self.dir, at, now_ms).ok()?;
             Some((at, producers))
         });
@@ -267,25 +271,58 @@ impl Log {
             producers.complete_from(&earlier);
         }
         self.ended.clear();
+        self.producers = producers;
         if at == self.next {
-            self.producers = producers; // a clean start needs no index for this
-            return Ok(stale);
+            return Ok(()); // a clean start needs no index for this
         }
         let first = self.segments.partition_point(|segment| segment.base() <= at);
-        for segment in self.segments.iter_mut().skip(first.saturating_sub(1)) {
-            let from = segment.position_of(&*disk, at)?;
-            let mut ended = Vec::new();
-            let mut each = |batch: &BatchView| ended.extend(producers.apply(batch, now_ms));
-            unless_damaged(segment.headers_from(from, &mut each))?;
-            for ended in &ended {
-                if !ended.committed {
-                    segment.note_aborted(&*disk, ended)?;
-                }
-                self.ended.push_back((ended.first, ended.last));
+        let mut segments = std::mem::take(&mut self.segments);
+        let mut behind = segments.iter_mut().skip(first.saturating_sub(1));
+        let replayed = behind.try_for_each(|segment| self.replay(segment, at, now_ms));
+        self.segments = segments;
+        replayed
+    }
+
+    /// Takes note of who wrote the batches of `segment` that begin at `from` or later.
+    fn replay(&mut self, segment: &mut Segment, from: Offset, now_ms: i64) -> io::Result<()> {
+        let disk = Arc::clone(&self.disk);
+        let mut ended = Vec::new();
+        let mut each = |batch: &BatchView| ended.extend(self.producers.apply(batch, now_ms));
+        let position = segment.position_of(&*disk, from);
+        unless_damaged(position.and_then(|position| segment.headers_from(position, &mut each)))?;
+        self.note_ended(segment, &ended)
+    }
+
+    /// Takes note of the transactions whose markers were found in `segment`.
+    fn note_ended(&mut self, segment: &mut Segment, ended: &[Ended]) -> io::Result<()> {
+        for ended in ended {
+            if !ended.committed {
+                segment.note_aborted(&*self.disk, ended)?;
+            }
+            self.ended.push_back((ended.first, ended.last));
+        }
+        Ok(())
+    }
+
+    /// As of which offsets there are snapshots; ascends.
+    fn snapshots(&self) -> io::Result<Vec<Offset>> {
+        let mut snapshots = Vec::new();
+        for entry in self.disk.list(&self.dir)? {
+            if let Some((at, "snapshot")) = segment::parse_name(&entry.name) {
+                snapshots.push(at);
             }
         }
-        self.producers = producers;
-        Ok(stale)
+        Ok(snapshots)
+    }
+
+    /// Removes the snapshots that are ahead of the log; true if there were some.
+    pub(super) fn drop_stale_snapshots(&self) -> io::Result<bool> {
+        let mut stale = self.snapshots()?;
+        stale.retain(|at| *at > self.next);
+        for at in &stale {
+            self.disk.remove(&segment::path(&self.dir, *at, "snapshot"))?;
+        }
+        Ok(!stale.is_empty())
     }
 
     /// Who wrote the last batches before `at`.
