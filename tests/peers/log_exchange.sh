@@ -10,7 +10,7 @@ kafka=$here/kafka-from-maven/kafka.sh
 trap 'stop_kafka KILL; finish' EXIT
 
 theirs=(plain codecs transactions open compacted) # what Exchange.java writes
-ours=(written ended)                              # what is written on our side
+ours=(written ended squeezed)                     # what is written on our side
 all=("${theirs[@]}" "${ours[@]}")
 
 exchange() { # write|read HOST:PORT [TOPIC ...]
@@ -76,6 +76,12 @@ committed() { # HOST:PORT TOPIC: Kafka's console consumer sees what $work/ours.t
     --isolation-level read_committed --max-messages "$(wc -l <"$work/expected")" --timeout-ms 30000 \
     --formatter-property print.offset=true >"$work/consumed" 2>"$work/err" || fail "$(cat "$work/err")"
   same "committed records of $2, by the console consumer" "$work/expected" "$work/consumed"
+}
+is_squeezed() { # our cleaner has come to the last segment
+  local to last
+  to=$(awk '$1 == "squeezed" { print $3 }' "$data/cleaner-offset-checkpoint" 2>/dev/null)
+  last=$(find "$data/squeezed-0" -name '*.log' | sort | tail -1)
+  [ -n "$to" ] && [ "$to" = "$((10#$(basename "$last" .log)))" ]
 }
 lines() { # FROM TO: JSON for produce
   seq "$1" "$(($2 - 1))" | awk '{ printf "{\"key\":\"k%d\",\"value\":\"%d some words\",\"headers\":[[\"h\",\"%d\"]]}\n", $1 % 50, $1, $1 }'
@@ -147,8 +153,17 @@ lines 0 500 | "$BROKER_LITE" produce open --format json # behind a transaction t
 for codec in "${codecs[@]}"; do
   lines 0 400 | "$BROKER_LITE" produce written --format json --compression "$codec"
 done
+create squeezed cleanup.policy=compact min.cleanable.dirty.ratio=0 internal.segment.bytes=16384
+for codec in "${codecs[@]}"; do
+  lines 0 1000 | "$BROKER_LITE" produce squeezed --format json --compression "$codec"
+done
 stop KILL
-broker --data "$data"
+broker --data "$data" -c log.cleaner.backoff.ms=100
+for _ in $(seq 300); do ! is_squeezed || break; sleep 0.1; done
+is_squeezed || fail "our cleaner does not come to an end"
+left=$("$BROKER_LITE" consume squeezed -o json | wc -l)
+[ "$left" -ge 50 ] && [ "$left" -lt 2500 ] || fail "$left of 5000 records with 50 keys are left"
+ok "compacted by us"
 lines 500 900 | "$BROKER_LITE" produce written --format json
 stop
 OTTLA_LOG_DIR=$work/out cargo test -q --manifest-path "$root/Cargo.toml" -p broker-lite --lib \
