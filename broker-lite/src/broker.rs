@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use ottla_protocol::Str;
@@ -13,7 +14,7 @@ use ottla_runtime::{Clock, Scope};
 use tokio::sync::oneshot;
 
 use crate::api::Sessions;
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, CompactionLags, DurabilityWords};
 use crate::controller::driver::{Controller, ControllerHandle};
 use crate::controller::ledger::{
     CreateTopics, NewTopic, PRODUCER_ID_BLOCK, Registration, Reply, Request,
@@ -65,6 +66,8 @@ pub(crate) struct Broker {
 /// What a node starts from.
 pub(crate) struct NodeSetup {
     pub(crate) disk: Arc<dyn Disk>,
+    /// The disk ends with the process.
+    pub(crate) in_memory: bool,
     pub(crate) config: BrokerConfig,
     pub(crate) clock: Clock,
     pub(crate) scope: Scope,
@@ -119,6 +122,11 @@ impl Broker {
 }
 
 impl Broker {
+    /// What holds for a topic that says nothing of them.
+    pub(crate) fn compaction_lags(&self) -> CompactionLags {
+        CompactionLags::of(&self.config.altered(&self.controller.image()))
+    }
+
     /// Names the directory its data lies in.
     pub(crate) fn directory_id(&self) -> Uuid {
         self.logs.meta().directory_id
@@ -140,6 +148,12 @@ impl Broker {
     /// Whether a write or sync has failed in its data directory.
     pub(crate) fn storage_failed(&self) -> bool {
         self.logs.health().has_failed()
+    }
+
+    /// What has failed there.
+    pub(crate) fn storage_failure(&self) -> Option<String> {
+        let health = self.logs.health();
+        health.has_failed().then(|| health.failure())
     }
 
     /// Where its data lies.
@@ -234,6 +248,12 @@ impl Node {
         Ok(Self { broker, stop_controller: Some(stop_controller), drained: Some(drained) })
     }
 
+    /// Says which durability holds where.
+    pub(crate) fn tell_durability(&self, in_memory: bool) {
+        let image = self.broker.controller.image();
+        DurabilityWords::of(&self.broker.config.altered(&image), &image, in_memory).tell();
+    }
+
     /// What compacts its logs.
     pub(crate) fn cleaner(&self) -> Arc<Cleaner> {
         Arc::clone(&self.broker.cleaner)
@@ -277,7 +297,11 @@ fn open_logs(
         node_id: node,
         directory_id: random_id(random),
     };
-    let path = setup.disk.name().into();
+    let path: PathBuf = setup.disk.name().into();
+    if !setup.in_memory && path.is_file() {
+        let source = io::Error::new(io::ErrorKind::NotADirectory, "it is a file, no directory");
+        return Err(StartError::DataDir { path, source });
+    }
     let logs = LogManager::open(Arc::clone(&setup.disk), new).map_err(|error| match error {
         OpenDirError::Lock(LockError::InUse { .. }) => StartError::DataDirInUse(path),
         OpenDirError::Lock(LockError::Io { source, .. }) | OpenDirError::Io { source, .. } => {
@@ -311,7 +335,9 @@ fn make_topics(
     let topics: Vec<NewTopic> = topics.collect();
     let names: Vec<String> = topics.iter().map(|topic| topic.name.to_string()).collect();
     let defaults = setup.config.topic_defaults();
-    let request = Request::CreateTopics(CreateTopics { topics, validate_only: false, defaults });
+    let lags = CompactionLags::of(&setup.config.altered(controller.image()));
+    let request = CreateTopics { topics, validate_only: false, defaults, lags };
+    let request = Request::CreateTopics(request);
     let reply = controller.decide(&request).map_err(|e| StartError::Metadata(e.to_string()))?;
     let Reply::Created(results) = reply else {
         return Err(StartError::Metadata(reply.refusal().to_string()));

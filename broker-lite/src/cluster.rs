@@ -198,8 +198,10 @@ impl ClusterBuilder {
         let advertised = (host, if advertised == 0 { port } else { advertised });
         let clock = self.clock.unwrap_or_else(Clock::system);
         let faults = Faults::default();
+        let in_memory = matches!(self.storage.0, Kind::Memory(_));
         let setup = NodeSetup {
             disk: self.storage.disk(self.open_files_max),
+            in_memory,
             config,
             clock: clock.clone(),
             scope,
@@ -211,6 +213,7 @@ impl ClusterBuilder {
             topics: self.topics,
         };
         let node = Node::start(setup)?;
+        node.tell_durability(in_memory);
         let cleaner = node.cleaner();
         Ok((node, Facts { advertised, port, clock, faults, cleaner }))
     }

@@ -2,6 +2,7 @@
 
 mod broker;
 mod definition;
+mod durability;
 mod known;
 mod topic;
 
@@ -9,10 +10,14 @@ pub(crate) use broker::{
     BrokerConfig, CONNECTIONS_MAX, check_broker_setting, is_acted_on, is_dynamic,
 };
 pub(crate) use definition::items;
+pub(crate) use durability::DurabilityWords;
 pub(crate) use known::{Known, Role};
 #[cfg(test)]
 use topic::TOPIC_SETTINGS;
-pub(crate) use topic::{Effect, Source, Synonym, check_topic_setting, log_config, shown};
+pub(crate) use topic::{
+    CompactionLags, Effect, Source, Synonym, check_topic_setting, check_topic_settings, log_config,
+    shown,
+};
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]

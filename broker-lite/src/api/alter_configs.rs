@@ -96,7 +96,8 @@ pub(super) async fn alter(
         };
         results.push(Altered { kind, name, result });
     }
-    let request = AlterConfigs { resources: changes, validate_only };
+    let request =
+        AlterConfigs { resources: changes, validate_only, lags: context.broker.compaction_lags() };
     let decided = match context.broker.controller.submit(Request::AlterConfigs(request)).await {
         Reply::Altered(decided) => decided,
         other => {

@@ -40,6 +40,7 @@ impl Handler for CreateTopicsRequest {
             topics: wanted,
             validate_only: self.validate_only,
             defaults: broker.config.topic_defaults(),
+            lags: broker.compaction_lags(),
         });
         let made = match broker.controller.submit(request).await {
             Reply::Created(made) => made,

@@ -101,6 +101,7 @@ async fn auto_create(broker: &Broker, image: &Image, asked: &[MetadataRequestTop
         topics: topics.collect(),
         validate_only: false,
         defaults: broker.config.topic_defaults(),
+        lags: broker.compaction_lags(),
     });
     if let Reply::Created(results) = broker.controller.submit(request).await {
         for refused in results.iter().filter_map(|result| result.as_ref().err()) {

@@ -32,6 +32,8 @@ const NAMES_LEADER: i16 = 10;
 const ADMIN_CLIENT: &str = "__admin_client";
 /// Of `acks`: every replica in sync.
 const ALL: i16 = -1;
+/// Of a log that cannot be written.
+const STORAGE: ErrorCode = ErrorCode::KAFKA_STORAGE_ERROR;
 
 impl Handler for ProduceRequest {
     const PARKS: bool = true;
@@ -130,7 +132,8 @@ async fn wait_for_syncs(
         let told = response.responses.get_mut(topic);
         let told = told.and_then(|topic| topic.partition_responses.get_mut(at));
         if let (Err(code), Some(told)) = (ended, told) {
-            *told = failed(told.index, code, None);
+            let why = context.broker.storage_failure().filter(|_| code == STORAGE);
+            *told = failed(told.index, code, why.map(Str::from));
         }
     }
 }
@@ -192,7 +195,10 @@ impl Topic {
         };
         let partition = match partition {
             Ok(partition) => partition,
-            Err(code) => return failed(index, code, None),
+            Err(code) => {
+                let offline = "its log could not be opened: see what the broker said then";
+                return failed(index, code, (code == STORAGE).then(|| Str::from(offline)));
+            }
         };
         let records = data.records.unwrap_or_default();
         let prepared = {

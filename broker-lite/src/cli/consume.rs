@@ -6,7 +6,9 @@ use std::io::{self, Write};
 
 use clap::Args;
 use ottla::ids::Offset;
-use ottla::{Assignment, Consumer, OffsetReset, PositionError, RecordView, Start, TopicPartition};
+use ottla::{
+    Assignment, Consumer, OffsetReset, PollError, PositionError, RecordView, Start, TopicPartition,
+};
 
 use super::connect::Connect;
 use super::exit::Failure;
@@ -109,7 +111,7 @@ impl Consume {
         while left > 0 && (waits || !reached(consumer, ends).await.map_err(|e| failed(&e))?) {
             // positions pass control records, which are not handed out: look at them now and then
             let polled = consumer.poll_timeout(LOOK_AGAIN).await;
-            for part in polled.map_err(|error| failed(&error))?.partitions() {
+            for part in polled.map_err(|error| self.unread(&error))?.partitions() {
                 let end = ends.get(part.topic_partition());
                 for record in part {
                     if left > 0 && end.is_none_or(|end| record.offset() < *end) {
@@ -124,6 +126,20 @@ impl Consume {
             out.clear();
         }
         Ok(())
+    }
+
+    /// Why there are no more records, and how to have those behind what is damaged.
+    fn unread(&self, error: &PollError) -> Failure {
+        let failure = Failure::new(format!("reading {}", self.topic), error);
+        let PollError::Corrupt { partition, next, .. } = error else { return failure };
+        let resume = format!("-p {} --from", partition.partition);
+        failure.with_advice(match next {
+            Some(next) => format!("what lies behind it: {resume} {next}"),
+            None => format!(
+                "what lies behind it: {resume} OFFSET; `broker-lite log verify` says where the \
+                 damage is, `log dump` of that file which offset comes next"
+            ),
+        })
     }
 
     fn write(&self, out: &mut Vec<u8>, record: &RecordView<'_>) {

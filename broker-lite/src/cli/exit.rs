@@ -43,6 +43,12 @@ impl Failure {
         Self { what: what.into(), causes: Vec::new(), code: 1, quiet: false }
     }
 
+    /// Says at last what can be done.
+    pub(super) fn with_advice(mut self, advice: String) -> Self {
+        self.causes.push(advice);
+        self
+    }
+
     /// An error of standard output; the reader's going (`| head`) is a quiet end.
     pub(super) fn stdout(error: &io::Error) -> Self {
         let gone = error.kind() == io::ErrorKind::BrokenPipe;

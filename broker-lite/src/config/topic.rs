@@ -292,12 +292,17 @@ pub(crate) enum CheckError {
     Invalid { name: &'static str, value: String, expected: String },
     #[error("{0} needs a value")]
     Null(String),
+    /// In Kafka's words.
+    #[error(
+        "conflict topic config setting min.compaction.lag.ms ({min}) > max.compaction.lag.ms ({max})"
+    )]
+    Lags { min: i64, max: i64 },
 }
 
 impl CheckError {
     /// Whether another value would do.
     pub(crate) const fn is_about_the_value(&self) -> bool {
-        matches!(self, Self::Invalid { .. } | Self::Null(_))
+        matches!(self, Self::Invalid { .. } | Self::Null(_) | Self::Lags { .. })
     }
 }
 
@@ -321,6 +326,49 @@ pub(crate) fn check_topic_setting(
         expected,
     })?;
     Ok(setting)
+}
+
+/// Checks what the settings of a topic, each of them checked, say together; `lags` is what holds where
+/// it says nothing.
+pub(crate) fn check_topic_settings<'a>(
+    lags: CompactionLags,
+    settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<(), CheckError> {
+    let CompactionLags { mut min_ms, mut max_ms } = lags;
+    for (name, value) in settings {
+        match name {
+            "min.compaction.lag.ms" => assign(&mut min_ms, value),
+            "max.compaction.lag.ms" => assign(&mut max_ms, value),
+            _ => {}
+        }
+    }
+    if min_ms > max_ms {
+        return Err(CheckError::Lags { min: min_ms, max: max_ms });
+    }
+    Ok(())
+}
+
+/// `min.compaction.lag.ms` and `max.compaction.lag.ms`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct CompactionLags {
+    min_ms: i64,
+    max_ms: i64,
+}
+
+impl Default for CompactionLags {
+    /// As Kafka has them.
+    fn default() -> Self {
+        let log = LogConfig::default();
+        Self { min_ms: log.compaction_lag_min_ms, max_ms: log.compaction_lag_max_ms }
+    }
+}
+
+impl CompactionLags {
+    /// Of a topic that says nothing of them.
+    pub(crate) fn of(broker: &BrokerConfig) -> Self {
+        let log = log_config(broker, &BTreeMap::new());
+        Self { min_ms: log.compaction_lag_min_ms, max_ms: log.compaction_lag_max_ms }
+    }
 }
 
 /// Where the value of a topic setting comes from (Kafka: `ConfigSource`).

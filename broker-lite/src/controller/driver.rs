@@ -9,9 +9,9 @@ use ottla_runtime::{Clock, Scope, watch};
 use tokio::sync::{mpsc, oneshot};
 
 use super::image::Image;
-use super::ledger::{self, Refusal, Reply, Request};
+use super::ledger::{self, Refusal, Reply, Request, TopicRef};
 use super::log::{LogError, MetadataLog};
-use crate::replica::manager::Replicas;
+use crate::replica::manager::{Offline, Replicas};
 
 /// How many requests wait for the controller before those who ask wait for it to take theirs.
 const QUEUE_MAX: usize = 256;
@@ -110,7 +110,13 @@ impl Controller {
     }
 
     async fn carry_out(&mut self, request: &Request) -> Reply {
-        self.decide_synced(request).await.unwrap_or_else(|error| {
+        let done = match self.decide_synced(request).await {
+            Ok((reply, offline)) if !offline.is_empty() => {
+                self.take_back(request, reply, &offline).await
+            }
+            done => done.map(|(reply, _)| reply),
+        };
+        done.unwrap_or_else(|error| {
             tracing::error!(%error, "metadata log failed: the controller stops");
             self.failed = true;
             let message = format!("metadata log: {error}");
@@ -118,7 +124,48 @@ impl Controller {
         })
     }
 
-    async fn decide_synced(&mut self, request: &Request) -> Result<Reply, LogError> {
+    /// Deletes the topics again of which a partition could not be opened. Of partitions that were
+    /// added to a topic it is only told.
+    async fn take_back(
+        &mut self,
+        request: &Request,
+        mut reply: Reply,
+        offline: &[Offline],
+    ) -> Result<Reply, LogError> {
+        let failed = |topic: &str, then: &str| {
+            let offline = offline.iter().find(|offline| offline.topic == topic)?;
+            let message = format!("{offline}; {then}");
+            Some(Refusal { code: ErrorCode::KAFKA_STORAGE_ERROR, message })
+        };
+        match (&mut reply, request) {
+            (Reply::Created(results), _) => {
+                let mut gone = Vec::new();
+                for result in results {
+                    let Ok(made) = result else { continue };
+                    if let Some(refusal) = failed(&made.name, "the topic was deleted again") {
+                        gone.push(TopicRef::Id(made.id));
+                        *result = Err(refusal);
+                    }
+                }
+                self.decide_synced(&Request::DeleteTopics(gone)).await?;
+            }
+            (Reply::Extended(results), Request::CreatePartitions { topics, .. }) => {
+                for (result, asked) in results.iter_mut().zip(topics) {
+                    let then = "it is there, and offline until the broker starts again";
+                    *result = failed(&asked.topic, then).map_or_else(|| result.clone(), Err);
+                }
+            }
+            _ => {}
+        }
+        Ok(reply)
+    }
+
+    /// Also says what could not be opened of what was made.
+    async fn decide_synced(
+        &mut self,
+        request: &Request,
+    ) -> Result<(Reply, Vec<Offline>), LogError> {
+        let mut offline = Vec::new();
         let reply = self.decide(request)?;
         if self.is_ahead() {
             let (done, mut synced) = oneshot::channel();
@@ -130,15 +177,16 @@ impl Controller {
             };
             let lost = || Err(io::Error::other("the sync was given up"));
             ended.unwrap_or_else(lost).map_err(LogError::Sync)?;
-            self.show();
+            offline = self.show();
         }
-        Ok(reply)
+        Ok((reply, offline))
     }
 
     /// Decides, writes and applies, but nobody sees it before [`Controller::commit`].
     pub(crate) fn decide(&mut self, request: &Request) -> Result<Reply, LogError> {
         if self.failed || self.log.has_failed() {
-            let message = "the controller has stopped: see the broker's log".to_owned();
+            let why = self.log.failure().unwrap_or_else(|| "see the broker's log".to_owned());
+            let message = format!("the controller has stopped: {why}");
             return Ok(Reply::Refused(Refusal { code: self.failure(), message }));
         }
         let next = self.log.next_offset().get();
@@ -180,15 +228,16 @@ impl Controller {
     }
 
     /// Opens partitions that are new, gives all their settings, shows the metadata, and removes
-    /// partitions that are gone.
-    fn show(&mut self) {
-        self.replicas.open(&self.image);
+    /// partitions that are gone. Says what could not be opened.
+    fn show(&mut self) -> Vec<Offline> {
+        let offline = self.replicas.open(&self.image);
         if !self.image.is_configured_as(&self.published.borrow().image) {
             self.replicas.configure(&self.image);
         }
         let (image, last_offset) = (Arc::new(self.image.clone()), self.last_offset());
         self.published.send_replace(Published { image: Arc::clone(&image), last_offset });
         self.replicas.remove_gone(&image);
+        offline
     }
 }
 

@@ -122,6 +122,11 @@ impl MetadataLog {
         self.partition.checkpoint().is_err()
     }
 
+    /// What has failed there.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.partition.checkpoint().err().map(|error| error.to_string())
+    }
+
     /// The offset the next event gets.
     pub(crate) const fn next_offset(&self) -> Offset {
         self.next

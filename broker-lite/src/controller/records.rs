@@ -68,7 +68,7 @@ pub(super) fn feature_level(name: &Str, level: i16) -> Event {
     })
 }
 
-pub(super) fn topic(name: &Str, id: Uuid) -> Event {
+pub(crate) fn topic(name: &Str, id: Uuid) -> Event {
     Event::Topic(TopicRecord { name: name.clone(), topic_id: id, ..Default::default() })
 }
 
@@ -76,7 +76,7 @@ pub(super) fn remove_topic(id: Uuid) -> Event {
     Event::RemoveTopic(RemoveTopicRecord { topic_id: id, ..Default::default() })
 }
 
-pub(super) fn config(kind: i8, resource: &Str, name: &Str, value: Option<&Str>) -> Event {
+pub(crate) fn config(kind: i8, resource: &Str, name: &Str, value: Option<&Str>) -> Event {
     Event::Config(ConfigRecord {
         resource_type: kind,
         resource_name: resource.clone(),

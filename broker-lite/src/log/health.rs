@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What is done when a data directory fails. Must not block nor take a partition's lock.
 type Tell = Box<dyn FnOnce() + Send>;
@@ -20,6 +20,8 @@ pub(crate) struct Health {
     dir: String,
     /// Set once, for ever; looked at for each batch.
     failed: AtomicBool,
+    /// What failed first, and how.
+    cause: OnceLock<String>,
     tell: Mutex<Option<Tell>>,
 }
 
@@ -46,15 +48,23 @@ impl Health {
     ///
     /// A write or a sync has failed.
     pub(crate) fn check(&self) -> io::Result<()> {
-        if self.has_failed() {
-            return Err(io::Error::other("an earlier write or sync in the data directory failed"));
-        }
-        Ok(())
+        if self.has_failed() { Err(io::Error::other(self.failure())) } else { Ok(()) }
+    }
+
+    /// What has failed, and what to do, for whom it concerns.
+    pub(crate) fn failure(&self) -> String {
+        let cause = self.cause.get().map_or("of which nobody knows", String::as_str);
+        format!(
+            "a write to the data directory has failed ({cause}): restart the broker when the disk \
+             is repaired"
+        )
     }
 
     /// A write to `path` or its sync has failed. Says so, the first time.
     pub(crate) fn fail(&self, path: &str, error: &dyn fmt::Display) {
-        if self.failed.swap(true, Ordering::AcqRel) {
+        let first = self.cause.set(format!("{path}: {error}")).is_ok();
+        self.failed.store(true, Ordering::Release);
+        if !first {
             return;
         }
         tracing::error!(
@@ -100,6 +110,7 @@ mod tests {
         assert_eq!(*told.lock().unwrap(), [1]);
         health.when_failed(tell(2));
         assert_eq!(*told.lock().unwrap(), [1, 2]);
-        assert!(health.check().is_err());
+        let cause = health.check().unwrap_err().to_string();
+        assert!(cause.contains("(t-0: no disk)"), "{cause}");
     }
 }

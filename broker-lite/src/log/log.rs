@@ -133,6 +133,11 @@ impl Log {
         self.synced.health().has_failed()
     }
 
+    /// What has failed there.
+    pub(crate) fn failure(&self) -> String {
+        self.synced.health().failure()
+    }
+
     /// A change of its files has failed.
     pub(crate) fn fail(&self, error: &dyn core::fmt::Display) {
         self.synced.fail(error);

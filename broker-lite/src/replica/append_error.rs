@@ -37,7 +37,10 @@ pub(crate) enum AppendError {
     TooLarge { bytes: usize, max: u32 },
     #[error("batch of more than {max} bytes once decompressed, 64 times max.message.bytes")]
     TooLargeInside { max: usize },
-    #[error("batch of {bytes} bytes does not fit a segment: segment.bytes is {max}")]
+    #[error(
+        "batch of {bytes} bytes does not fit a segment of {max} bytes, as segment.bytes or \
+         internal.segment.bytes says"
+    )]
     LargerThanSegment { bytes: usize, max: u32 },
     #[error("damaged batch: {0}")]
     Corrupt(String),
@@ -58,12 +61,11 @@ pub(crate) enum AppendError {
     #[error(transparent)]
     Sequence(#[from] SequenceError),
     /// The batch may be in the log, in part or as a whole.
-    #[error("cannot write the log")]
+    #[error("cannot write the log: {0}")]
     Storage(#[from] io::Error),
-    #[error(
-        "a write to the data directory has failed: restart the broker when the disk is repaired"
-    )]
-    Failed,
+    /// An earlier write or sync has failed.
+    #[error("{0}")]
+    Failed(String),
 }
 
 impl AppendError {
@@ -89,7 +91,7 @@ impl AppendError {
             Self::Sequence(SequenceError::OutOfOrder { .. }) => {
                 ErrorCode::OUT_OF_ORDER_SEQUENCE_NUMBER
             }
-            Self::Storage(_) | Self::Failed => ErrorCode::KAFKA_STORAGE_ERROR,
+            Self::Storage(_) | Self::Failed(_) => ErrorCode::KAFKA_STORAGE_ERROR,
         }
     }
 

@@ -331,7 +331,7 @@ impl Inner {
     /// The epoch this replica leads in.
     fn check_leader(&self, all_in_sync: bool) -> Result<LeaderEpoch, AppendError> {
         if self.log.has_failed() {
-            return Err(AppendError::Failed);
+            return Err(AppendError::Failed(self.log.failure()));
         }
         let Role::Leader { epoch, in_sync, replicas } = self.role else {
             return Err(AppendError::NotLeader);
@@ -344,7 +344,7 @@ impl Inner {
     }
 
     fn refuse_failed(&self) -> io::Result<()> {
-        if self.log.has_failed() { Err(io::Error::other(AppendError::Failed)) } else { Ok(()) }
+        if self.log.has_failed() { Err(io::Error::other(self.log.failure())) } else { Ok(()) }
     }
 
     /// What a change of the log's files came to: after an error nobody knows what is there.

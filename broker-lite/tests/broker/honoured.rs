@@ -487,8 +487,8 @@ async fn every_setting_that_is_read_at_the_start_has_its_effect_and_cannot_be_al
 async fn there_is_a_case_for_every_setting_that_is_acted_on() {
     let cluster = cluster().topic("t", 1).start().await.unwrap();
     let mut raw = Raw::connect(&cluster).await;
-    for (name, value, ..) in TOPIC_CASES {
-        // an internal one is shown only where it is set
+    // an internal one is shown only where it is set
+    for (name, value, ..) in TOPIC_CASES.iter().filter(|(name, ..)| name.starts_with("internal.")) {
         change(&mut raw, (TOPIC, "t"), (name, OPERATION_SET, Some(value))).await;
     }
     let (topic, broker) = ((TOPIC, "t"), (BROKER, "1"));

@@ -7,6 +7,7 @@ mod consume;
 mod decode;
 mod log;
 mod settings;
+mod storage;
 mod topics;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -29,9 +30,11 @@ struct Broker {
 
 impl Broker {
     fn start(arguments: &[&str]) -> Self {
-        let mut command = command(arguments);
-        command.args(["--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut process = command.spawn().unwrap();
+        Self::spawn(command(arguments).args(["--port", "0"]).stderr(Stdio::null()))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let middle = line.strip_prefix("{\"ready\":true,\"bootstrap\":\"").unwrap();

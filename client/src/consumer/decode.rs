@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{LeaderEpoch, Offset};
 use ottla_protocol::record::{
     BatchError, CheckedBatch, Compression, CompressionError, ControlRecord, ControlType,
@@ -30,6 +31,12 @@ pub enum BatchFault {
     /// One of its records cannot be read, although the checksum is right.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// The leader has found it damaged, and does not send it.
+    #[error("the leader answered {code}: {}", .code.meaning())]
+    AtLeader {
+        /// What it said.
+        code: ErrorCode,
+    },
     /// Its offsets are negative, run backwards, or overlap those of the batch before.
     #[error("the offsets of the batch make no sense")]
     Offsets,

@@ -224,14 +224,14 @@ fn identity_of(answer: Result<InitProducerIdResponse, CallError>) -> Result<Iden
     let response = match answer {
         Ok(response) => response,
         Err(CallError::UnsupportedVersion { .. }) => {
-            return Err(Obstacle::Broker(ErrorCode::UNSUPPORTED_VERSION));
+            return Err(Obstacle::broker(ErrorCode::UNSUPPORTED_VERSION));
         }
         Err(why) => return Err(Obstacle::Network(Arc::new(why))),
     };
-    response.error_code.check().map_err(Obstacle::Broker)?;
+    response.error_code.check().map_err(Obstacle::broker)?;
     match (response.producer_id, response.producer_epoch) {
         (Some(id), Some(epoch)) => Ok(Identity { id, epoch }),
-        _ => Err(Obstacle::Broker(ErrorCode::UNKNOWN_SERVER_ERROR)),
+        _ => Err(Obstacle::broker(ErrorCode::UNKNOWN_SERVER_ERROR)),
     }
 }
 

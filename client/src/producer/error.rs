@@ -14,17 +14,38 @@ use ottla_protocol::ids::PartitionIndex;
 #[non_exhaustive]
 pub enum Obstacle {
     /// A broker refused, though another attempt might have succeeded.
-    Broker(ErrorCode),
+    Broker {
+        /// Kafka's code.
+        code: ErrorCode,
+        /// The broker's own words, if any.
+        message: Option<Str>,
+    },
     /// A request failed on its way.
     Network(Arc<dyn Error + Send + Sync>),
     /// The partition had no leader.
     NoLeader,
 }
 
+impl Obstacle {
+    /// A broker refused with this code, and without a word.
+    pub(crate) const fn broker(code: ErrorCode) -> Self {
+        Self::Broker { code, message: None }
+    }
+
+    /// Whether somebody should hear of it while it is tried again: not of what went before, nor of
+    /// what looking for the leader may cure. (Of broken connections the connection speaks.)
+    pub(crate) fn is_worth_a_word_behind(&self, last: Option<&Self>) -> bool {
+        let Self::Broker { code, .. } = self else { return false };
+        let known = matches!(last, Some(Self::Broker { code: last, .. }) if last == code);
+        let cured = code.invalidates_metadata() && *code != ErrorCode::KAFKA_STORAGE_ERROR;
+        !known && !cured
+    }
+}
+
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Broker(code) => code.fmt(f),
+            Self::Broker { code, message } => write!(f, "{code}{}", Words(message)),
             Self::Network(cause) => cause.fmt(f),
             Self::NoLeader => f.write_str("the partition has no leader"),
         }
@@ -35,7 +56,7 @@ impl Error for Obstacle {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Network(cause) => cause.source(), // its own words are in ours
-            Self::Broker(_) | Self::NoLeader => None,
+            Self::Broker { .. } | Self::NoLeader => None,
         }
     }
 }
@@ -289,7 +310,7 @@ impl SendError {
             Self::Enqueue(EnqueueError::TopicRefused { code, .. } | EnqueueError::Fatal(code)) => {
                 Some(*code)
             }
-            Self::TimedOut { last: Some(Obstacle::Broker(code)), .. } => Some(*code),
+            Self::TimedOut { last: Some(Obstacle::Broker { code, .. }), .. } => Some(*code),
             _ => None,
         }
     }
@@ -314,7 +335,7 @@ mod tests {
 
     #[test]
     fn an_error_says_whether_the_record_may_be_in_the_log() {
-        let last = Some(Obstacle::Broker(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        let last = Some(Obstacle::broker(ErrorCode::NOT_LEADER_OR_FOLLOWER));
         let waited = Duration::from_secs(120);
         for (error, possibly_written, retriable, fatal) in [
             (SendError::TimedOut { waited, possibly_written: true, last }, true, true, false),
@@ -338,10 +359,14 @@ mod tests {
 
     #[test]
     fn the_words_name_the_obstacle() {
-        let last = Some(Obstacle::Broker(ErrorCode::NOT_LEADER_OR_FOLLOWER));
+        let last = Some(Obstacle::broker(ErrorCode::NOT_LEADER_OR_FOLLOWER));
         let waited = Duration::from_secs(2);
         let text = SendError::TimedOut { waited, possibly_written: true, last }.to_string();
         assert!(text.contains("NOT_LEADER_OR_FOLLOWER"), "{text}");
         assert!(text.contains("may be in the log"), "{text}");
+        let (code, message) = (ErrorCode::KAFKA_STORAGE_ERROR, Some("no space".into()));
+        let last = Some(Obstacle::Broker { code, message });
+        let text = SendError::TimedOut { waited, possibly_written: true, last }.to_string();
+        assert!(text.ends_with("last obstacle: KAFKA_STORAGE_ERROR (56): no space"), "{text}");
     }
 }

@@ -168,7 +168,7 @@ impl Kit {
     }
 
     pub(super) fn lose(&mut self, id: RequestId) {
-        let why = Obstacle::Broker(ErrorCode::NETWORK_EXCEPTION);
+        let why = Obstacle::broker(ErrorCode::NETWORK_EXCEPTION);
         self.outbox.on_reply(id, Reply::Lost(why), self.now);
     }
 }

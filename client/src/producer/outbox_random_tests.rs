@@ -187,7 +187,7 @@ impl World {
     /// A connection is cut. What the broker has not read it may still read, later.
     fn cut(&mut self, node: NodeId) {
         let Some(wire) = self.wires.remove(&node) else { return };
-        let lost = || Obstacle::Broker(ErrorCode::NETWORK_EXCEPTION);
+        let lost = || Obstacle::broker(ErrorCode::NETWORK_EXCEPTION);
         for (id, _) in wire.replies {
             self.totals.count("cut: answer lost");
             self.kit.outbox.on_reply(id, Reply::Lost(lost()), self.kit.now);
@@ -235,7 +235,7 @@ impl World {
         if core::mem::take(&mut self.asked_id) {
             let answer = if self.rng.u8(..4) == 0 {
                 self.totals.count("id refused");
-                Err(Obstacle::Broker(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS))
+                Err(Obstacle::broker(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS))
             } else {
                 self.totals.count("id given");
                 self.ids += 1;

@@ -293,7 +293,7 @@ fn a_refused_producer_id_ends_the_producer() {
     let delivery = kit.append(0, 1).unwrap();
     assert!(kit.requests().is_empty(), "no numbers yet");
     let code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
-    kit.outbox.on_producer_id(Err(Obstacle::Broker(code)), kit.now);
+    kit.outbox.on_producer_id(Err(Obstacle::broker(code)), kit.now);
     let why = error(&delivery);
     assert!(matches!(why, SendError::Fatal(c) if c == code), "{why}");
     assert!(kit.append(0, 2).is_none());
@@ -311,7 +311,7 @@ fn a_failed_producer_is_idle_once_all_is_answered() {
     assert_eq!(requests.len(), 2);
     kit.answer(requests[0].id, OUT_OF_ORDER); // epochs have run out
     let code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
-    kit.outbox.on_producer_id(Err(Obstacle::Broker(code)), kit.now);
+    kit.outbox.on_producer_id(Err(Obstacle::broker(code)), kit.now);
     assert!(error(&first).is_fatal() && error(&second).possibly_written());
     assert!(!kit.outbox.is_idle(), "a request is out");
     kit.lose(requests[1].id);
@@ -325,7 +325,7 @@ fn records_that_failed_before_the_outbox_knew_of_them_leave_no_work() {
     assert!(kit.requests().is_empty());
     let delivery = kit.append(0, 1).unwrap();
     let code = ErrorCode::CLUSTER_AUTHORIZATION_FAILED;
-    kit.outbox.on_producer_id(Err(Obstacle::Broker(code)), kit.now);
+    kit.outbox.on_producer_id(Err(Obstacle::broker(code)), kit.now);
     assert!(error(&delivery).is_fatal());
     assert!(kit.requests().is_empty());
     assert!(kit.outbox.is_idle(), "a close need not wait for what is gone");

@@ -51,11 +51,14 @@ impl Outbox {
                     self.tend(key, now);
                 }
             }
-            Err(Obstacle::Broker(code)) if !code.is_retriable() => {
+            Err(Obstacle::Broker { code, .. }) if !code.is_retriable() => {
                 self.registration = Registration::Failed(code);
                 self.fail_all(&SendError::Fatal(code), now);
             }
             Err(obstacle) => {
+                if matches!(obstacle, Obstacle::Broker { .. }) && self.id_backoff.attempts() == 0 {
+                    tracing::warn!(%obstacle, "no producer id, nothing is sent; trying again");
+                }
                 self.registration = Registration::Wanted(now + self.id_backoff.next_wait());
                 for lane in self.topics.iter_mut().flat_map(|topic| &mut topic.lanes) {
                     lane.last = Some(obstacle.clone());

@@ -85,7 +85,7 @@ impl Outbox {
         let split = self.next_batches();
         let obstacle = match &answer {
             Answer::NotWritten(obstacle) | Answer::Unknown(obstacle) => Some(obstacle.clone()),
-            Answer::OutOfOrder(code) => Some(Obstacle::Broker(*code)),
+            Answer::OutOfOrder(code) => Some(Obstacle::broker(*code)),
             Answer::Written(_) | Answer::TooLarge | Answer::Failed(_) => None,
         };
         let partition = usize::try_from(key.partition).unwrap_or(usize::MAX);
@@ -99,6 +99,10 @@ impl Outbox {
         if let Some(obstacle) = obstacle {
             // what an old leader said is no reason to wait before the new one is asked
             let of_old_leader = lane.out_at != lane.leader.map(|leader| leader.node);
+            if obstacle.is_worth_a_word_behind(lane.last.as_ref()) {
+                let (topic, partition) = (lanes.topic.name(), key.partition);
+                tracing::warn!(%topic, partition, %obstacle, "not acknowledged; trying again");
+            }
             if !of_old_leader && lane.not_before.is_none_or(|at| at <= now) {
                 let again = now + lane.backoff.next_wait();
                 lane.not_before = Some(again);

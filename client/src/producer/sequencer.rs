@@ -311,7 +311,7 @@ impl Sequencer {
     fn fail(&mut self, place: usize, batch: SealedBatch, mut failure: Failure) {
         if batch.is_doubtful() && !failure.error.possibly_written() {
             // this attempt was refused, but an earlier one may have been appended
-            let last = failure.error.code().map(Obstacle::Broker);
+            let last = failure.error.code().map(Obstacle::broker);
             failure = SendError::Unanswered { last }.into();
         }
         let hole = match batch.numbers() {

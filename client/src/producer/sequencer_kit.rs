@@ -143,7 +143,7 @@ impl Bench {
     }
 
     fn answer(&mut self, batch: u64, said: Said) -> String {
-        let obstacle = || Obstacle::Broker(ErrorCode::NETWORK_EXCEPTION);
+        let obstacle = || Obstacle::broker(ErrorCode::NETWORK_EXCEPTION);
         let refusal = SendError::Refused { code: ErrorCode::INVALID_RECORD, message: None };
         let receipt = Receipt { base_offset: Offset::new(0), log_append_time: None };
         let answer = match said {

@@ -167,7 +167,7 @@ impl Shared {
     }
 
     fn last_metadata_obstacle(&self, topic: &Topic) -> Option<Obstacle> {
-        let refused = topic.refused().map(Obstacle::Broker);
+        let refused = topic.refused().map(Obstacle::broker);
         let failed = || self.cluster.attempts().borrow().error.clone();
         refused.or_else(|| failed().map(|why| Obstacle::Network(Arc::new(why))))
     }

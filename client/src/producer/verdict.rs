@@ -10,6 +10,7 @@ use super::sequencer::Answer;
 /// What a broker's answer for one partition means for the batch it got.
 pub(crate) fn judge(response: &PartitionProduceResponse) -> Answer {
     let code = response.error_code;
+    let obstacle = || Obstacle::Broker { code, message: response.error_message.clone() };
     let receipt =
         |base_offset| Receipt { base_offset, log_append_time: response.log_append_time_ms };
     match code {
@@ -26,8 +27,8 @@ pub(crate) fn judge(response: &PartitionProduceResponse) -> Answer {
         | ErrorCode::REQUEST_TIMED_OUT
         | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND
         | ErrorCode::KAFKA_STORAGE_ERROR
-        | ErrorCode::UNKNOWN_SERVER_ERROR => Answer::Unknown(Obstacle::Broker(code)),
-        code if code.is_retriable() => Answer::NotWritten(Obstacle::Broker(code)),
+        | ErrorCode::UNKNOWN_SERVER_ERROR => Answer::Unknown(obstacle()),
+        code if code.is_retriable() => Answer::NotWritten(obstacle()),
         code => Answer::Failed(refusal(code, response)),
     }
 }

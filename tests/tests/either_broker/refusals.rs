@@ -27,7 +27,7 @@ async fn an_unknown_topic_or_partition_is_named_and_nothing_is_written() {
     let producer = world.client.producer().max_block(SHORT).build().unwrap();
     let why = producer.send(Record::to(&missing).value("v")).await.unwrap_err();
     let named = matches!(&why, SendError::Enqueue(EnqueueError::MetadataTimedOut {
-        last: Some(Obstacle::Broker(UNKNOWN)), topic, ..
+        last: Some(Obstacle::Broker { code: UNKNOWN, .. }), topic, ..
     }) if **topic == *missing);
     assert!(named && why.is_retriable() && !why.possibly_written(), "{why:?}");
     let why = producer.send(Record::to("no good name!").value("v")).await.unwrap_err();

@@ -37,6 +37,7 @@ impl Running {
         let network = MemoryNetwork::new();
         let setting = ("ottla.durability".to_owned(), durability.to_owned());
         let node = Node::start(NodeSetup {
+            in_memory: false,
             disk: Arc::new(disk.clone()),
             config: BrokerConfig::new(&[setting]).unwrap(),
             clock: Clock::starting_at(1_000),

@@ -123,3 +123,24 @@ fn unknown_and_malformed_settings_are_refused() {
     assert!(check_topic_setting("cleanup.policy", Some("shred")).is_err());
     assert!(check_topic_setting("cleanup.policy", Some("")).is_ok(), "keeps all for ever");
 }
+
+#[test]
+fn compaction_lags_that_exclude_each_other_are_refused_wherever_each_of_them_stands() {
+    let broker = |pairs: &[(&str, &str)]| {
+        let pairs: Vec<_> = pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+        CompactionLags::of(&BrokerConfig::new(&pairs).unwrap())
+    };
+    let (min, max) = ("min.compaction.lag.ms", "max.compaction.lag.ms");
+    let (nothing, brokers) = (broker(&[]), broker(&[("log.cleaner.max.compaction.lag.ms", "10")]));
+    for (lags, topic, fits) in [
+        (nothing, &[(min, "11"), (max, "10")][..], false),
+        (nothing, &[(max, "10"), (min, "10")], true),
+        (nothing, &[(min, "9223372036854775807")], true),
+        (brokers, &[(min, "11")], false),
+        (brokers, &[(min, "11"), (max, "12")], true),
+    ] {
+        let checked = check_topic_settings(lags, topic.iter().copied());
+        assert_eq!(checked.is_ok(), fits, "{topic:?}: {checked:?}");
+    }
+    assert_eq!(nothing, CompactionLags::default());
+}

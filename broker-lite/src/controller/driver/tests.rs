@@ -4,9 +4,10 @@ use futures::poll;
 use ottla_protocol::ids::{NodeId, Uuid};
 
 use super::*;
-use crate::config::BrokerConfig;
+use crate::config::{BrokerConfig, CompactionLags};
 use crate::controller::ledger::{CreateTopics, NewTopic, Registration};
 use crate::log::disk::testing::UnrulyDisk;
+use crate::log::disk::{self, Disk as _};
 use crate::log::manager::{LogManager, MetaProperties};
 
 const NODE: NodeId = NodeId(1);
@@ -47,6 +48,7 @@ fn create(topic: &str) -> Request {
         }],
         validate_only: false,
         defaults: (1, 1),
+        lags: CompactionLags::default(),
     })
 }
 
@@ -97,4 +99,26 @@ async fn a_change_that_may_not_be_on_the_device_is_refused_and_so_is_every_later
         assert_eq!(refusal.code, ErrorCode::KAFKA_STORAGE_ERROR);
     }
     assert_eq!(handle.image().topics().count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_whose_log_cannot_be_made_is_refused_and_gone_again() {
+    let disk = UnrulyDisk::default();
+    // a directory of another topic of that name
+    let metadata = format!("version: 0\ntopic_id: {}", Uuid([7; 16]));
+    disk.create_dir("t-0").unwrap();
+    disk::replace(&disk, "t-0/partition.metadata", metadata.as_bytes()).unwrap();
+    let (controller, handle) = start(&disk);
+    let (_stop, stopped) = oneshot::channel();
+    let mut run = pin!(controller.run(stopped));
+    let Reply::Created(results) = reply_of(run.as_mut(), pin!(handle.submit(create("t")))).await
+    else {
+        panic!("it was asked for a topic")
+    };
+    let refusal = results[0].as_ref().unwrap_err();
+    assert_eq!(refusal.code, ErrorCode::KAFKA_STORAGE_ERROR);
+    assert!(refusal.message.contains("it belongs to topic id"), "{refusal}");
+    assert!(handle.image().topic("t").is_none());
+    let created = reply_of(run.as_mut(), pin!(handle.submit(create("u")))).await;
+    assert!(matches!(created, Reply::Created(results) if results[0].is_ok()));
 }

@@ -8,7 +8,9 @@ use ottla_protocol::ids::NodeId;
 use ottla_protocol::topic::check_name;
 
 use super::{AlterConfigs, ConfigChange, Operation, Refusal, Reply, ResourceChange, refusal};
-use crate::config::{Known, Role, check_broker_setting, check_topic_setting, items};
+use crate::config::{
+    Known, Role, check_broker_setting, check_topic_setting, check_topic_settings, items,
+};
 use crate::controller::image::{BROKER_RESOURCE, Image, TOPIC_RESOURCE};
 use crate::controller::records::{self, Event};
 
@@ -33,6 +35,12 @@ pub(super) fn alter(image: &Image, request: &AlterConfigs) -> (Vec<Event>, Reply
             // what was set before may be what is no setting any more
             if before.get(name) != Some(value) {
                 check(role, name, Some(value))?;
+            }
+        }
+        if let Role::Topic = role {
+            let after = after.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            if let Err(error) = check_topic_settings(request.lags, after) {
+                return refusal(ErrorCode::INVALID_CONFIG, error.to_string());
             }
         }
         let config = |name: &String, value: Option<&String>| {

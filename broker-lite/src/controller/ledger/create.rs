@@ -8,7 +8,7 @@ use ottla_protocol::ids::{NodeId, PartitionIndex};
 use ottla_protocol::topic::check_name;
 
 use super::{CreateTopics, CreatedTopic, NewTopic, PARTITIONS_MAX, Refusal, Reply, refusal};
-use crate::config::check_topic_setting;
+use crate::config::{CompactionLags, check_topic_setting, check_topic_settings};
 use crate::controller::image::{Image, TOPIC_RESOURCE};
 use crate::controller::names;
 use crate::controller::records::{self, Event};
@@ -24,7 +24,7 @@ pub(super) fn create_topics(image: &Image, request: &CreateTopics) -> (Vec<Event
         if seen.get(&*topic.name).is_some_and(|n| *n > 1) {
             return refusal(ErrorCode::INVALID_REQUEST, "Duplicate topic name.");
         }
-        plan.create(topic, request.defaults)
+        plan.create(topic, request.defaults, request.lags)
     });
     let results = results.collect();
     let events = if request.validate_only { Vec::new() } else { plan.events };
@@ -40,12 +40,22 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn create(&mut self, topic: &NewTopic, defaults: (i32, i16)) -> Result<CreatedTopic, Refusal> {
+    fn create(
+        &mut self,
+        topic: &NewTopic,
+        defaults: (i32, i16),
+        lags: CompactionLags,
+    ) -> Result<CreatedTopic, Refusal> {
         self.check_name(&topic.name)?;
         for (name, value) in &topic.configs {
             if let Err(error) = check_topic_setting(name, value.as_deref()) {
                 return refusal(ErrorCode::INVALID_CONFIG, error.to_string());
             }
+        }
+        let given = topic.configs.iter();
+        let given = given.filter_map(|(name, value)| Some((&**name, value.as_deref()?)));
+        if let Err(error) = check_topic_settings(lags, given) {
+            return refusal(ErrorCode::INVALID_CONFIG, error.to_string());
         }
         let assignments = if topic.assignments.is_empty() {
             self.assign(topic, defaults)?

@@ -15,6 +15,7 @@ use ottla_protocol::ids::{NodeId, PartitionIndex, ProducerId, Uuid};
 
 use super::image::Image;
 use super::records::Event;
+use crate::config::CompactionLags;
 
 /// How many producer ids a broker gets at a time.
 pub(crate) const PRODUCER_ID_BLOCK: i64 = 1_000;
@@ -91,6 +92,7 @@ pub(crate) struct CreateTopics {
     pub(crate) validate_only: bool,
     /// `num.partitions` and `default.replication.factor` of the broker asked.
     pub(crate) defaults: (i32, i16),
+    pub(crate) lags: CompactionLags,
 }
 
 /// A topic to make.
@@ -137,6 +139,7 @@ pub(crate) struct MorePartitions {
 pub(crate) struct AlterConfigs {
     pub(crate) resources: Vec<ResourceChange>,
     pub(crate) validate_only: bool,
+    pub(crate) lags: CompactionLags,
 }
 
 /// Settings of one resource to change.

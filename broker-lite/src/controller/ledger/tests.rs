@@ -52,8 +52,8 @@ impl Bench {
             configs: vec![("retention.ms".into(), Some("5".into()))],
             ..Default::default()
         });
-        let request =
-            CreateTopics { topics: topics.collect(), validate_only: false, defaults: (3, 1) };
+        let (topics, lags) = (topics.collect(), CompactionLags::default());
+        let request = CreateTopics { topics, validate_only: false, defaults: (3, 1), lags };
         match self.ask(&Request::CreateTopics(request)) {
             Reply::Created(results) => results,
             other => panic!("{other:?}"),

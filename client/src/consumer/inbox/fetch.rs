@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
 use ottla_protocol::messages::fetch::{FetchResponse, PartitionData};
 use ottla_runtime::Instant;
 
@@ -15,6 +15,7 @@ use super::shelf::FrameId;
 use super::trouble::Trouble;
 use super::truncation::EpochEnd;
 use super::{Inbox, Lane, Retry, backoff};
+use crate::consumer::decode::BatchFault;
 use crate::consumer::error::PollError;
 use crate::consumer::subscription::{Claim, Position, Reached};
 use crate::error::CallError;
@@ -284,7 +285,7 @@ impl Inbox {
                 None => self.on_records(part, data, frame),
             },
             ErrorCode::OFFSET_OUT_OF_RANGE => self.on_out_of_range(part),
-            code => self.on_error(slot, code),
+            code => self.on_error(slot, part.from.offset, code),
         }
     }
 
@@ -320,13 +321,17 @@ impl Inbox {
         }
     }
 
-    fn on_error(&mut self, slot: usize, code: ErrorCode) {
+    /// The leader does not give what lies at `offset`.
+    fn on_error(&mut self, slot: usize, offset: Offset, code: ErrorCode) {
         let Some(assigned) = self.subscription.get(slot) else { return };
         let seat = &mut self.seats[slot];
         seat.retry = Retry::Backoff;
         self.refresh = true;
-        if !is_passing(code) || code == ErrorCode::CORRUPT_MESSAGE {
-            let partition = assigned.partition.clone();
+        let partition = assigned.partition.clone();
+        if code == ErrorCode::CORRUPT_MESSAGE {
+            let fault = BatchFault::AtLeader { code };
+            seat.error = Some(PollError::Corrupt { partition, offset, next: None, fault });
+        } else if !is_passing(code) {
             seat.error = Some(PollError::Broker { partition, code });
         }
     }

@@ -3,10 +3,11 @@
 use core::time::Duration;
 
 use bytes::Bytes;
+use ottla_protocol::error_code::ErrorCode;
 use ottla_runtime::Instant;
 
-use super::model::node;
-use super::rules::{Desk, known, tp};
+use super::model::{node, offset};
+use super::rules::{Desk, known, records, tp};
 use crate::consumer::error::PollError;
 use crate::consumer::inbox::Inbox;
 use crate::consumer::subscription::Start;
@@ -118,4 +119,24 @@ fn a_cluster_that_was_never_reached_is_told_of_and_one_that_went_away_is_waited_
     inbox.on_metadata_asked(None);
     let now = Instant::from_millis(100_000);
     assert_eq!(told_of_cluster(&mut inbox, now, 230_000), [0_u64; 0]);
+}
+
+#[test]
+fn what_the_leader_finds_damaged_is_told_with_its_place_and_reading_stays_there() {
+    let mut desk = Desk::with(1);
+    let order = desk.order();
+    desk.data(&order, 0, records(0, 3, 8));
+    assert_eq!(desk.take(), [0, 1, 2]);
+    let order = desk.order();
+    desk.reply(&order, &[(0, ErrorCode::CORRUPT_MESSAGE, Bytes::new())]);
+    drop(desk.effects());
+    let error = desk.error().unwrap();
+    let text = error.to_string();
+    assert!(text.starts_with("t-0 cannot be read at offset 3: the leader answered"), "{text}");
+    assert!(
+        text.contains("CORRUPT_MESSAGE") && text.ends_with("seek past it to skip it"),
+        "{text}"
+    );
+    desk.wait();
+    assert_eq!(desk.order().parts[0].from.offset, offset(3));
 }
