@@ -1,10 +1,10 @@
 //! What tests across crates share. One promise, one file in `tests/`.
 //!
-//! [`history`] holds what a client was told, [`checkers`] judge it: nothing else is believed.
+//! A history holds what clients were told, [`judge`] judges it: nothing else is believed.
 
 pub mod chaos;
-pub mod checkers;
 pub mod history;
+pub mod judge;
 pub mod raw;
 pub mod readback;
 pub mod script;

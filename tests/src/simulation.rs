@@ -14,7 +14,6 @@ use ottla_runtime::net::Connector;
 use ottla_runtime::net::memory::MemoryNetwork;
 
 use crate::chaos::{Break, Chaos};
-use crate::checkers;
 use crate::history::{Fate, History, Sent};
 use crate::raw::RawClient;
 use crate::readback::{Batches, read_topic};
@@ -121,7 +120,7 @@ impl<'a> Run<'a> {
         let batches = read_topic(&mut raw, TOPIC, partitions, &mut history).await;
         drop(cluster.kill().await);
         let mut outcome = self.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-        outcome.complaints.extend(checkers::exactly_once(&history));
+        outcome.complaints.extend(history.complaints());
         let breaks = self.chaos.happened();
         Outcome { history, batches, breaks, simulated: since_start(self.clock), ..outcome }
     }

@@ -6,7 +6,6 @@ use ottla_runtime::Clock;
 use ottla_runtime::net::Connector;
 use ottla_runtime::net::memory::MemoryNetwork;
 use ottla_tests::chaos::Chaos;
-use ottla_tests::checkers;
 use ottla_tests::history::{Fate, History, Sent};
 use ottla_tests::raw::RawClient;
 use ottla_tests::readback::{Batches, read_topic};
@@ -88,7 +87,7 @@ impl Bench {
     /// Nothing is lost, doubled or out of order, and nothing else is there.
     async fn check(&mut self) {
         let batches = self.read().await;
-        assert_eq!(checkers::exactly_once(&self.history), Vec::<String>::new());
+        assert_eq!(self.history.complaints(), Vec::<String>::new());
         let numbers: Vec<_> = self.history.read.iter().map(|read| read.number).collect();
         assert_eq!(numbers, (0..self.next).collect::<Vec<_>>());
         assert_eq!(batches.bumped, 0, "no number was given up");

@@ -20,7 +20,6 @@ use std::time::Duration;
 use ottla::ids::PartitionIndex;
 use ottla::{Client, Delivery, NewTopic, Producer, Record};
 use ottla_runtime::{Clock, watch};
-use ottla_tests::checkers;
 use ottla_tests::history::{Fate, History, Sent};
 use ottla_tests::raw::RawClient;
 use ottla_tests::readback::{Batches, read_topic};
@@ -296,7 +295,7 @@ fn judge(history: &History, batches: &Batches, killed: &[Range<u64>]) -> Result<
     let Batches { count, bumped, producers } = batches;
     println!("in the log        {} records in {count} batches", history.read.len());
     println!("numbers given up  in {bumped} batches; {} producer ids", producers.len());
-    let mut complaints = checkers::exactly_once(history);
+    let mut complaints = history.complaints();
     let lost = history.sent.iter().filter(|s| s.producer == 0);
     let lost = lost.filter(|s| !matches!(s.fate, Fate::Acked(_))).count();
     if lost > 0 {

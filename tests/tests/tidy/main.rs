@@ -87,6 +87,11 @@ fn text_is_ascii() {
 }
 
 #[test]
+fn the_judge_knows_neither_client_nor_broker() {
+    over_text(text::judge_is_apart);
+}
+
+#[test]
 fn no_registry_is_named() {
     over_text(text::registries);
 }

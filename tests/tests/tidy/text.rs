@@ -35,6 +35,19 @@ pub(crate) fn ascii(path: &str, text: &str) -> Vec<Complaint> {
     })
 }
 
+/// What judges client and broker shares no code with them: a mistake of theirs must not be its own.
+pub(crate) fn judge_is_apart(path: &str, text: &str) -> Vec<Complaint> {
+    if !path.starts_with("tests/src/judge/") {
+        return Vec::new();
+    }
+    lines(path, text, |line| {
+        let own = line.replace("crate::judge", "");
+        let strangers = ["ottla", "broker_lite", "tokio", "crate::"];
+        let stranger = strangers.into_iter().find(|stranger| own.contains(stranger))?;
+        Some(format!("the judge knows `{stranger}`"))
+    })
+}
+
 /// Where packages come from is the user's business: no registry or mirror is named.
 pub(crate) fn registries(path: &str, text: &str) -> Vec<Complaint> {
     let hosts = [
@@ -83,6 +96,9 @@ mod tests {
         assert_eq!(leftovers("a", concat!("    to", "do!()")).len(), 1);
         assert_eq!(ascii("a", "ok\ncaf\u{e9}").len(), 1);
         assert_eq!(registries("a", concat!("see https://crates", ".io/x")).len(), 1);
+        for stranger in ["use ottla::Client;", "use crate::raw;", "broker_lite::Cluster"] {
+            assert_eq!(judge_is_apart("tests/src/judge/case.rs", stranger).len(), 1);
+        }
     }
 
     #[test]
@@ -90,6 +106,8 @@ mod tests {
         assert!(leftovers("a", "MYTODOS, mastodon").is_empty());
         assert!(ascii("a", "plain").is_empty());
         assert!(registries("a", "a crate").is_empty());
+        assert!(judge_is_apart("tests/src/judge/a.rs", "use crate::judge::judge;").is_empty());
+        assert!(judge_is_apart("tests/src/raw.rs", "use ottla::Client;").is_empty());
     }
 
     #[test]
