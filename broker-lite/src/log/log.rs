@@ -318,7 +318,10 @@ impl Log {
         self.next = kept.1.max(base).max(self.start);
         self.cleaned_to = self.cleaned_to.map(|to| to.min(self.next));
         self.cuts += 1;
-        // the next sync starts from here again
+        // the next sync starts from here again, with the names of one that has not ended
+        if self.synced.is_at_names() {
+            (self.dir_unsynced, self.dir_name_unsynced, self.epochs_unsynced) = (true, true, true);
+        }
         self.synced = self.synced.back_to(self.synced()?.min(self.next));
         if self.epochs.truncate_from_end(self.next) {
             self.epochs.save(&*disk, &self.dir, true)?;

@@ -130,3 +130,20 @@ fn offsets_of_deleted_records_are_not_used_again_if_the_records_never_reached_th
     let log = open(&disk, &args);
     assert_eq!((log.start(), log.end()), (offset(10), offset(11)));
 }
+
+#[test]
+fn names_whose_sync_has_not_ended_when_a_log_is_cut_come_to_the_device_with_the_next() {
+    let disk = UnrulyDisk::default();
+    let open = || Log::open(Arc::new(disk.clone()), DIR, Arc::default(), &OpenArgs::default());
+    let (mut log, _) = open().unwrap();
+    for _ in 0..2 {
+        append(&mut log, Spec { records: 2, ..Spec::default() });
+    }
+    let unended = log.begin_sync().unwrap();
+    log.truncate_to(offset(2), 0).unwrap();
+    append(&mut log, Spec { records: 3, ..Spec::default() });
+    log.sync().unwrap();
+    drop((unended, log));
+    disk.fail_power();
+    assert_eq!(open().unwrap().0.end(), offset(5));
+}
