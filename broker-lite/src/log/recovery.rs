@@ -150,13 +150,11 @@ impl Log {
             told = false;
         }
         if self.segments.is_empty() {
-            if bases.is_empty() && self.config.cleanup.compact {
-                self.cleaned_to = self.cleaned_to.or(Some(self.start));
-            }
             let first = Segment::create(&*self.disk, &self.dir, self.start, args.now_ms)?;
             self.segments.push(first);
             self.dir_unsynced = true; // even where the broker stopped in order: the log is new
         }
+        self.note_empty();
         let first = self.segments.first().map_or(self.start, Segment::base);
         self.start = self.start.max(first);
         self.next = self.next.max(self.start);
@@ -179,6 +177,14 @@ impl Log {
             self.disk.sync_dir(&self.dir)?;
         }
         Ok(repaired)
+    }
+
+    /// Where nothing is, there is no gap, whoever made the log.
+    fn note_empty(&mut self) {
+        let is_empty = self.segments.iter().map(Segment::bytes).eq([0]);
+        if is_empty && self.config.cleanup.compact {
+            self.cleaned_to = self.cleaned_to.or(Some(self.start));
+        }
     }
 
     /// Whether batches that a power failure has taken were where the segment at `base` does not

@@ -7,6 +7,7 @@ mod expected;
 mod faults;
 mod model;
 mod script;
+mod transacted;
 mod transactions;
 
 /// What `OTTLA_SEEDS` says, for looking further than the plain tests do: `1000..9000`.

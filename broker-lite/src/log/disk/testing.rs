@@ -4,6 +4,7 @@
 mod image;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Weak};
 
 pub(crate) use image::Crash;
@@ -32,7 +33,9 @@ struct State {
     failed: Option<String>,
     calls: Vec<&'static str>,
     /// Syncs that were started while they are to wait.
-    held: Option<Vec<(Op, SyncDone)>>,
+    held: Option<Vec<(Op, SyncDone, io::Result<()>)>>,
+    /// Files that are open, and whether a sync has failed since: then every later one does.
+    open: BTreeMap<Node, Weak<AtomicBool>>,
     done: Operations,
 }
 
@@ -107,8 +110,8 @@ impl UnrulyDisk {
     /// Ends those that wait, in this way, and holds no more.
     pub(crate) fn end_syncs(&self, ends: fn() -> io::Result<()>) {
         let held = self.state().held.take();
-        for (op, done) in held.into_iter().flatten() {
-            let ended = ends();
+        for (op, done, ended) in held.into_iter().flatten() {
+            let ended = ended.and_then(|()| ends());
             if ended.is_ok() {
                 self.state().trace.push(op);
             }
@@ -119,6 +122,22 @@ impl UnrulyDisk {
     /// How many syncs wait.
     pub(crate) fn held(&self) -> usize {
         self.state().held.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Whether syncs wait that are started now.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.state().held.is_some()
+    }
+
+    /// The process has ended: syncs that wait never end, as nobody is there to be told, and no
+    /// file is open.
+    pub(crate) fn end_process(&self) {
+        let held = {
+            let mut state = self.state();
+            state.open.clear();
+            state.held.take()
+        };
+        drop(held); // what it holds may use the disk
     }
 
     /// Whether a sync has failed: what is read may not be on the device, and never will be.
@@ -267,7 +286,9 @@ impl Disk for UnrulyDisk {
             }
             None => return Err(absent(path)),
         };
-        Ok(Arc::new(UnrulyFile { disk: self.clone(), node, path: path.to_owned() }))
+        let lost = state.open.get(&node).and_then(Weak::upgrade).unwrap_or_default();
+        state.open.insert(node, Arc::downgrade(&lost));
+        Ok(Arc::new(UnrulyFile { disk: self.clone(), node, path: path.to_owned(), lost }))
     }
 
     fn list(&self, dir: &str) -> io::Result<Vec<Entry>> {
@@ -357,6 +378,8 @@ struct UnrulyFile {
     disk: UnrulyDisk,
     node: Node,
     path: String,
+    /// Shared by all who have the file open.
+    lost: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for UnrulyFile {
@@ -368,10 +391,13 @@ impl fmt::Debug for UnrulyFile {
 impl UnrulyFile {
     /// Counts a sync; the error, if it is to fail. Then what was written stays where it is for ever.
     fn sync_call(&self, state: &mut State) -> io::Result<()> {
+        let failed_before = self.lost.load(Ordering::Relaxed);
         state.call("sync", &self.path).map_err(|fault| {
             state.trace.push(Op::Lost(self.node));
+            self.lost.store(true, Ordering::Relaxed);
             fault.error()
-        })
+        })?;
+        if failed_before { Err(Fault::Device.error()) } else { Ok(()) }
     }
 }
 
@@ -427,11 +453,11 @@ impl File for UnrulyFile {
         let mut state = self.disk.state();
         let result = self.sync_call(&mut state);
         let op = state.sync_op(self.node);
+        if let Some(held) = &mut state.held {
+            held.push((op, done, result));
+            return;
+        }
         if result.is_ok() {
-            if let Some(held) = &mut state.held {
-                held.push((op, done));
-                return;
-            }
             state.trace.push(op);
         }
         drop(state);

@@ -19,6 +19,7 @@ use crate::log::cleaner::round::Step;
 use crate::log::cleaner::swap::Wanted;
 use crate::log::disk::Disk;
 use crate::log::disk::testing::UnrulyDisk;
+use crate::log::log::Log;
 use crate::replica::partition::Partition;
 
 /// The topic that is compacted.
@@ -148,6 +149,18 @@ fn what_is_not_on_the_device_is_not_compacted() {
     assert!(start().is_none(), "a newer record may be lost that would cost an older one");
     disk.end_syncs(|| Ok(()));
     assert!(start().is_some());
+}
+
+/// Whoever is killed before the first checkpoint leaves one.
+#[test]
+fn a_log_in_which_there_is_nothing_has_no_gaps() {
+    let disk = UnrulyDisk::default();
+    let cleaned_to = || {
+        let manager = open_manager(&disk).unwrap();
+        open_partition(&manager, (TOPIC, Uuid([7; 16])), 0).unwrap().with_log(Log::cleaned_to)
+    };
+    assert_eq!(cleaned_to(), Some(Offset::ZERO));
+    assert_eq!(cleaned_to(), Some(Offset::ZERO));
 }
 
 #[test]

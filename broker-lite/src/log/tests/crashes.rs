@@ -1,9 +1,16 @@
 //! The machine ends after any change to the disk: what was promised is there, once and in order,
 //! and nothing is there that nobody wrote.
 
-use super::expected::Expected;
-use super::script::{Mark, Script, check, look};
+use std::sync::Arc;
+
+use super::expected::{
+    Between, Expected, Found, INDEX, config, open_manager, open_partition, prepare, rules,
+};
+use super::script::{Mark, Script};
 use crate::log::disk::testing::{Crash, UnrulyDisk};
+use crate::log::manager::{LogManager, PartitionDir};
+use crate::log::testing::Spec;
+use crate::replica::partition::Partition;
 
 /// Ways to end at one point; the seeds make each a different accident.
 fn crashes(at: usize) -> impl Iterator<Item = Crash> {
@@ -20,15 +27,81 @@ fn around(marks: &[Mark], at: usize) -> (&[Expected], &[Expected]) {
     (&before.expected, &after.expected)
 }
 
+/// Opened partitions, each with what was expected of it.
+type Opened<'a> = (LogManager, Vec<(Arc<Partition>, &'a Expected)>);
+
+/// Starts after a crash that came between two marks, and looks at what is found.
+fn look<'a>(
+    disk: &UnrulyDisk,
+    (before, after): (&[Expected], &'a [Expected]),
+    all: bool,
+) -> Result<Opened<'a>, String> {
+    let manager = open_manager(disk)?;
+    let dirs = manager.partitions().map_err(|error| error.to_string())?;
+    let known = |id| before.iter().chain(after).any(|expected| expected.id == id);
+    if let Some(dir) = dirs.iter().find(|dir| dir.topic_id.is_some_and(|id| !known(id))) {
+        return Err(format!("{dir:?} came back"));
+    }
+    let mut partitions = Vec::new();
+    for expected in after {
+        let before = before.iter().find(|before| before.id == expected.id);
+        // while a topic is made anew, the old one may still be there; a broker removes it first
+        let stray = |dir: &&PartitionDir| {
+            dir.topic == expected.topic && dir.topic_id.is_some_and(|id| id != expected.id)
+        };
+        let strays: Vec<_> = dirs.iter().filter(stray).cloned().collect();
+        manager.delete_dirs(&strays).map_err(|error| error.to_string())?;
+        let partition = open_partition(&manager, (expected.topic, expected.id), 1_000)?;
+        let name = |error: String| format!("{}: {error}", expected.topic);
+        let found = Found::of(&partition).map_err(name)?;
+        Between { before, after: Some(expected), all }.check(&found).map_err(name)?;
+        partition.sync().map_err(|error| name(error.to_string()))?;
+        partitions.push((partition, expected));
+    }
+    let open = partitions.iter().map(|(partition, _)| &**partition);
+    manager.checkpoint(open).map_err(|error| error.to_string())?;
+    Ok((manager, partitions))
+}
+
+/// The same, and sees that each log takes batches, which a clean stop keeps.
+pub(super) fn check(
+    disk: &UnrulyDisk,
+    sides: (&[Expected], &[Expected]),
+    all: bool,
+) -> Result<(), String> {
+    let (manager, partitions) = look(disk, sides, all)?;
+    let batch = Spec { records: 2, timestamp: 5_000, ..Spec::default() }.bytes();
+    let mut ends = Vec::new();
+    for (partition, _) in &partitions {
+        let appended = partition.append(&prepare(&batch), &rules(5_000));
+        ends.push(appended.map_err(|error| error.to_string())?.committed_at);
+    }
+    let open: Vec<_> = partitions.iter().map(|(partition, _)| Arc::clone(partition)).collect();
+    manager.close(&open).map_err(|error| error.to_string())?;
+    drop(manager);
+    let manager = open_manager(disk)?;
+    for ((_, expected), end) in partitions.iter().zip(ends) {
+        let place = (expected.topic, INDEX, expected.id);
+        let opened = manager.open_partition(place, config(expected.topic), 0);
+        let (partition, repaired) = opened.map_err(|error| error.to_string())?;
+        if repaired.segments_scanned > 0 || partition.offsets().log_end != end {
+            return Err(format!("{} after a clean stop: {repaired:?}", expected.topic));
+        }
+    }
+    Ok(())
+}
+
 /// Crashes at every change of some runs; says at how many, with all ways to crash.
 fn sweep_all(seeds: std::ops::Range<u64>) -> usize {
-    let (mut points, mut saved) = (0, 0);
+    let (mut points, mut saved, mut retained) = (0, 0, 0);
     for seed in seeds {
         let script = Script::run(&UnrulyDisk::default(), seed, 80);
         points += sweep(&script, seed);
         saved += script.saved;
+        retained += script.retained;
     }
     assert!(saved > 0, "nothing was compacted");
+    assert!(retained > 0, "nothing was ever too old");
     points
 }
 

@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, Uuid};
 
 use super::compacted;
+use super::transacted::{self, Committed};
 use crate::log::batch::{BatchStamp, BatchView};
 use crate::log::config::{Cleanup, Durability, LogConfig};
 use crate::log::disk::testing::UnrulyDisk;
@@ -16,6 +17,9 @@ use crate::replica::prepare::{PreparedBatch, ProduceRules};
 
 /// Each topic has one partition.
 pub(super) const INDEX: PartitionIndex = PartitionIndex(0);
+
+/// The topic of which only what is on the device is acknowledged.
+pub(super) const COMMIT_TOPIC: &str = "b-c";
 
 /// A batch in a log.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -66,6 +70,12 @@ impl Expected {
         self.histories.drain(..self.histories.len() - 1);
         self.durable = self.end();
     }
+
+    /// What was written lies on the device up to `end`, and what was cut off before is gone.
+    pub(super) fn synced_to(&mut self, end: i64) {
+        self.histories.drain(..self.histories.len() - 1);
+        self.durable = self.durable.max(end);
+    }
 }
 
 /// What was found of a partition.
@@ -74,6 +84,8 @@ pub(super) struct Found {
     pub(super) start: i64,
     pub(super) end: i64,
     pub(super) batches: History,
+    /// Of the topic with transactions.
+    pub(super) committed: Option<Committed>,
 }
 
 impl Found {
@@ -103,7 +115,9 @@ impl Found {
                 return Err(format!("nothing at {next}, the log ends at {end}"));
             }
         }
-        let this = Self { start, end, batches };
+        let transactions = partition.topic() == transacted::TOPIC;
+        let committed = transactions.then(|| Committed::of(partition)).transpose()?;
+        let this = Self { start, end, batches, committed };
         this.traces(partition).map(|()| this)
     }
 
@@ -173,7 +187,8 @@ impl Between<'_> {
             return Err(format!("it ends at {end}, but not its last batch"));
         }
         let fits = |side: &&Expected| {
-            side.histories.iter().any(|history| found.is_of(side.topic, history))
+            let fits = |history: &&History| found.is_of(side.topic, history);
+            side.histories.iter().filter(fits).any(|history| transacted::fits(found, history))
         };
         if sides.iter().any(fits) {
             Ok(())
@@ -184,8 +199,9 @@ impl Between<'_> {
             };
             let known = sides.iter().flat_map(|side| &side.histories).map(bases);
             let known: Vec<_> = known.collect();
+            let committed = &found.committed;
             let found = bases(&found.batches);
-            Err(format!("nobody wrote this from {start} on: {found:?}\nof {known:?}"))
+            Err(format!("nobody wrote this from {start} on: {found:?} {committed:?}\nof {known:?}"))
         }
     }
 }
@@ -198,6 +214,9 @@ pub(super) fn config(topic: &str) -> LogConfig {
         cleanup: Cleanup { delete: true, compact },
         cleanable_ratio_min: 0.0,
         delete_retention_ms: 200,
+        retention_bytes: (topic == transacted::TOPIC).then_some(1_500),
+        retention_ms: (topic == COMMIT_TOPIC).then_some(250),
+        segment_ms: if topic == COMMIT_TOPIC { 150 } else { i64::MAX },
         ..LogConfig::default()
     }
 }
@@ -222,7 +241,7 @@ pub(super) fn open_partition(
     epoch: i32,
 ) -> Result<Arc<Partition>, String> {
     // of one topic, what is acknowledged is on the device
-    let durability = if topic == "b-c" { Durability::Commit } else { Durability::Os };
+    let durability = if topic == COMMIT_TOPIC { Durability::Commit } else { Durability::Os };
     let config = LogConfig { durability, ..config(topic) };
     let opened = manager.open_partition((topic, INDEX, id), config, 0);
     let (partition, _) = opened.map_err(|error| error.to_string())?;

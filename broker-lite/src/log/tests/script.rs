@@ -1,14 +1,18 @@
 //! A random run of all that a broker does to its data directory, and what may be found of it.
 
+mod held;
+
 use std::io;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ottla_protocol::ids::{Offset, RawOffset, Uuid};
 
+use self::held::Started;
 use super::compacted::{self, placed};
 use super::expected::{
-    Between, Expected, Found, History, INDEX, config, open_manager, open_partition, prepare, rules,
+    Between, COMMIT_TOPIC, Expected, Found, History, open_manager, open_partition, prepare, rules,
 };
+use super::transacted;
 use crate::log::disk::testing::UnrulyDisk;
 use crate::log::manager::{LogManager, PartitionDir};
 use crate::log::testing::Spec;
@@ -42,8 +46,12 @@ pub(super) struct Script {
     pub(super) marks: Vec<Mark>,
     /// Deleted, but that failed: they may be found.
     undeleted: Vec<Expected>,
+    /// Syncs that have not ended.
+    started: Vec<Started>,
     /// Bytes that compaction has saved.
     pub(super) saved: u64,
+    /// How often records left because of their age or number.
+    pub(super) retained: usize,
 }
 
 impl Script {
@@ -59,10 +67,12 @@ impl Script {
             topics_made: 0,
             marks: vec![Mark { changes: 0, expected: Vec::new() }],
             undeleted: Vec::new(),
+            started: Vec::new(),
             saved: 0,
+            retained: 0,
         };
         this.reopen();
-        for name in ["a", "b-c", compacted::TOPIC] {
+        for name in [transacted::TOPIC, COMMIT_TOPIC, compacted::TOPIC] {
             this.make_topic(name);
             this.mark();
         }
@@ -95,6 +105,7 @@ impl Script {
         let expected = self.expected();
         self.topics.clear();
         self.manager = None;
+        self.forget_syncs();
         let all = expected.iter().chain(&self.undeleted).cloned().collect();
         (expected, all)
     }
@@ -103,13 +114,18 @@ impl Script {
         if self.is_fenced() {
             self.topics.iter_mut().for_each(|topic| topic.failed = true);
         }
+        self.note_acknowledged();
         self.marks.push(Mark { changes: self.disk.changes(), expected: self.expected() });
     }
 
     fn step(&mut self) {
         let at = self.rng.usize(0..self.topics.len());
-        match self.rng.u32(0..44) {
+        match self.rng.u32(0..56) {
             40..44 => self.compact(),
+            44..47 => self.retain(at),
+            47..50 => self.hold_or_end_syncs(),
+            50..55 => self.end_transaction(),
+            55 => self.end_syncs(),
             0 => self.stop(),
             1 => self.reopen(),
             2 | 16 => self.replace_topic(at),
@@ -133,12 +149,19 @@ impl Script {
             topic.failed = false;
         }
         self.manager = None;
+        self.forget_syncs();
     }
 
     fn fail_power(&mut self) {
         self.end_process();
         self.disk.fail_power();
         self.restart(false);
+    }
+
+    fn fail_power_and_start(&mut self) {
+        self.end_process();
+        self.disk.fail_power();
+        self.start(false);
     }
 
     /// Ends the process, unless it was stopped, and starts it again.
@@ -157,7 +180,9 @@ impl Script {
     /// that fails is tried once more, as a person would.
     fn restart(&mut self, all: bool) {
         self.start(all);
-        if self.is_fenced() {
+        if self.disk.has_lost() {
+            self.fail_power_and_start();
+        } else if self.is_fenced() {
             self.end_process();
             self.start(all);
         }
@@ -183,7 +208,7 @@ impl Script {
             let Expected { topic: name, id, .. } = topic.expected;
             let open = || open_partition(&manager, (name, id), self.epoch);
             let opened = open().or_else(|_| open());
-            if manager.health().has_failed() {
+            if manager.health().has_failed() || (opened.is_err() && self.disk.has_lost()) {
                 break;
             }
             let partition = opened.expect("only one call fails");
@@ -208,7 +233,8 @@ impl Script {
         let id = Uuid([self.topics_made; 16]);
         let open = || open_partition(self.manager(), (name, id), self.epoch);
         let partition = open().or_else(|_| open()).ok();
-        assert!(partition.is_some() || self.is_fenced(), "only one call fails");
+        let may_fail = self.is_fenced() || self.disk.has_lost();
+        assert!(partition.is_some() || may_fail, "only one call fails");
         let expected = Expected::new(name, id);
         self.topics.push(Topic {
             partition,
@@ -243,32 +269,38 @@ impl Script {
         let producer = self.rng.usize(0..4);
         let records = self.rng.i32(1..20);
         let (payload, fill) = (self.rng.usize(0..400), self.rng.u8(..));
-        let (now_ms, epoch) = (self.now_ms, self.epoch);
         let topic = &mut self.topics[at];
-        let stamp = topic.sequences.get_mut(producer).map(|next| {
-            let first = *next;
-            (i64::try_from(producer).unwrap(), 0, first)
-        });
+        let stamp = topic.sequences.get(producer);
+        let stamp = stamp.map(|first| (i64::try_from(producer).unwrap(), 0, *first));
         let bytes = if topic.expected.topic == compacted::TOPIC {
-            compacted::batch(&mut self.rng, stamp, (records, now_ms))
+            compacted::batch(&mut self.rng, stamp, (records, self.now_ms)).to_vec()
         } else {
-            Spec { records, timestamp: now_ms, stamp, payload, fill, ..Spec::default() }
-                .bytes()
-                .into()
+            let timestamp = self.now_ms;
+            Spec { records, timestamp, stamp, payload, fill, ..Spec::default() }.bytes()
         };
+        let of_transaction = transacted::PRODUCERS.contains(&producer);
+        if topic.expected.topic == transacted::TOPIC && of_transaction {
+            self.append_batch(at, &transacted::transactional(bytes), Some((producer, records)));
+        } else {
+            self.append_batch(at, &bytes, Some((producer, records)));
+        }
+    }
+
+    /// Appends; of a batch with records, who made it and how many they are.
+    fn append_batch(&mut self, at: usize, bytes: &[u8], of: Option<(usize, i32)>) {
+        let topic = &mut self.topics[at];
         let Some(partition) = &topic.partition else { return };
         let end = partition.offsets().log_end;
-        let appended = partition.append(&prepare(&bytes), &rules(now_ms));
-        let batch = placed(&bytes, end, epoch);
+        let appended = partition.append(&prepare(bytes), &rules(self.now_ms));
+        let batch = placed(bytes, end, self.epoch);
         assert!(appended.is_err() || !topic.failed, "a failed log took a batch");
         match appended {
             Ok(appended) => {
                 assert_eq!(appended.base_offset, end);
                 topic.expected.current().push(batch);
-                if partition.is_durable(appended.committed_at) == Ok(true) {
-                    topic.expected.synced(); // as a topic with `commit` promises
-                }
-                if let Some(next) = topic.sequences.get_mut(producer) {
+                if let Some((producer, records)) = of
+                    && let Some(next) = topic.sequences.get_mut(producer)
+                {
                     *next += records;
                 }
             }
@@ -284,18 +316,6 @@ impl Script {
         topic.ended(result);
     }
 
-    fn start_sync(&mut self, at: usize) {
-        let topic = &mut self.topics[at];
-        let Some(partition) = &topic.partition else { return };
-        let ended = Arc::new(Mutex::new(None));
-        let told = Arc::clone(&ended);
-        let started = partition.start_sync(Box::new(move |result: io::Result<()>| {
-            *told.lock().unwrap() = Some(result);
-        }));
-        let result = started.and_then(|()| ended.lock().unwrap().take().expect("it has ended"));
-        topic.ended(result);
-    }
-
     fn checkpoint(&self) {
         let partitions = self.topics.iter().filter_map(|topic| topic.partition.as_deref());
         // one that is not written only costs time
@@ -305,18 +325,23 @@ impl Script {
     fn delete_records(&mut self, at: usize) {
         let topic = &mut self.topics[at];
         let Some(partition) = topic.partition.clone() else { return };
-        let (start, end) = (partition.offsets().log_start.get(), partition.offsets().log_end.get());
-        let to = self.rng.i64(start..=end);
+        let offsets = partition.offsets();
+        let to = self.rng.i64(offsets.log_start.get()..=offsets.high_watermark.get());
         let deleted = partition.delete_records(RawOffset(to));
         assert!(deleted.is_err() || !topic.failed, "a failed log was trimmed");
         if !topic.failed {
             topic.failed = deleted.is_err();
             topic.expected.starts.1 = topic.expected.starts.1.max(to);
         }
+        self.keep_start(at, &partition, deleted.ok());
+    }
+
+    /// The log has moved its start, if all went well.
+    fn keep_start(&mut self, at: usize, partition: &Partition, moved: Option<Offset>) {
         self.mark();
-        let saved = self.manager().checkpoint_starts([&*partition]);
+        let saved = self.manager().checkpoint_starts([partition]);
         let topic = &mut self.topics[at];
-        if let (Ok(start), Ok(())) = (deleted, saved) {
+        if let (Some(start), Ok(())) = (moved, saved) {
             topic.expected.starts.0 = start.get();
             topic.expected.durable = topic.expected.durable.max(start.get());
         }
@@ -325,6 +350,7 @@ impl Script {
 
     /// What may be found before may be found afterwards.
     fn compact(&mut self) {
+        self.end_syncs(); // it waits for its own
         let compacted = |topic: &&mut Topic| topic.expected.topic == compacted::TOPIC;
         let topic = self.topics.iter_mut().find(compacted).expect("it is always there");
         let Some(partition) = topic.partition.clone() else { return };
@@ -347,6 +373,8 @@ impl Script {
         assert!(cut.is_err() || !topic.failed, "a failed log was cut");
         let failed_before = topic.failed;
         topic.failed = partition.checkpoint().is_err();
+        self.disregard_syncs(at);
+        let topic = &mut self.topics[at];
         if failed_before || (cut.is_err() && !topic.failed) {
             return;
         }
@@ -423,68 +451,4 @@ impl Topic {
             }
         }
     }
-}
-
-/// Opened partitions, each with what was expected of it.
-type Opened<'a> = (LogManager, Vec<(Arc<Partition>, &'a Expected)>);
-
-/// Starts after a crash that came between two marks, and looks at what is found.
-pub(super) fn look<'a>(
-    disk: &UnrulyDisk,
-    (before, after): (&[Expected], &'a [Expected]),
-    all: bool,
-) -> Result<Opened<'a>, String> {
-    let manager = open_manager(disk)?;
-    let dirs = manager.partitions().map_err(|error| error.to_string())?;
-    let known = |id| before.iter().chain(after).any(|expected| expected.id == id);
-    if let Some(dir) = dirs.iter().find(|dir| dir.topic_id.is_some_and(|id| !known(id))) {
-        return Err(format!("{dir:?} came back"));
-    }
-    let mut partitions = Vec::new();
-    for expected in after {
-        let before = before.iter().find(|before| before.id == expected.id);
-        // while a topic is made anew, the old one may still be there; a broker removes it first
-        let stray = |dir: &&PartitionDir| {
-            dir.topic == expected.topic && dir.topic_id.is_some_and(|id| id != expected.id)
-        };
-        let strays: Vec<_> = dirs.iter().filter(stray).cloned().collect();
-        manager.delete_dirs(&strays).map_err(|error| error.to_string())?;
-        let partition = open_partition(&manager, (expected.topic, expected.id), 1_000)?;
-        let name = |error: String| format!("{}: {error}", expected.topic);
-        let found = Found::of(&partition).map_err(name)?;
-        Between { before, after: Some(expected), all }.check(&found).map_err(name)?;
-        partition.sync().map_err(|error| name(error.to_string()))?;
-        partitions.push((partition, expected));
-    }
-    let open = partitions.iter().map(|(partition, _)| &**partition);
-    manager.checkpoint(open).map_err(|error| error.to_string())?;
-    Ok((manager, partitions))
-}
-
-/// The same, and sees that each log takes batches, which a clean stop keeps.
-pub(super) fn check(
-    disk: &UnrulyDisk,
-    sides: (&[Expected], &[Expected]),
-    all: bool,
-) -> Result<(), String> {
-    let (manager, partitions) = look(disk, sides, all)?;
-    let batch = Spec { records: 2, timestamp: 5_000, ..Spec::default() }.bytes();
-    let mut ends = Vec::new();
-    for (partition, _) in &partitions {
-        let appended = partition.append(&prepare(&batch), &rules(5_000));
-        ends.push(appended.map_err(|error| error.to_string())?.committed_at);
-    }
-    let open: Vec<_> = partitions.iter().map(|(partition, _)| Arc::clone(partition)).collect();
-    manager.close(&open).map_err(|error| error.to_string())?;
-    drop(manager);
-    let manager = open_manager(disk)?;
-    for ((_, expected), end) in partitions.iter().zip(ends) {
-        let place = (expected.topic, INDEX, expected.id);
-        let opened = manager.open_partition(place, config(expected.topic), 0);
-        let (partition, repaired) = opened.map_err(|error| error.to_string())?;
-        if repaired.segments_scanned > 0 || partition.offsets().log_end != end {
-            return Err(format!("{} after a clean stop: {repaired:?}", expected.topic));
-        }
-    }
-    Ok(())
 }

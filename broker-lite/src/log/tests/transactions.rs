@@ -151,26 +151,8 @@ impl Log {
         visible.collect()
     }
 
-    /// Reads as a consumer does that wants committed records only.
     fn consume(&self, from: i64, bytes_max: u32) -> Vec<i64> {
-        let (mut next, mut seen) = (from, Vec::new());
-        while next < self.stable() {
-            let found = self.partition.plan(RawOffset(next), bytes_max, true, true).unwrap();
-            let Some(plan) = found.0 else { panic!("nothing at {next}") };
-            let mut bytes = BytesMut::new();
-            self.partition.read_plan(&plan, &mut bytes).unwrap();
-            let mut aborted = plan.aborted;
-            aborted.sort_by_key(|transaction| transaction.first);
-            let mut filter = Filter { aborted: aborted.into(), skipped: BTreeSet::new() };
-            for batch in split_batches(bytes.freeze()).map_while(Result::ok) {
-                let batch = CheckedBatch::check(batch).unwrap();
-                next = batch.header().last_offset().unwrap().get() + 1;
-                if filter.passes(&batch) {
-                    seen.push(batch.header().base_offset);
-                }
-            }
-        }
-        seen
+        consume(&self.partition, from, self.stable(), bytes_max).unwrap()
     }
 
     fn check(&self, rng: &mut fastrand::Rng) {
@@ -187,6 +169,34 @@ impl Log {
         };
         assert_eq!(open, self.open_transactions());
     }
+}
+
+/// Reads as a consumer does that wants committed records only, up to what is stable.
+pub(super) fn consume(
+    partition: &Partition,
+    from: i64,
+    stable: i64,
+    bytes_max: u32,
+) -> Result<Vec<i64>, String> {
+    let (mut next, mut seen) = (from, Vec::new());
+    while next < stable {
+        let failed = |code| format!("committed records at {next}: {code}");
+        let found = partition.plan(RawOffset(next), bytes_max, true, true).map_err(failed)?;
+        let Some(plan) = found.0 else { return Err(format!("nothing at {next}")) };
+        let mut bytes = BytesMut::new();
+        partition.read_plan(&plan, &mut bytes).map_err(failed)?;
+        let mut aborted = plan.aborted;
+        aborted.sort_by_key(|transaction| transaction.first);
+        let mut filter = Filter { aborted: aborted.into(), skipped: BTreeSet::new() };
+        for batch in split_batches(bytes.freeze()).map_while(Result::ok) {
+            let batch = CheckedBatch::check(batch).unwrap();
+            next = batch.header().last_offset().unwrap().get() + 1;
+            if filter.passes(&batch) {
+                seen.push(batch.header().base_offset);
+            }
+        }
+    }
+    Ok(seen)
 }
 
 /// What Kafka's consumers do with the list of aborted transactions.
