@@ -8,7 +8,9 @@ pub mod judge;
 pub mod raw;
 pub mod readback;
 pub mod script;
+pub mod session;
 pub mod simulation;
+pub mod workload;
 
 /// The example in README.md compiles and runs.
 #[cfg(doctest)]

@@ -1,0 +1,291 @@
+//! Real clients that do what a [`Workload`] says, and write down for the judge what they are told.
+//!
+//! Here stands how results of our client map to [`Outcome`]s; the judge does not know them.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::{BoxFuture, join_all};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
+use ottla::ids::{Offset, PartitionIndex};
+use ottla::producer::SendError;
+use ottla::{
+    Client, Consumer, OffsetReset, Producer, Record, RecordMetadata, Records, TopicPartition,
+};
+use ottla_runtime::Clock;
+
+use crate::judge::history::{
+    Act, Found, History, Key, Mark, Outcome, Place, Process, Recorder, Run, Sent, Topic, TopicFacts,
+};
+use crate::workload::{Do, Step, Workload, topic_name};
+
+/// How long the reading at the end waits for records that are said to be there.
+const PATIENCE: Duration = Duration::from_secs(30);
+const HEADER: &str = "digest";
+
+/// Makes a client as the run wants it, for whom.
+pub type Connect<'a> = &'a dyn Fn(Process) -> (Client, Producer);
+
+/// One run of a workload.
+#[derive(Debug)]
+pub struct Session<'a> {
+    workload: &'a Workload,
+    clock: &'a Clock,
+    recorder: Mutex<Recorder>,
+}
+
+impl<'a> Session<'a> {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(workload: &'a Workload, clock: &'a Clock) -> Self {
+        let mut recorder = Recorder::default();
+        for topic in workload.topics() {
+            recorder.topic(TopicFacts { name: topic_name(topic), ..TopicFacts::default() });
+        }
+        Self { workload, clock, recorder: Mutex::new(recorder) }
+    }
+
+    /// All clients do what they are to do; ends when each send has its outcome.
+    pub async fn carry_out(&self, connect: Connect<'_>) {
+        let clients = self.workload.clients.iter().zip(0..).map(|(steps, number)| async move {
+            Actor::new(self, Process(number), connect).carry_out(steps).await;
+        });
+        join_all(clients).await;
+    }
+
+    /// Everything is whole again: somebody reads all of it. Gives what the judge needs.
+    ///
+    /// # Panics
+    ///
+    /// With more than `u32::MAX` clients.
+    pub async fn read_all(self, connect: Connect<'_>) -> History {
+        self.write(|recorder, _| recorder.last_reading());
+        let reader = u32::try_from(self.workload.clients.len()).expect("few clients");
+        let mut reader = Actor::new(&self, Process(reader), connect);
+        let keys = self.workload.keys();
+        reader.act(&Do::Assign(keys.clone())).await;
+        for key in &keys {
+            reader.act(&Do::SeekToBeginning(*key)).await;
+            reader.act(&Do::AskLatest(*key)).await;
+        }
+        let latest = self.clock.now() + PATIENCE;
+        while reader.is_behind(&keys) && self.clock.now() < latest {
+            reader.act(&Do::Poll(Duration::from_secs(1))).await;
+        }
+        drop(reader);
+        self.recorder.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
+    }
+
+    fn write<T>(&self, write: impl FnOnce(&mut Recorder, u64) -> T) -> T {
+        let ns = u64::try_from(self.clock.now().since_start().as_nanos()).unwrap_or(u64::MAX);
+        write(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner), ns)
+    }
+
+    fn begin(&self, process: Process, act: Act) -> usize {
+        self.write(|recorder, ns| recorder.begin(process, ns, act))
+    }
+
+    fn end(&self, op: usize, outcome: Outcome, act: Act) {
+        self.write(|recorder, ns| recorder.end(op, ns, outcome, act));
+    }
+
+    /// What came of a send.
+    fn told(&self, op: usize, told: &Result<RecordMetadata, SendError>) {
+        let (outcome, offset) = match told {
+            Ok(told) => (Outcome::Ok, told.offset.map(Offset::get)),
+            Err(error) if error.possibly_written() => (Outcome::Info, None),
+            Err(_) => (Outcome::Fail, None),
+        };
+        self.write(|recorder, ns| recorder.told(op, ns, outcome, offset));
+    }
+}
+
+type Delivered = BoxFuture<'static, (usize, Result<RecordMetadata, SendError>)>;
+
+/// One client.
+struct Actor<'a> {
+    session: &'a Session<'a>,
+    process: Process,
+    connect: Connect<'a>,
+    /// Held so that it ends with the rest.
+    _client: Client,
+    producer: Producer,
+    consumer: Consumer,
+    open: FuturesUnordered<Delivered>,
+    sent: u64,
+    /// The offset behind the last record polled.
+    next: BTreeMap<Key, i64>,
+    /// The ends that were told last.
+    ends: BTreeMap<Key, i64>,
+}
+
+impl<'a> Actor<'a> {
+    fn new(session: &'a Session<'a>, process: Process, connect: Connect<'a>) -> Self {
+        let (client, producer) = connect(process);
+        let consumer = client.consumer().reset(OffsetReset::Earliest).build();
+        let consumer = consumer.expect("a sound consumer");
+        let (open, next, ends) = (FuturesUnordered::new(), BTreeMap::new(), BTreeMap::new());
+        let (sent, _client) = (0, client);
+        Self { session, process, connect, _client, producer, consumer, open, sent, next, ends }
+    }
+
+    async fn carry_out(mut self, steps: &[Step]) {
+        for step in steps {
+            let rest = self.session.clock.sleep(step.rest);
+            settling(self.session, &mut self.open, rest).await;
+            self.act(&step.what).await;
+        }
+        while let Some((op, told)) = self.open.next().await {
+            self.session.told(op, &told);
+        }
+    }
+
+    async fn act(&mut self, what: &Do) {
+        match what {
+            Do::Send { key, bytes } => self.send(*key, *bytes).await,
+            Do::Poll(wait) => self.poll(*wait).await,
+            Do::Assign(keys) => {
+                let partitions = keys.iter().copied().map(partition);
+                let assigned = self.consumer.assign(partitions.collect::<Vec<_>>());
+                self.at_once(Act::Assign(keys.clone()), assigned.is_ok());
+            }
+            Do::SeekToBeginning(key) => {
+                let sought = self.consumer.seek_to_beginning(partition(*key));
+                self.at_once(Act::Seek(*key, Place::Beginning), sought.is_ok());
+            }
+            Do::SeekToEnd(key) => {
+                let sought = self.consumer.seek_to_end(partition(*key));
+                self.at_once(Act::Seek(*key, Place::End), sought.is_ok());
+            }
+            Do::SeekBack(key, by) => {
+                let to = self.next.get(key).map_or(0, |next| (next - by).max(0));
+                let offset = Offset::new(to).expect("not negative");
+                let sought = self.consumer.seek(partition(*key), offset);
+                self.at_once(Act::Seek(*key, Place::Offset(to)), sought.is_ok());
+            }
+            Do::AskStart(key) => self.ask(*key, false).await,
+            Do::AskLatest(key) => self.ask(*key, true).await,
+            Do::Crash => self.crash(),
+        }
+    }
+
+    async fn send(&mut self, key: Key, bytes: usize) {
+        let value = u64::from(self.process.0) << 32 | self.sent;
+        self.sent += 1;
+        let (padding, bytes) = (vec![b'x'; bytes], value.to_be_bytes());
+        let digest = digest(&padding, &bytes);
+        let (label, outcome, offset) = (None, Outcome::Info, None);
+        let sent = Sent { key, value, digest, label, outcome, offset };
+        let op = self.session.begin(self.process, Act::Send(vec![sent]));
+        let topic = topic_name(key.topic);
+        let record = Record::to(&topic)
+            .partition(PartitionIndex(key.partition))
+            .key(&padding[..])
+            .value(&bytes[..])
+            .header(HEADER, bytes.to_vec());
+        let enqueued = self.producer.enqueue(record);
+        match settling(self.session, &mut self.open, enqueued).await {
+            Ok(delivery) => self.open.push(delivery.map(move |told| (op, told)).boxed()),
+            Err(error) => self.session.told(op, &Err(error.into())),
+        }
+    }
+
+    async fn poll(&mut self, wait: Duration) {
+        let act = Act::Poll { runs: Vec::new(), rebalanced: Vec::new() };
+        let op = self.session.begin(self.process, act);
+        let polled = self.consumer.poll_timeout(wait);
+        let polled = settling(self.session, &mut self.open, polled).await;
+        let outcome = if polled.is_ok() { Outcome::Ok } else { Outcome::Fail };
+        let runs = polled.iter().flat_map(Records::partitions).map(|of| Run {
+            key: key_of(of.topic_partition()),
+            records: of.iter().map(|record| found(&record)).collect(),
+        });
+        let runs: Vec<_> = runs.collect();
+        for run in &runs {
+            self.next.extend(run.records.last().map(|last| (run.key, last.offset + 1)));
+        }
+        self.session.end(op, outcome, Act::Poll { runs, rebalanced: Vec::new() });
+    }
+
+    async fn ask(&mut self, key: Key, is_end: bool) {
+        let op = self.session.begin(self.process, Act::Observe(key, None));
+        let asked = [partition(key)];
+        let told = if is_end {
+            settling(self.session, &mut self.open, self.consumer.end_offsets(asked)).await
+        } else {
+            settling(self.session, &mut self.open, self.consumer.beginning_offsets(asked)).await
+        };
+        let told = told.ok().and_then(|told| told.values().next().map(|offset| offset.get()));
+        if is_end {
+            self.ends.extend(told.map(|end| (key, end)));
+        }
+        let mark = told.map(if is_end { Mark::Latest } else { Mark::Start });
+        let outcome = if mark.is_some() { Outcome::Ok } else { Outcome::Fail };
+        self.session.end(op, outcome, Act::Observe(key, mark));
+    }
+
+    /// What it has under way has no outcome any more; its client is gone, and another comes.
+    fn crash(&mut self) {
+        self.at_once(Act::Crash, true);
+        let sent = self.sent;
+        *self = Self { sent, ..Self::new(self.session, self.process, self.connect) };
+    }
+
+    fn at_once(&self, act: Act, is_ok: bool) {
+        let op = self.session.begin(self.process, act.clone());
+        self.session.end(op, if is_ok { Outcome::Ok } else { Outcome::Fail }, act);
+    }
+
+    /// Whether it has not polled all that the ends it was told promise.
+    fn is_behind(&self, keys: &[Key]) -> bool {
+        keys.iter().any(|key| {
+            let end = self.ends.get(key).copied();
+            end.is_none_or(|end| self.next.get(key).copied().unwrap_or_default() < end)
+        })
+    }
+}
+
+/// Waits for `what`, and writes down meanwhile what came of sends.
+async fn settling<T>(
+    session: &Session<'_>,
+    open: &mut FuturesUnordered<Delivered>,
+    what: impl Future<Output = T>,
+) -> T {
+    let mut what = core::pin::pin!(what);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut what => return done,
+            Some((op, told)) = open.next(), if !open.is_empty() => session.told(op, &told),
+        }
+    }
+}
+
+fn partition(key: Key) -> TopicPartition {
+    TopicPartition::new(topic_name(key.topic), key.partition)
+}
+
+fn key_of(partition: &TopicPartition) -> Key {
+    let number = partition.topic.rsplit('-').next().and_then(|number| number.parse().ok());
+    let topic = Topic(number.expect("a topic of the workload"));
+    Key { topic, partition: partition.partition.0 }
+}
+
+/// What a record says; one whose value is no number of ours has one that nobody sent.
+fn found(record: &ottla::RecordView<'_>) -> Found {
+    let value = record.value().and_then(|value| value.try_into().ok()).map(u64::from_be_bytes);
+    let header = record.headers().next();
+    let header = header.and_then(|header| header.value).unwrap_or_default();
+    let digest = digest(record.key().unwrap_or_default(), header);
+    Found { offset: record.offset().get(), value: value.unwrap_or(u64::MAX), digest }
+}
+
+/// FNV-1a of a record's key and header.
+fn digest(key: &[u8], header: &[u8]) -> u64 {
+    let bytes = key.iter().chain([&0]).chain(header);
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
