@@ -1,7 +1,7 @@
 //! `config`: settings of topics and brokers.
 
 use clap::{Args, Subcommand, ValueEnum};
-use ottla::admin::ConfigEntry;
+use ottla::admin::{ConfigEntry, ConfigSource};
 use ottla::ids::NodeId;
 use ottla::{AlterConfigs, ConfigResource};
 use serde_json::Value;
@@ -69,7 +69,7 @@ struct Changes {
     /// Sets it, as in `retention.ms=1000`; repeatable.
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// Takes it back to its default; repeatable.
+    /// Takes it back to its default, if it was set there; repeatable.
     #[arg(short, long, value_name = "NAME")]
     delete: Vec<String>,
     /// Adds to a list, as in `cleanup.policy=compact`; repeatable.
@@ -128,6 +128,25 @@ impl Of {
         }
     }
 
+    /// What is taken back has to be set, as in kafka-configs: else the name is mistyped.
+    fn check_set(&self, entries: &[ConfigEntry], names: &[String]) -> Result<(), Failure> {
+        let here = match (self.kind, &*self.name) {
+            (Kind::Topic, _) => ConfigSource::DynamicTopic,
+            (Kind::Broker, "default") => ConfigSource::DynamicDefaultBroker,
+            (Kind::Broker, _) => ConfigSource::DynamicBroker,
+        };
+        let is_set = |name: &&String| {
+            let set = |entry: &ConfigEntry| *entry.name == **name && entry.source == here;
+            entries.iter().any(set)
+        };
+        let unset: Vec<&str> = names.iter().filter(|n| !is_set(n)).map(String::as_str).collect();
+        if unset.is_empty() {
+            return Ok(());
+        }
+        let (of, unset) = (self.text(), unset.join(", "));
+        Err(Failure::say(format!("altering {of}: nothing to take back, not set there: {unset}")))
+    }
+
     fn row(&self, entry: &ConfigEntry) -> [Cell; 9] {
         let value = match &entry.value {
             Some(value) => Cell::new(&**value),
@@ -175,6 +194,12 @@ impl Alter {
         }
         let client = self.connect.client().await?;
         let admin = client.admin();
+        if !delete.is_empty() {
+            let described = admin.describe_configs(self.of.resource()?).await;
+            let what = || format!("altering {}", self.of.text());
+            let entries = described.map_err(|error| Failure::new(what(), &error))?;
+            self.of.check_set(&entries, delete)?;
+        }
         let admin = if self.dry_run { admin.validate_only() } else { admin };
         let altered = admin.alter_configs([change]).await;
         let (_, failure) = parted(&format!("altering {}", self.of.text()), altered);

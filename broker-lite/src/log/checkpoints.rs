@@ -15,7 +15,7 @@ pub(crate) use super::format::{CLEANER as CLEANED, HIGH_WATERMARKS, LOG_STARTS, 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CheckpointError {
     /// It is not in Kafka's format.
-    #[error("{path}: {bad}")]
+    #[error("{path}: {bad}; {}", format::remedy(.path.rsplit('/').next().unwrap_or_default()))]
     Malformed {
         /// The file.
         path: String,

@@ -20,6 +20,21 @@ pub const PARTITION_METADATA: &str = "partition.metadata";
 /// `recovery-point-offset-checkpoint`: how far each log is known to be on the device.
 pub const RECOVERY_POINTS: &str = "recovery-point-offset-checkpoint";
 
+/// What to do about the damaged file of this name, with the broker stopped.
+#[must_use]
+pub fn remedy(name: &str) -> &'static str {
+    match name {
+        LOG_STARTS => {
+            "stop the broker and remove the file: deleted records that are still in segments come back"
+        }
+        PARTITION_METADATA => {
+            "stop the broker and remove the file: a start writes it anew, from the metadata log"
+        }
+        META_PROPERTIES => "write it anew with the cluster.id and node.id that this broker had",
+        _ => "stop the broker and remove the file: the next start only takes longer",
+    }
+}
+
 /// An entry of `.index`: a batch and where it begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct OffsetEntry {

@@ -10,7 +10,7 @@ use super::checkpoints::{
 };
 use super::config::LogConfig;
 use super::disk::{self, Disk, LockError, LockGuard, join};
-use super::format::{META_PROPERTIES, PARTITION_METADATA};
+use super::format::{META_PROPERTIES, PARTITION_METADATA, remedy};
 use super::health::Health;
 pub(crate) use super::meta::MetaProperties;
 use super::meta::{format_meta, parse_meta};
@@ -42,7 +42,7 @@ pub(crate) enum OpenDirError {
     Lock(#[from] LockError),
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    #[error("{path}: {what}")]
+    #[error("{path}: {what}; {}", remedy(META_PROPERTIES))]
     Malformed { path: String, what: String },
     #[error("{dir}: {source}")]
     Io { dir: String, source: io::Error },
@@ -438,9 +438,8 @@ impl LogManager {
             Err(e) => return Err(e),
         };
         let id = text.lines().find_map(|line| Uuid::parse(line.strip_prefix("topic_id: ")?.trim()));
-        let malformed =
-            || io::Error::new(io::ErrorKind::InvalidData, format!("{path}: no topic id"));
-        id.map(Some).ok_or_else(malformed)
+        let what = || format!("{path}: no topic id; {}", remedy(PARTITION_METADATA));
+        id.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, what()))
     }
 
     fn written(&self) -> MutexGuard<'_, Written> {

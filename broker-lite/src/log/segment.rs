@@ -100,7 +100,7 @@ impl Segment {
         if !file.is_empty()? {
             file.truncate(0)?;
         }
-        Self::with_new_indexes(disk, dir, base, file, 0, now_ms)
+        Self::with_new_indexes(disk, (dir, base), file, now_ms, |suffix| path(dir, base, suffix))
     }
 
     /// The segment in `dir` that starts at `base`, as its indexes describe it.
@@ -152,7 +152,10 @@ impl Segment {
     ) -> io::Result<(Self, Scanned)> {
         let file = disk.open(&path(dir, base, "log"), false)?;
         let end = file_bytes(&*file)?;
-        let mut this = Self::with_new_indexes(disk, dir, base, Arc::clone(&file), 0, now_ms)?;
+        let mut this =
+            Self::with_new_indexes(disk, (dir, base), Arc::clone(&file), now_ms, |suffix| {
+                path(dir, base, suffix)
+            })?;
         let mut scan = Scanner::new(Arc::clone(&file), 0, end, SCAN_WINDOW_BYTES);
         let (mut next, mut has_gaps) = (base, false);
         let bad = loop {
@@ -185,22 +188,22 @@ impl Segment {
         Ok((this, Scanned { next, has_gaps, bad }))
     }
 
+    /// Nothing of `file` is counted yet; `beside` names its indexes, which are made anew.
     fn with_new_indexes(
         disk: &dyn Disk,
-        dir: &str,
-        base: Offset,
+        (dir, base): (&str, Offset),
         file: Arc<dyn File>,
-        bytes: u32,
         now_ms: i64,
+        beside: impl Fn(&str) -> String,
     ) -> io::Result<Self> {
         Ok(Self {
             dir: dir.to_owned(),
             base,
             file,
-            bytes,
-            offsets: OffsetIndex::create(disk, path(dir, base, "index"))?,
-            times: TimeIndex::create(disk, path(dir, base, "timeindex"))?,
-            aborted: TxnIndex::create(disk, path(dir, base, "txnindex"))?,
+            bytes: 0,
+            offsets: OffsetIndex::create(disk, beside("index"))?,
+            times: TimeIndex::create(disk, beside("timeindex"))?,
+            aborted: TxnIndex::create(disk, beside("txnindex"))?,
             bytes_since_entry: 0,
             newest: None,
             newest_since: None,

@@ -122,10 +122,15 @@ fn damage_is_named_on_standard_error_and_as_json() {
     let lines = String::from_utf8(self::log(&["verify", "-o", "json"], &log).stdout).unwrap();
     let line: serde_json::Value = serde_json::from_str(&lines).unwrap();
     assert_eq!((&line["file"], &line["byte"]), (&path.to_string().into(), &0.into()));
-    let dumped = of_kind(&ok(&["dump", "-o", "json"], &log), "batch");
+    let dumped = self::log(&["dump", "-o", "json"], &log);
+    assert_eq!(dumped.status.code(), Some(1));
+    let named = String::from_utf8(dumped.stderr).unwrap();
+    assert!(named.starts_with(&start), "{named}");
+    let dumped = of_kind(&String::from_utf8(dumped.stdout).unwrap(), "batch");
     let damaged: Vec<_> = dumped.iter().map(|batch| batch["damaged"] == true).collect();
     assert!(damaged[0] && !damaged[1..].contains(&true));
 
+    bytes[100] ^= 1;
     bytes.truncate(bytes.len() - 1);
     std::fs::write(&log, &bytes).unwrap();
     assert!(fails(&["dump"], &log).contains("the file ends 1 bytes before the batch"));

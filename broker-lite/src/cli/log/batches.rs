@@ -41,6 +41,12 @@ impl Batch {
         self.header.base_offset.saturating_add(self.header.last_offset_delta as i64)
     }
 
+    /// What is wrong with its checksum, which does not fit.
+    pub(super) fn checksum_words(&self) -> String {
+        let (found, stored) = (self.found, self.header.crc);
+        format!("the checksum of the batch is {found:08x}, not {stored:08x}")
+    }
+
     /// Its records, decompressed.
     pub(super) fn open(&self, decompressor: &mut Decompressor) -> Result<RecordBlock, Closed> {
         let Some(bytes) = &self.bytes else { return Err(Closed::TooLarge) };

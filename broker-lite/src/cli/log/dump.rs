@@ -54,12 +54,13 @@ impl From<io::Error> for Stop {
 impl Dump {
     pub(super) fn run(self) -> Result<(), Failure> {
         let out = BufWriter::new(io::stdout().lock());
-        let mut printer = Printer { out, format: self.output.format, file: String::new() };
+        let (format, file, wrong) = (self.output.format, String::new(), None);
+        let mut printer = Printer { out, format, file, wrong };
         let done = self.path.iter().try_for_each(|path| self.target(path, &mut printer));
         let flushed = printer.out.flush(); // what was printed stays true
         match done.and_then(|()| Ok(flushed?)) {
-            Ok(()) => Ok(()),
-            Err(Stop::Problem(problem)) => Err(problem.into()),
+            Ok(()) => printer.wrong.map_or(Ok(()), |problem| Err(problem.into())),
+            Err(Stop::Problem(problem)) => Err(printer.wrong.unwrap_or(problem).into()),
             Err(Stop::Stdout(error)) => Err(Failure::stdout(&error)),
         }
     }
@@ -173,6 +174,10 @@ impl Dump {
                 }
             };
             printer.item("batch", &batch_fields(&batch))?;
+            if batch.found != batch.header.crc && printer.wrong.is_none() {
+                let place = Place::Byte(batch.position);
+                printer.wrong = Some(Problem::new(path, place, batch.checksum_words(), RESTORE));
+            }
             if !self.records || batch.found != batch.header.crc {
                 continue;
             }
@@ -322,6 +327,8 @@ struct Printer {
     format: Format,
     /// The file of the items, as JSON.
     file: String,
+    /// The first thing that is wrong of what was printed all the same.
+    wrong: Option<Problem>,
 }
 
 impl Printer {

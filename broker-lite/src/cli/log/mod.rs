@@ -21,8 +21,9 @@ use super::exit::Failure;
 pub(super) enum Log {
     /// Prints what files of a log say: batches, indexes, checkpoints, snapshots of producers.
     ///
-    /// A batch whose checksum is wrong is printed and marked so. Bytes that are no batch end the
-    /// command with exit code 1; `log verify` says more about them.
+    /// A batch whose checksum is wrong is printed and marked so, and what follows it, too; bytes that
+    /// are no batch end the command. Exit code 1 in both cases, with the first thing that is wrong;
+    /// `log verify` sees more.
     Dump(dump::Dump),
     /// Reads everything and names the first thing that is wrong: the file, the place in it, and
     /// what to do about it.

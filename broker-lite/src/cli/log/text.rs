@@ -6,18 +6,12 @@ use broker_lite::log::format::{self, BadLine, Line, PartitionOffset};
 use ottla_protocol::ids::Uuid;
 use serde_json::Value;
 
-use super::place::{self, META_PROPERTIES, PARTITION_METADATA};
+use super::place;
 use super::problem::{Place, Problem};
 
 /// A checkpoint with an offset for each partition; `None` if it is absent.
 pub(super) fn offsets(path: &Path) -> Result<Option<Vec<Line<PartitionOffset>>>, Problem> {
-    let advice = match &*place::file_name(path) {
-        place::LOG_STARTS => {
-            "stop the broker and remove the file: deleted records that are still in segments come back"
-        }
-        _ => "stop the broker and remove the file: the next start only takes longer",
-    };
-    checkpoint(path, advice, format::offsets)
+    checkpoint(path, advice(path), format::offsets)
 }
 
 /// `leader-epoch-checkpoint`: epochs and where each starts; `None` if it is absent.
@@ -110,13 +104,7 @@ fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 fn advice(path: &Path) -> &'static str {
-    match &*place::file_name(path) {
-        PARTITION_METADATA => {
-            "stop the broker and remove the file: a start writes it anew, from the metadata log"
-        }
-        META_PROPERTIES => "write it anew with the cluster.id and node.id that this broker had",
-        _ => "stop the broker and remove the file",
-    }
+    format::remedy(&place::file_name(path))
 }
 
 /// A whole text; `None` if the file is absent.

@@ -30,24 +30,10 @@ impl Segment {
         base: Offset,
         now_ms: i64,
     ) -> io::Result<Self> {
-        let beside = |suffix| format!("{}.{CLEANED}", path(dir, base, suffix));
+        let beside = |suffix: &str| format!("{}.{CLEANED}", path(dir, base, suffix));
         let file = disk.open(&beside("log"), true)?;
         file.truncate(0)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            base,
-            file,
-            bytes: 0,
-            offsets: OffsetIndex::create(disk, beside("index"))?,
-            times: TimeIndex::create(disk, beside("timeindex"))?,
-            aborted: TxnIndex::create(disk, beside("txnindex"))?,
-            bytes_since_entry: 0,
-            newest: None,
-            newest_since: None,
-            first_timestamp: None,
-            opened_ms: now_ms,
-            recent: VecDeque::new(),
-        })
+        Self::with_new_indexes(disk, (dir, base), file, now_ms, beside)
     }
 
     /// Counts and indexes a batch whose bytes [`Segment::append_bytes`] will write.

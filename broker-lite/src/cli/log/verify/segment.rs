@@ -158,7 +158,7 @@ impl<'a> Walk<'a> {
             match log.step() {
                 Ok(Some(batch)) => {
                     if batch.found != batch.header.crc {
-                        return wrong(batch.position, checksum_words(&batch));
+                        return wrong(batch.position, batch.checksum_words());
                     }
                     if let Err(what) = self.records(&batch) {
                         return wrong(batch.position, what);
@@ -196,7 +196,7 @@ impl<'a> Walk<'a> {
             Err(Problem::new(path, Place::Byte(batch.position), what, advice))
         };
         if batch.found != header.crc {
-            return wrong(checksum_words(batch), advice(last));
+            return wrong(batch.checksum_words(), advice(last));
         }
         let (first, end) = (header.base_offset, batch.last());
         let due = self.due.unwrap_or(base);
@@ -298,11 +298,6 @@ fn fits(known: &[(i32, i64)], first: i64, epoch: Option<i32>) -> bool {
         (None, Some((oldest, _))) => epoch.is_none_or(|epoch| epoch <= *oldest),
         (None, None) => epoch.is_none(),
     }
-}
-
-fn checksum_words(batch: &Batch) -> String {
-    let (found, stored) = (batch.found, batch.header.crc);
-    format!("the checksum of the batch is {found:08x}, not {stored:08x}")
 }
 
 const fn advice(last: bool) -> &'static str {
