@@ -53,6 +53,8 @@ pub(crate) struct Broker {
     pub(crate) replicas: Arc<Replicas>,
     /// In which this node leads the metadata log.
     pub(crate) quorum_epoch: LeaderEpoch,
+    /// That log.
+    metadata: Arc<Partition>,
     logs: Arc<LogManager>,
     /// Compacts.
     cleaner: Arc<Cleaner>,
@@ -85,7 +87,7 @@ pub(crate) struct NodeSetup {
 pub(crate) struct Node {
     broker: Arc<Broker>,
     /// `None` once it was used.
-    stop_controller: Option<oneshot::Sender<oneshot::Sender<io::Result<()>>>>,
+    stop_controller: Option<oneshot::Sender<oneshot::Sender<()>>>,
     /// Resolves when the node stops and every connection has ended. `None` once it was used.
     drained: Option<oneshot::Receiver<()>>,
 }
@@ -169,6 +171,21 @@ impl Broker {
     pub(crate) fn checkpoint_starts(&self, partitions: &[Arc<Partition>]) -> io::Result<()> {
         self.logs.checkpoint_starts(partitions.iter().map(AsRef::as_ref))
     }
+
+    /// Writes down how far the logs are on the device, so that a start after a crash reads less of
+    /// them and knows what of the metadata had been there.
+    fn checkpoint(&self) {
+        if let Err(error) = self.logs.checkpoint(self.partitions().iter().map(AsRef::as_ref)) {
+            tracing::warn!(%error, "checkpoints not written: a crash would make the next start slower");
+        }
+    }
+
+    /// Those of topics, and of the metadata.
+    fn partitions(&self) -> Vec<Arc<Partition>> {
+        let mut partitions = self.replicas.partitions();
+        partitions.push(Arc::clone(&self.metadata));
+        partitions
+    }
 }
 
 fn random_id(random: &mut fastrand::Rng) -> Uuid {
@@ -185,7 +202,7 @@ impl Node {
         let metadata = |error: &dyn core::fmt::Display| StartError::Metadata(error.to_string());
         let opened = MetadataLog::open(&logs, node, wall_ms);
         let (log, image, deleted) = opened.map_err(|e| metadata(&e))?;
-        let quorum_epoch = log.epoch();
+        let (quorum_epoch, metadata_log) = (log.epoch(), Arc::clone(log.partition()));
         let (clock, config) = (setup.clock.clone(), setup.config.clone());
         let replicas = Arc::new(Replicas::new(node, Arc::clone(&logs), clock, config));
         let (mut controller, handle) = Controller::new(
@@ -229,20 +246,17 @@ impl Node {
             controller: handle,
             replicas,
             quorum_epoch,
+            metadata: metadata_log,
             logs,
             cleaner,
             sessions,
             random: Mutex::new(random),
             producer_ids: tokio::sync::Mutex::new(0..0),
         });
+        broker.checkpoint();
         let (stop_controller, stop) = oneshot::channel();
         broker.scope.spawn(controller.run(stop));
-        broker.scope.spawn(housekeeping(Arc::clone(&broker)));
-        broker.scope.spawn(retention(Arc::clone(&broker)));
-        broker.scope.spawn(checkpoints(Arc::clone(&broker)));
-        broker.scope.spawn(flush(Arc::clone(&broker)));
-        broker.scope.spawn(fence(Arc::clone(&broker)));
-        broker.scope.spawn(Arc::clone(&broker.cleaner).run());
+        spawn_chores(&broker);
         let (drain, drained) = oneshot::channel();
         broker.scope.spawn(listener::run(Arc::clone(&broker), setup.listener, drain));
         Ok(Self { broker, stop_controller: Some(stop_controller), drained: Some(drained) })
@@ -269,15 +283,13 @@ impl Node {
         }
         let (done, closed) = oneshot::channel();
         let asked = self.stop_controller.take().is_some_and(|stop| stop.send(done).is_ok());
-        let metadata = match closed.await {
-            Ok(closed) if asked => closed,
-            _ => Err(io::Error::other("the controller had stopped before")),
-        };
+        let stopped = asked && closed.await.is_ok();
         self.broker.scope.kill();
         self.broker.scope.ended().await;
-        let partitions = self.broker.replicas.partitions();
-        metadata?;
-        self.broker.logs.close(&partitions)
+        if !stopped {
+            return Err(io::Error::other("the controller had stopped before"));
+        }
+        self.broker.logs.close(&self.broker.partitions())
     }
 
     /// Ends the node where it stands.
@@ -379,6 +391,16 @@ fn remove_strays(
     Ok(())
 }
 
+/// Starts what a node does unasked.
+fn spawn_chores(broker: &Arc<Broker>) {
+    broker.scope.spawn(housekeeping(Arc::clone(broker)));
+    broker.scope.spawn(retention(Arc::clone(broker)));
+    broker.scope.spawn(checkpoints(Arc::clone(broker)));
+    broker.scope.spawn(flush(Arc::clone(broker)));
+    broker.scope.spawn(fence(Arc::clone(broker)));
+    broker.scope.spawn(Arc::clone(&broker.cleaner).run());
+}
+
 /// Lets old records go, as the topics say.
 async fn retention(broker: Arc<Broker>) {
     loop {
@@ -409,10 +431,7 @@ async fn checkpoints(broker: Arc<Broker>) {
     let Some(interval) = broker.config.checkpoint_interval else { return };
     while !broker.storage_failed() {
         broker.clock.sleep(interval).await;
-        let partitions = broker.replicas.partitions();
-        if let Err(error) = broker.logs.checkpoint(partitions.iter().map(|p| &**p)) {
-            tracing::warn!(%error, "checkpoints not written: a crash would make the next start slower");
-        }
+        broker.checkpoint();
     }
 }
 

@@ -87,16 +87,15 @@ impl Controller {
         &self.image
     }
 
-    /// Does requests until nobody can ask any more or `stop` comes; then ends the log in order.
-    pub(crate) async fn run(mut self, stop: oneshot::Receiver<oneshot::Sender<io::Result<()>>>) {
+    /// Does requests until nobody can ask any more or `stop` comes, which is told when it is so.
+    pub(crate) async fn run(mut self, stop: oneshot::Receiver<oneshot::Sender<()>>) {
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 biased;
                 done = &mut stop => {
                     if let Ok(done) = done {
-                        // nobody may wait for it any more
-                        drop(done.send(self.log.close()));
+                        done.send(()).ok(); // nobody may wait for it any more
                     }
                     return;
                 }

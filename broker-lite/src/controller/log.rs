@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use ottla_protocol::error::{DecodeError, EncodeError};
-use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset, PartitionIndex, Uuid};
 use ottla_protocol::messages::leader_change::{LeaderChangeMessage, Voter};
 use ottla_protocol::schema::Message;
@@ -16,6 +15,8 @@ use ottla_protocol::wire::FrameWriter;
 use super::image::Image;
 use super::names::METADATA_TOPIC;
 use super::records::{self, Event};
+use crate::log::batch::Damage;
+use crate::log::checkpoints::RECOVERY_POINTS;
 use crate::log::config::LogConfig;
 use crate::log::disk::SyncDone;
 use crate::log::manager::LogManager;
@@ -26,6 +27,8 @@ use crate::replica::partition::Partition;
 use crate::replica::prepare::{PreparedBatch, ProduceRules};
 
 mod batches;
+#[cfg(test)]
+mod tests;
 
 /// The only partition there is.
 const PARTITION: PartitionIndex = PartitionIndex(0);
@@ -38,11 +41,18 @@ const REPLAY_BYTES: u32 = 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LogError {
     #[error("cannot open: {0}")]
-    Open(#[from] OpenError),
+    Open(#[source] OpenError),
+    /// Nothing that follows counts without it.
+    #[error(
+        "{dir}/{damage}; it was on the device as it was written, so nothing is cut off unasked: \
+         `broker-lite log verify {dir}` says what else is damaged; restore the file from a copy, or \
+         remove {dir}/{RECOVERY_POINTS} to give up that batch and all metadata behind it"
+    )]
+    Damaged { dir: String, damage: Damage },
     #[error(transparent)]
     Election(#[from] ElectionError),
     #[error("cannot read: {0}")]
-    Read(ErrorCode),
+    Read(#[source] io::Error),
     #[error("a damaged batch: {0}")]
     Batch(String),
     #[error("a record at offset {offset} that this broker cannot read: {source}")]
@@ -81,10 +91,12 @@ impl MetadataLog {
     ) -> Result<(Self, Image, BTreeSet<Uuid>), LogError> {
         let config = LogConfig { message_bytes_max: BATCH_BYTES_MAX, ..LogConfig::default() };
         let place = (METADATA_TOPIC, PARTITION, Uuid::METADATA_TOPIC);
-        let (partition, repaired) = logs.open_partition(place, config, now_ms)?;
-        if repaired.bytes_cut > 0 {
-            tracing::warn!(?repaired, "metadata log was cut");
-        }
+        let damaged = |damage| LogError::Damaged { dir: logs.disk().name(), damage };
+        let opened = logs.open_partition(place, config, now_ms);
+        let (partition, _) = opened.map_err(|error| match error {
+            OpenError::Damaged(damage) => damaged(damage),
+            other => LogError::Open(other),
+        })?;
         let dir = crate::log::manager::dir_name(METADATA_TOPIC, PARTITION);
         let epoch = quorum::elect(logs.disk(), &dir, node)?;
         partition.make_leader(epoch, 1, 1).map_err(LogError::Sync)?;
@@ -96,6 +108,13 @@ impl MetadataLog {
                 deleted.insert(record.topic_id);
             }
             image.apply(&event);
+        })
+        .map_err(|error| match error {
+            LogError::Read(source) => match Damage::of(&source) {
+                Some(damage) => damaged(damage.clone()),
+                None => LogError::Read(source),
+            },
+            other => other,
         })?;
         log.append_batch(batches::leader_change(&leader_change(node)?, now_ms)?, now_ms)?;
         Ok((log, image, deleted))
@@ -105,10 +124,8 @@ impl MetadataLog {
     fn replay(&self, apply: &mut dyn FnMut(Event)) -> Result<(), LogError> {
         let mut offset = self.partition.offsets().log_start;
         while offset < self.next {
-            let mut bytes = BytesMut::new();
-            let read = self.partition.read(offset.get(), REPLAY_BYTES, true, &mut bytes);
-            read.map_err(LogError::Read)?;
-            let after = batches::events(bytes.freeze(), apply)?;
+            let read = self.partition.read_own(offset, REPLAY_BYTES);
+            let after = batches::events(read.map_err(LogError::Read)?, apply)?;
             if after <= offset {
                 return Err(LogError::Batch(format!("nothing to read at offset {offset}")));
             }
@@ -156,9 +173,9 @@ impl MetadataLog {
         self.partition.sync().map_err(LogError::Sync)
     }
 
-    /// Ends it in order.
-    pub(crate) fn close(&self) -> io::Result<()> {
-        self.partition.close()
+    /// What it is written to.
+    pub(crate) const fn partition(&self) -> &Arc<Partition> {
+        &self.partition
     }
 }
 

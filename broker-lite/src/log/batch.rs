@@ -49,6 +49,10 @@ pub(crate) enum BadBatch {
     Offset,
     #[error("offset {0} where {1} or more was due")]
     Order(Offset, Offset),
+    #[error("the segment begins with offset {0}: the batches before it are missing")]
+    Gap(Offset),
+    #[error("the log ends here: it was longer, and the batches up to offset {0} are missing")]
+    Short(Offset),
     #[error("its header is not the one that was written")]
     Header,
     #[error("the checksum does not fit")]

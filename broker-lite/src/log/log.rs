@@ -35,6 +35,8 @@ pub(crate) struct Log {
     pub(super) next: Offset,
     pub(super) epochs: Epochs,
     pub(super) epochs_unsynced: bool,
+    /// The newest of them has no batch and is not in its file.
+    pub(super) epoch_unsaved: bool,
     /// Files were made whose names may not survive a power failure.
     pub(super) dir_unsynced: bool,
     /// Nor may the name of the directory itself.
@@ -167,20 +169,19 @@ impl Log {
                 last(&mut self.segments).note_aborted(&*self.disk, &ended)?;
             }
         }
-        if let Some(epoch) = batch.leader_epoch {
-            self.assign_epoch(epoch, batch.base)?;
+        let is_news = batch.leader_epoch.is_some_and(|epoch| self.epochs.assign(epoch, batch.base));
+        if is_news || self.epoch_unsaved {
+            // after a power failure the batches behind the recovery point tell the epochs again
+            self.epochs.save(&*self.disk, &self.dir, false)?;
+            (self.epoch_unsaved, self.epochs_unsynced) = (false, true);
         }
         Ok(())
     }
 
-    /// Notes that `epoch` starts at `start`, unless it is known.
-    pub(crate) fn assign_epoch(&mut self, epoch: LeaderEpoch, start: Offset) -> io::Result<()> {
-        if self.epochs.assign(epoch, start) {
-            // after a power failure the batches behind the recovery point tell the epochs again
-            self.epochs.save(&*self.disk, &self.dir, false)?;
-            self.epochs_unsynced = true;
-        }
-        Ok(())
+    /// A leader begins `epoch` at the end. The file says so with its first batch: one in which
+    /// nothing was appended leaves no trace, and every start begins one in each partition.
+    pub(crate) fn begin_epoch(&mut self, epoch: LeaderEpoch) {
+        self.epoch_unsaved |= self.epochs.assign(epoch, self.next);
     }
 
     /// Where the bytes from `from` on lie; `None` if there are none. All are of one segment.

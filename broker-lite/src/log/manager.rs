@@ -1,12 +1,12 @@
 //! A data directory: whose it is, which partitions it holds, and whether it was left in order.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use ottla_protocol::ids::{Offset, PartitionIndex, Uuid};
+use ottla_protocol::ids::{PartitionIndex, Uuid};
 
 use super::checkpoints::{
-    self, CLEANED, CheckpointError, HIGH_WATERMARKS, LOG_STARTS, PartitionOffsets, RECOVERY_POINTS,
+    self, CLEANED, CheckpointError, LOG_STARTS, PartitionOffsets, RECOVERY_POINTS,
 };
 use super::config::LogConfig;
 use super::disk::{self, Disk, LockError, LockGuard, join};
@@ -16,6 +16,10 @@ pub(crate) use super::meta::MetaProperties;
 use super::meta::{format_meta, parse_meta};
 use super::recovery::{OpenArgs, OpenError, Repaired};
 use crate::replica::partition::Partition;
+
+mod written;
+
+use written::Written;
 
 const LOCK: &str = ".lock";
 const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
@@ -58,16 +62,6 @@ pub(crate) struct LogManager {
     /// Held while the checkpoints are written, so that two writers do not mix.
     written: Mutex<Written>,
     _lock: LockGuard,
-}
-
-/// What the checkpoints say; changed only once they do.
-#[derive(Clone, Debug, Default)]
-struct Written {
-    recovery_points: PartitionOffsets,
-    log_starts: PartitionOffsets,
-    /// A write has failed half way: the files may say something else.
-    unsure: bool,
-    cleaned: PartitionOffsets,
 }
 
 impl LogManager {
@@ -166,16 +160,34 @@ impl LogManager {
         now_ms: i64,
     ) -> Result<(Partition, Repaired), OpenError> {
         let dir = dir_name(topic, index);
-        self.claim(&dir, topic_id).map_err(|source| OpenError::Io { dir: dir.clone(), source })?;
         let key = (topic.to_owned(), index);
-        let written = self.written();
+        let failed = |source| OpenError::Io { dir: dir.clone(), source };
+        // metadata says what else there is
+        let indispensable = topic_id == Uuid::METADATA_TOPIC;
+        let is_new = self.claim(&dir, topic_id).map_err(failed)?;
+        let mut written = self.written();
+        if is_new || indispensable {
+            self.forget_absent(&mut written, &key, &dir).map_err(failed)?;
+        }
         let (recovery_point, log_start) = written.of(&key);
         let cleaned_to = written.cleaned.get(&key).copied();
         drop(written);
-        let (clean, health) = (self.clean, Arc::clone(&self.health));
-        let args = OpenArgs { clean, recovery_point, log_start, cleaned_to, now_ms, health };
+        let args = OpenArgs {
+            clean: self.clean,
+            recovery_point,
+            log_start,
+            cleaned_to,
+            indispensable,
+            now_ms,
+            health: Arc::clone(&self.health),
+        };
         let disk = Arc::clone(&self.disk);
-        Partition::open(disk, &dir, (topic, index), config, &args)
+        let opened = Partition::open(disk, &dir, (topic, index), config, &args)?;
+        if opened.1.bytes_cut > 0 {
+            let repaired = &opened.1;
+            tracing::warn!(topic, partition = %index, "recovery has {repaired}");
+        }
+        Ok(opened)
     }
 
     /// Ends partitions and removes their files: the checkpoints are written once, and the directory
@@ -249,152 +261,6 @@ impl LogManager {
         Ok(names)
     }
 
-    /// Writes down how far each log is on the device, where it starts and what is committed, so
-    /// that a start after a crash reads less. Partitions that have failed keep what is written.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says; what was written before is still there.
-    pub(crate) fn checkpoint<'a>(
-        &self,
-        partitions: impl IntoIterator<Item = &'a Partition>,
-    ) -> io::Result<()> {
-        let mut written = self.written();
-        // who made the list may not have seen the newest partitions, whose starts are written already
-        let mut next =
-            Written { recovery_points: PartitionOffsets::new(), unsure: false, ..written.clone() };
-        let starts_unsure = core::mem::replace(&mut written.unsure, true);
-        let mut high_watermarks = PartitionOffsets::new();
-        let mut moved = Vec::new();
-        // a partition given up is forgotten or will be, once the lock is free: never written back
-        for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
-            let key = (partition.topic().to_owned(), partition.index());
-            let (synced, start, high_watermark) = partition.checkpoint().unwrap_or_else(|_| {
-                let (synced, start) = written.of(&key);
-                (synced, start, synced)
-            });
-            if start > Offset::ZERO {
-                next.log_starts.insert(key.clone(), start);
-            } else {
-                next.log_starts.remove(&key);
-            }
-            moved.push((partition, start));
-            next.cleaned.extend(partition.cleaned_to().map(|to| (key.clone(), to)));
-            next.recovery_points.insert(key.clone(), synced);
-            high_watermarks.insert(key, high_watermark);
-        }
-        // what a power failure makes of these only costs time, so that nobody waits for the device
-        let disk = &*self.disk;
-        checkpoints::write_offsets_unsynced(disk, RECOVERY_POINTS, &next.recovery_points)?;
-        if starts_unsure || next.log_starts != written.log_starts {
-            checkpoints::write_offsets(disk, LOG_STARTS, &next.log_starts)?;
-        }
-        if next.cleaned != written.cleaned {
-            checkpoints::write_offsets(disk, CLEANED, &next.cleaned)?;
-        }
-        *written = next;
-        moved.into_iter().for_each(|(partition, start)| partition.start_is_kept(start));
-        checkpoints::write_offsets_unsynced(disk, HIGH_WATERMARKS, &high_watermarks)
-    }
-
-    /// Writes down where these logs start now, so that what was deleted does not come back, and
-    /// removes what lies before.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says.
-    pub(crate) fn checkpoint_starts<'a>(
-        &self,
-        partitions: impl IntoIterator<Item = &'a Partition>,
-    ) -> io::Result<()> {
-        let mut written = self.written();
-        let mut starts = written.log_starts.clone();
-        let mut moved = Vec::new();
-        for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
-            let start = partition.offsets().log_start;
-            if start > Offset::ZERO {
-                let key = (partition.topic().to_owned(), partition.index());
-                starts.insert(key, start);
-                moved.push((partition, start));
-            }
-        }
-        let unsure = core::mem::replace(&mut written.unsure, true);
-        // the next try is a new file, and so a new sync: this one's failure cannot hide behind it
-        checkpoints::write_offsets(&*self.disk, LOG_STARTS, &starts)?;
-        written.unsure = unsure; // the recovery points may still be
-        written.log_starts = starts;
-        moved.into_iter().for_each(|(partition, start)| partition.start_is_kept(start));
-        Ok(())
-    }
-
-    /// Cuts off `offset` and everything behind it. The recovery point goes back first: what comes
-    /// in the place of what was cut is not on the device, and must not be taken for it.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says. If the log could not be cut, the replica is failed.
-    #[cfg_attr(not(test), expect(dead_code, reason = "followers truncate; there are none yet"))]
-    pub(crate) fn truncate(
-        &self,
-        partition: &Partition,
-        offset: Offset,
-        now_ms: i64,
-    ) -> io::Result<()> {
-        let mut written = self.written();
-        let key = (partition.topic().to_owned(), partition.index());
-        let certain = partition.segment_base(offset);
-        if written.unsure || written.of(&key).0 > certain {
-            let mut points = written.recovery_points.clone();
-            points.entry(key).and_modify(|point| *point = certain.min(*point));
-            checkpoints::write_offsets(&*self.disk, RECOVERY_POINTS, &points)?;
-            written.recovery_points = points;
-        }
-        partition.truncate_to(offset, now_ms)
-    }
-
-    /// Writes down up to where these logs were compacted: where a recovery accepts gaps.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says.
-    pub(crate) fn checkpoint_cleaned<'a>(
-        &self,
-        partitions: impl IntoIterator<Item = &'a Partition>,
-    ) -> io::Result<()> {
-        let mut written = self.written();
-        let mut cleaned = written.cleaned.clone();
-        for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
-            let key = (partition.topic().to_owned(), partition.index());
-            cleaned.extend(partition.cleaned_to().map(|to| (key, to)));
-        }
-        checkpoints::write_offsets(&*self.disk, CLEANED, &cleaned)?;
-        written.cleaned = cleaned;
-        Ok(())
-    }
-
-    /// Topics of the same names may come: they start at 0 and are nowhere on the device.
-    fn forget<'a>(&self, gone: impl Iterator<Item = (&'a str, PartitionIndex)>) -> io::Result<()> {
-        let mut written = self.written();
-        let mut next = written.clone();
-        let mut known = next.unsure;
-        for (topic, index) in gone {
-            let key = (topic.to_owned(), index);
-            known |= next.recovery_points.remove(&key).is_some();
-            known |= next.log_starts.remove(&key).is_some();
-            next.cleaned.remove(&key);
-        }
-        if next.cleaned != written.cleaned {
-            checkpoints::write_offsets(&*self.disk, CLEANED, &next.cleaned)?;
-        }
-        if known {
-            written.unsure = true;
-            next.write(&*self.disk)?;
-            next.unsure = false;
-        }
-        *written = next;
-        Ok(())
-    }
-
     /// Ends all partitions in order and leaves the marker of a clean stop, unless one could not be
     /// ended so: then the next start recovers.
     ///
@@ -409,10 +275,10 @@ impl LogManager {
         disk::replace(&*self.disk, CLEAN_SHUTDOWN, marker)
     }
 
-    /// Makes sure that `dir` is of the topic with this id.
-    fn claim(&self, dir: &str, topic_id: Uuid) -> io::Result<()> {
+    /// Makes sure that `dir` is of the topic with this id; true if nothing has said so before.
+    fn claim(&self, dir: &str, topic_id: Uuid) -> io::Result<bool> {
         match self.read_topic_id(dir)? {
-            Some(found) if found == topic_id => Ok(()),
+            Some(found) if found == topic_id => Ok(false),
             Some(found) => Err(io::Error::other(format!(
                 "it belongs to topic id {found}, not {topic_id}: a deleted topic of that name"
             ))),
@@ -421,7 +287,8 @@ impl LogManager {
                 let text = format!("{TOPIC_ID}{topic_id}");
                 let path = join(dir, PARTITION_METADATA);
                 // lost in a power failure it is written again: the metadata log knows the id
-                disk::replace_unsynced(&*self.disk, &path, text.as_bytes())
+                disk::replace_unsynced(&*self.disk, &path, text.as_bytes())?;
+                Ok(true)
             }
         }
     }
@@ -440,23 +307,6 @@ impl LogManager {
         let id = text.lines().find_map(|line| Uuid::parse(line.strip_prefix("topic_id: ")?.trim()));
         let what = || format!("{path}: no topic id; {}", remedy(PARTITION_METADATA));
         id.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, what()))
-    }
-
-    fn written(&self) -> MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Written {
-    /// How far a log is on the device, and where it starts.
-    fn of(&self, key: &(String, PartitionIndex)) -> (Offset, Offset) {
-        let of = |offsets: &PartitionOffsets| offsets.get(key).copied().unwrap_or_default();
-        (of(&self.recovery_points), of(&self.log_starts))
-    }
-
-    fn write(&self, disk: &dyn Disk) -> io::Result<()> {
-        checkpoints::write_offsets(disk, RECOVERY_POINTS, &self.recovery_points)?;
-        checkpoints::write_offsets(disk, LOG_STARTS, &self.log_starts)
     }
 }
 

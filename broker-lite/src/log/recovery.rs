@@ -1,6 +1,7 @@
 //! Opens a log: after a clean stop by its files' names, after a crash by reading what the last
 //! sync may not have covered.
 
+use core::fmt;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use ottla_protocol::ids::Offset;
 use super::batch::{BadBatch, BatchView, Damage};
 use super::checkpoints::CheckpointError;
 use super::config::LogConfig;
-use super::disk::{Disk, join};
+use super::disk::Disk;
 use super::epochs::Epochs;
 use super::health::Health;
 use super::log::Log;
@@ -19,6 +20,10 @@ use super::segment::{self, Known, Segment};
 use super::snapshot;
 use super::synced::Synced;
 use super::transactions::Ended;
+
+mod tidy;
+
+use tidy::{remove_segment, tidy};
 
 /// Index entries before a snapshot from which on batches are read to find those before the last
 /// of each producer. As many batches if they are large, 4 MiB if they are small.
@@ -35,6 +40,9 @@ pub(crate) struct OpenArgs {
     pub(crate) log_start: Offset,
     /// Up to where it was compacted.
     pub(crate) cleaned_to: Option<Offset>,
+    /// Nothing goes without it: where something that was brought to the device is not there as it
+    /// was written, that is an error, and nothing is cut off.
+    pub(crate) indispensable: bool,
     /// Wall time in milliseconds since 1970.
     pub(crate) now_ms: i64,
     /// Of the data directory it lies in.
@@ -42,14 +50,14 @@ pub(crate) struct OpenArgs {
 }
 
 /// What a start had to repair.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(crate) struct Repaired {
     /// Segments that were read batch by batch.
     pub(crate) segments_scanned: usize,
     /// Bytes cut off behind the last whole batch, whole segments included.
     pub(crate) bytes_cut: u64,
-    /// Why.
-    pub(crate) reason: Option<BadBatch>,
+    /// Why, and where the log ends now.
+    pub(crate) reason: Option<Damage>,
 }
 
 /// Why a log could not be opened.
@@ -58,6 +66,9 @@ pub(crate) enum OpenError {
     /// A checkpoint is damaged.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A log that nothing goes without is damaged where it was brought to the device.
+    #[error(transparent)]
+    Damaged(Damage),
     /// A file could not be read or written.
     #[error("{dir}: {source}")]
     Io {
@@ -66,6 +77,28 @@ pub(crate) enum OpenError {
         /// What the operating system says.
         source: io::Error,
     },
+}
+
+impl OpenArgs {
+    /// Whether a log may be cut where it is damaged so: then that is given back.
+    fn judge(&self, damage: Damage, on_device: Offset) -> io::Result<Damage> {
+        let refused = self.indispensable && damage.offset < on_device;
+        if refused { Err(damage.into()) } else { Ok(damage) }
+    }
+}
+
+impl fmt::Display for Repaired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bytes = self.bytes_cut;
+        match &self.reason {
+            Some(damage) => write!(
+                f,
+                "cut off {bytes} bytes, offset {} and what follows: {damage}",
+                damage.offset
+            ),
+            None => write!(f, "removed {bytes} bytes that are no part of the log any more"),
+        }
+    }
 }
 
 impl Log {
@@ -80,9 +113,13 @@ impl Log {
         config: Arc<LogConfig>,
         args: &OpenArgs,
     ) -> Result<(Self, Repaired), OpenError> {
-        let failed = |source| OpenError::Io { dir: dir.to_owned(), source };
+        let failed = |source: io::Error| match Damage::of(&source) {
+            Some(damage) => OpenError::Damaged(damage.clone()),
+            None => OpenError::Io { dir: dir.to_owned(), source },
+        };
         disk.create_dir(dir).map_err(failed)?;
         let mut args = args.clone();
+        let on_device = if args.clean { Offset::MAX } else { args.recovery_point };
         let epochs = match Epochs::load(&*disk, dir) {
             Err(CheckpointError::Malformed { .. }) => {
                 (args.clean, args.recovery_point) = (false, Offset::ZERO); // the batches know
@@ -100,6 +137,7 @@ impl Log {
             next: args.log_start,
             epochs,
             epochs_unsynced: !args.clean,
+            epoch_unsaved: false,
             dir_unsynced: !args.clean,
             dir_name_unsynced: true,
             producers: Producers::default(),
@@ -108,37 +146,17 @@ impl Log {
             cuts: 0,
             synced: Synced::up_to(Offset::ZERO, dir, &args.health),
         };
-        let repaired = log.load(&args).map_err(failed)?;
+        let repaired = log.load(&args, on_device).map_err(failed)?;
         Ok((log, repaired))
     }
 
-    fn load(&mut self, args: &OpenArgs) -> io::Result<Repaired> {
+    /// What lies before `on_device` was brought there, even where everything is read anew.
+    fn load(&mut self, args: &OpenArgs, on_device: Offset) -> io::Result<Repaired> {
         let bases = tidy(&*self.disk, &self.dir)?;
         let mut repaired = Repaired::default();
-        // the segment that holds the recovery point, and those behind it
-        let certain = bases.partition_point(|base| *base <= args.recovery_point);
-        let certain = if args.clean { bases.len() } else { certain.saturating_sub(1) };
         let epochs_before = self.epochs.clone();
-        let mut before_it = None;
-        let mut rebuilt = None;
-        for (i, base) in bases.iter().enumerate() {
-            let due = self.next.max(args.log_start);
-            if *base > due && before_it.is_some_and(|known| self.is_hole(known, *base)) {
-                repaired.reason = Some(BadBatch::Order(*base, due));
-            }
-            if repaired.reason.is_some() || (i > 0 && *base < self.next) {
-                repaired.bytes_cut += remove_segment(&*self.disk, &self.dir, *base)?;
-                continue;
-            }
-            let before = repaired.segments_scanned;
-            let next = bases.get(i + 1).copied();
-            let has_gaps = self.load_segment(*base, i < certain, next, args, &mut repaired)?;
-            // behind a segment that was read, it is known where the next one must begin
-            before_it = (i >= certain).then_some(has_gaps);
-            if rebuilt.is_none() && repaired.segments_scanned > before {
-                rebuilt = Some(*base);
-            }
-        }
+        let rebuilt = self.load_segments(&bases, args, on_device, &mut repaired)?;
+        self.judge_end(args)?;
         let mut told = rebuilt.is_some(); // who wrote last: those that were read have
         if self.next < args.log_start {
             // records were deleted that had not reached the device: their offsets are used up
@@ -187,6 +205,49 @@ impl Log {
         }
     }
 
+    /// Opens those segments that make up the log and removes the others. The first that was read
+    /// batch by batch.
+    fn load_segments(
+        &mut self,
+        bases: &[Offset],
+        args: &OpenArgs,
+        on_device: Offset,
+        repaired: &mut Repaired,
+    ) -> io::Result<Option<Offset>> {
+        // the segment that holds the recovery point, and those behind it
+        let certain = bases.partition_point(|base| *base <= args.recovery_point);
+        let certain = if args.clean { bases.len() } else { certain.saturating_sub(1) };
+        let mut before_it = None;
+        let mut rebuilt = None;
+        for (i, base) in bases.iter().enumerate() {
+            let due = self.next.max(args.log_start);
+            if *base > due && before_it.is_some_and(|known| self.is_hole(known, *base)) {
+                let file = segment::path(&self.dir, *base, "log");
+                let what = BadBatch::Gap(*base);
+                let gap = Damage { file, position: 0, offset: due, what };
+                repaired.reason = Some(args.judge(gap, on_device)?);
+            }
+            if repaired.reason.is_some() || (i > 0 && *base < self.next) {
+                repaired.bytes_cut += remove_segment(&*self.disk, &self.dir, *base)?;
+                continue;
+            }
+            let before = repaired.segments_scanned;
+            let next = bases.get(i + 1).copied();
+            let known = match next.filter(|_| i < certain) {
+                Some(next) => Known::WithMoreBehind(next),
+                None => Known::UpTo(on_device),
+            };
+            let place = (*base, i < certain, known);
+            let has_gaps = self.load_segment(place, args, repaired)?;
+            // behind a segment that was read, it is known where the next one must begin
+            before_it = (i >= certain).then_some(has_gaps);
+            if rebuilt.is_none() && repaired.segments_scanned > before {
+                rebuilt = Some(*base);
+            }
+        }
+        Ok(rebuilt)
+    }
+
     /// Whether batches that a power failure has taken were where the segment at `base` does not
     /// join the one before it, which has gaps or not.
     ///
@@ -204,9 +265,7 @@ impl Log {
     /// that these are not read twice. True if it was read and has gaps.
     fn load_segment(
         &mut self,
-        base: Offset,
-        certain: bool,
-        next: Option<Offset>,
+        (base, certain, known): (Offset, bool, Known),
         args: &OpenArgs,
         repaired: &mut Repaired,
     ) -> io::Result<bool> {
@@ -214,7 +273,7 @@ impl Log {
         if certain
             && let Ok(mut segment) = Segment::open(&*disk, &self.dir, base, args.now_ms)
             // the next segment's base says where this one ends, but for the last
-            && let Ok(end) = next.map_or_else(|| segment.next_offset(&*disk), |_| Ok(base))
+            && let Ok(end) = if known.has_more_behind() { Ok(base) } else { segment.next_offset(&*disk) }
         {
             self.next = end;
             if repaired.segments_scanned > 0 {
@@ -236,28 +295,38 @@ impl Log {
             }
             ended.extend(producers.apply(batch, args.now_ms));
         };
-        let known = match (certain, next) {
-            (false, _) => Known::Nothing,
-            (true, None) => Known::OnDevice,
-            (true, Some(next)) => Known::WithMoreBehind(next),
-        };
-        let before = disk.open(&segment::path(&self.dir, base, "log"), false)?.len()?;
         let (dir, config, now_ms) = (&self.dir, &self.config, args.now_ms);
         let (mut segment, scanned) =
             Segment::rebuild(&*disk, dir, base, config, now_ms, known, &mut each)?;
+        if let Known::UpTo(on_device) = known {
+            if let Some(what) = scanned.bad {
+                let (file, position) = (segment::path(dir, base, "log"), segment.bytes());
+                let damage = Damage { file, position, offset: scanned.next, what };
+                let damage = args.judge(damage, on_device)?;
+                repaired.reason = repaired.reason.take().or(Some(damage));
+            }
+            repaired.bytes_cut += segment.cut()?;
+        }
         self.note_ended(&mut segment, &ended)?;
         let files = segment.close(&*disk)?; // its indexes are new
         if certain || scanned.next == base {
             // no later sync comes here; what a cut has emptied may still be there on the device
             files.iter().try_for_each(|file| file.sync())?;
         }
-        if !known.has_more_behind() {
-            repaired.bytes_cut += before - u64::from(segment.bytes());
-            repaired.reason = repaired.reason.or(scanned.bad);
-        }
         self.next = scanned.next;
         self.segments.push(segment);
         Ok(scanned.has_gaps)
+    }
+
+    /// Sees that the log still reaches as far as it was brought to the device.
+    fn judge_end(&self, args: &OpenArgs) -> io::Result<()> {
+        let Some(last) = self.segments.last().filter(|_| self.next < args.recovery_point) else {
+            return Ok(());
+        };
+        let (file, position) = (segment::path(&self.dir, last.base(), "log"), last.bytes());
+        let what = BadBatch::Short(args.recovery_point);
+        let short = Damage { file, position, offset: self.next, what };
+        args.judge(short, args.recovery_point).map(drop)
     }
 
     /// Finds out who wrote last: from the newest snapshot that is whole and not ahead of `rebuilt`,
@@ -364,95 +433,6 @@ fn unless_damaged(walked: io::Result<()>) -> io::Result<()> {
         }
         walked => walked,
     }
-}
-
-/// Ends what a crash has interrupted and says which segments there are: `.deleted` and `.cleaned`
-/// go, `.swap` takes the place of what it replaces, indexes without a log go. `.swap` goes, too,
-/// where a `.cleaned` says that not all of its files were whole yet.
-fn tidy(disk: &dyn Disk, dir: &str) -> io::Result<Vec<Offset>> {
-    let (mut swaps, mut unfinished) = (Vec::new(), None);
-    for entry in disk.list(dir)? {
-        let (name, path) = (&entry.name, join(dir, &entry.name));
-        if entry.directory {
-            continue;
-        }
-        if let Some(name) = name.strip_suffix(".swap") {
-            swaps.push(name.to_owned());
-            continue;
-        }
-        if let Some((base, "cleaned")) = base_and_last_suffix(name) {
-            unfinished = Some(unfinished.map_or(base, |before: Offset| before.min(base)));
-        }
-        if [".deleted", ".cleaned", ".tmp"].iter().any(|suffix| name.ends_with(suffix)) {
-            disk.remove(&path)?;
-        }
-    }
-    swaps.sort_by_key(|name| !name.ends_with(".log")); // the others describe it
-    for name in swaps {
-        let base = base_and_last_suffix(&name).map(|(base, _)| base);
-        if unfinished.is_some() && base >= unfinished {
-            disk.remove(&join(dir, &format!("{name}.swap")))?;
-        } else {
-            complete_swap(disk, dir, &name)?;
-        }
-    }
-    let mut bases = Vec::new();
-    let names = disk.list(dir)?;
-    for entry in &names {
-        if let Some((base, "log")) = segment::parse_name(&entry.name) {
-            bases.push(base);
-        }
-    }
-    for entry in &names {
-        if let Some((base, "index" | "timeindex" | "txnindex")) = segment::parse_name(&entry.name)
-            && !bases.contains(&base)
-        {
-            disk.remove(&join(dir, &entry.name))?;
-        }
-    }
-    Ok(bases) // the names are sorted and their numbers padded
-}
-
-/// Base offset and last suffix in the name of a file of a segment.
-fn base_and_last_suffix(name: &str) -> Option<(Offset, &str)> {
-    let (base, suffixes) = segment::parse_name(name)?;
-    Some((base, suffixes.rsplit('.').next().unwrap_or(suffixes)))
-}
-
-/// Puts `NAME.swap`, a file of a segment that was cleaned or joined from several, into its place.
-fn complete_swap(disk: &dyn Disk, dir: &str, name: &str) -> io::Result<()> {
-    let (from, to) = (join(dir, &format!("{name}.swap")), join(dir, name));
-    if let Some((base, "log")) = segment::parse_name(name) {
-        let file = disk.open(&from, false)?;
-        let bytes = u32::try_from(file.len()?).map_err(io::Error::other)?;
-        let mut last = base;
-        let mut scan = super::scan::Scanner::new(file, 0, bytes, 64 * 1024);
-        while let super::scan::Step::Batch(_, batch) = scan.step()? {
-            last = batch.last;
-        }
-        for entry in disk.list(dir)? {
-            if let Some((other, "log")) = segment::parse_name(&entry.name)
-                && other > base
-                && other <= last
-            {
-                remove_segment(disk, dir, other)?;
-            }
-        }
-        // they describe the file that is replaced
-        for suffix in ["index", "timeindex", "txnindex"] {
-            segment::remove_if_there(disk, &segment::path(dir, base, suffix))?;
-        }
-    }
-    disk.rename(&from, &to)
-}
-
-/// Removes the files of a segment; says how large its data was.
-fn remove_segment(disk: &dyn Disk, dir: &str, base: Offset) -> io::Result<u64> {
-    let bytes = disk.open(&segment::path(dir, base, "log"), false)?.len()?;
-    for suffix in segment::SUFFIXES {
-        segment::remove_if_there(disk, &segment::path(dir, base, suffix))?;
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -57,15 +57,22 @@ pub(crate) type Found = (u32, BatchView);
 /// What is known of a segment before it is read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Known {
-    /// What a power failure may have left.
-    Nothing,
-    /// All of it was brought to the device.
-    OnDevice,
-    /// All of it was, and the segments behind it, which begin here.
+    /// What lies before this offset was brought to the device; of the rest there is what a power
+    /// failure may have left.
+    UpTo(Offset),
+    /// All of it was brought there, and the segments behind it, which begin here.
     WithMoreBehind(Offset),
 }
 
 impl Known {
+    /// All of it was brought to the device.
+    pub(crate) const ALL: Self = Self::UpTo(Offset::MAX);
+
+    /// Whether a batch that begins at `offset` may not be whole.
+    fn is_doubtful(self, offset: Offset) -> bool {
+        matches!(self, Self::UpTo(known) if offset >= known)
+    }
+
     /// Whether segments behind it are known.
     pub(crate) const fn has_more_behind(self) -> bool {
         matches!(self, Self::WithMoreBehind(_))
@@ -136,11 +143,12 @@ impl Segment {
         })
     }
 
-    /// Opens the segment, reads every batch, cuts the file at the first one that is not whole and
-    /// makes the indexes anew. `each` sees every batch that stays.
+    /// Opens the segment, reads every batch up to the first one that is not whole and makes the
+    /// indexes anew. `each` sees every batch that stays. What lies behind is still in the file: see
+    /// [`Segment::cut`].
     ///
-    /// Of what is `known` to be on the device no damage is a reason to cut: it was whole once, and
-    /// whoever reads it is told. Only the last segment ends where nobody can tell batches apart.
+    /// Of what is `known` to be on the device no checksum is a reason to end there: it was whole
+    /// once, and whoever reads it is told.
     pub(crate) fn rebuild(
         disk: &dyn Disk,
         dir: &str,
@@ -156,7 +164,7 @@ impl Segment {
             Self::with_new_indexes(disk, (dir, base), Arc::clone(&file), now_ms, |suffix| {
                 path(dir, base, suffix)
             })?;
-        let mut scan = Scanner::new(Arc::clone(&file), 0, end, SCAN_WINDOW_BYTES);
+        let mut scan = Scanner::new(file, 0, end, SCAN_WINDOW_BYTES);
         let (mut next, mut has_gaps) = (base, false);
         let bad = loop {
             match scan.step()? {
@@ -169,7 +177,8 @@ impl Segment {
                     break Some(BadBatch::Offset);
                 }
                 Step::Batch(at, batch) => {
-                    if known == Known::Nothing && !batch.checksum_fits(scan.whole(at, &batch)?) {
+                    let doubtful = known.is_doubtful(batch.base);
+                    if doubtful && !batch.checksum_fits(scan.whole(at, &batch)?) {
                         break Some(BadBatch::Checksum);
                     }
                     if this.delta(batch.last).is_none() {
@@ -182,10 +191,16 @@ impl Segment {
                 }
             }
         };
-        if this.bytes < end && !known.has_more_behind() {
-            file.truncate(u64::from(this.bytes))?;
-        }
         Ok((this, Scanned { next, has_gaps, bad }))
+    }
+
+    /// Cuts off what lies behind the last whole batch; says how many bytes that was.
+    pub(crate) fn cut(&self) -> io::Result<u64> {
+        let (kept, before) = (u64::from(self.bytes), self.file.len()?);
+        if kept < before {
+            self.file.truncate(kept)?;
+        }
+        Ok(before.saturating_sub(kept))
     }
 
     /// Nothing of `file` is counted yet; `beside` names its indexes, which are made anew.
@@ -388,8 +403,11 @@ impl Segment {
         let at = this.find(disk, offset)?.map_or(this.bytes, |(at, _)| at);
         this.file.truncate(u64::from(at))?;
         // what stays was read or written before
-        let known = Known::OnDevice;
-        Self::rebuild(disk, &this.dir, this.base, config, now_ms, known, &mut |_| ())
+        let all = Known::ALL;
+        let (this, scanned) =
+            Self::rebuild(disk, &this.dir, this.base, config, now_ms, all, &mut |_| ())?;
+        this.cut()?;
+        Ok((this, scanned))
     }
 
     /// Takes note of a transaction that was aborted by a marker in it.

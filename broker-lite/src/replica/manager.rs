@@ -151,10 +151,7 @@ impl Replicas {
         };
         let place = (&*topic.name, index, topic.id);
         let opened = self.logs.open_partition(place, config, self.clock.wall_ms());
-        let (partition, repaired) = opened.map_err(failed)?;
-        if repaired.bytes_cut > 0 {
-            tracing::warn!(topic = %topic.name, partition = %index, ?repaired, "log was cut");
-        }
+        let (partition, _) = opened.map_err(failed)?;
         if state.leader == Some(self.node) {
             let count = |nodes: &[NodeId]| u32::try_from(nodes.len()).unwrap_or(u32::MAX);
             let (in_sync, replicas) = (count(&state.isr), count(&state.replicas));

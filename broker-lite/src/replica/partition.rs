@@ -142,7 +142,7 @@ impl Partition {
     ///
     /// # Errors
     ///
-    /// The epoch could not be written, or the log not synced.
+    /// The log could not be synced.
     pub(crate) fn make_leader(
         &self,
         epoch: LeaderEpoch,
@@ -153,8 +153,7 @@ impl Partition {
             let mut inner = self.lock();
             let before = inner.high_watermark;
             let end = inner.log.end();
-            let assigned = inner.log.assign_epoch(epoch, end);
-            inner.fenced(assigned)?;
+            inner.log.begin_epoch(epoch);
             if inner.config.durability == Durability::Commit && end > inner.log.start() {
                 inner.sync()?;
             }

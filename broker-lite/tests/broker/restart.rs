@@ -98,6 +98,36 @@ async fn a_partition_that_the_metadata_does_not_know_is_set_aside_and_never_remo
     assert_eq!(values(records), [(0, "x".to_owned())]);
 }
 
+/// Nothing of it is cut off unasked: each batch says what exists.
+#[tokio::test(start_paused = true)]
+async fn damaged_metadata_keeps_a_broker_from_starting_and_stays_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = Storage::directory(dir.path());
+    on(&storage).topic("kept", 1).start().await.unwrap().kill().await;
+    on(&storage).start().await.unwrap().kill().await; // a start writes down what is on the device
+    let path = dir.path().join("__cluster_metadata-0/00000000000000000000.log");
+    let whole = std::fs::read(&path).unwrap();
+    let mut damaged = whole.clone();
+    let at = whole.windows(4).position(|bytes| bytes == b"kept").unwrap();
+    damaged[at] ^= 1;
+    std::fs::write(&path, &damaged).unwrap();
+    for _ in 0..2 {
+        let error = on(&storage).start().await.unwrap_err();
+        assert!(matches!(error, StartError::Metadata(_)), "{error:?}");
+        let (text, path) = (error.to_string(), path.to_str().unwrap());
+        assert!(text.contains(&format!("{path}: the batch at byte ")), "{text}");
+        assert!(
+            text.contains("the checksum does not fit") && text.contains("log verify"),
+            "{text}"
+        );
+        assert!(std::fs::read(path).unwrap() == damaged);
+    }
+    std::fs::write(&path, &whole).unwrap();
+    let cluster = on(&storage).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    raw.topic_id("kept").await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn two_clusters_cannot_share_storage_or_a_port() {
     let storage = Storage::memory();

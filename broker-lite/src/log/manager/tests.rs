@@ -225,3 +225,38 @@ fn a_topic_with_many_partitions_is_deleted_by_one_write_and_one_sync() {
     assert_eq!(after.appends - before.appends, 2);
     assert!(disk.list("").unwrap().iter().all(|entry| !entry.directory));
 }
+
+#[test]
+fn a_start_writes_nothing_to_partitions_that_nobody_writes_to() {
+    let disk = UnrulyDisk::default();
+    let manager = || LogManager::open(Arc::new(disk.clone()), identity).unwrap();
+    let epochs_of = |epochs: &[(i32, i64)]| {
+        let mut text = checkpoints::heading(epochs.len());
+        epochs.iter().for_each(|(epoch, start)| text += &format!("{epoch} {start}\n"));
+        text
+    };
+    let read = || String::from_utf8(disk::read_all(&disk, "t-0/leader-epoch-checkpoint").unwrap());
+    let first = manager();
+    let partition = trimmed(&first, "t");
+    first.close(&[partition]).unwrap();
+    drop(first);
+    assert_eq!(read().unwrap(), epochs_of(&[(0, 2)]));
+    for epoch in 1..3 {
+        let next = manager();
+        let before = disk.changes();
+        let place = ("t", PartitionIndex(0), ID);
+        let (partition, _) = next.open_partition(place, LogConfig::default(), 0).unwrap();
+        partition.make_leader(LeaderEpoch(epoch), 1, 1).unwrap();
+        assert_eq!(disk.changes(), before);
+        assert_eq!(partition.offsets().leader_epoch, Some(LeaderEpoch(epoch)));
+        if epoch == 2 {
+            let batch = PreparedBatch::internal(Spec::default().bytes().into()).unwrap();
+            let rules = ProduceRules { version: 12, all_in_sync: true, now_ms: 0 };
+            Arc::new(partition).append(&batch, &rules).unwrap();
+            // and then it was killed
+        } else {
+            next.close(&[Arc::new(partition)]).unwrap();
+        }
+    }
+    assert_eq!(read().unwrap(), epochs_of(&[(0, 2), (2, 3)]));
+}

@@ -1,5 +1,7 @@
+use super::super::batch::BatchBytes;
 use super::super::config::Cleanup;
 use super::super::disk::MemoryDisk;
+use super::super::disk::testing::UnrulyDisk;
 use super::super::testing::{Spec, offset};
 use super::*;
 
@@ -39,4 +41,67 @@ fn a_gap_between_segments_is_a_loss_unless_compaction_may_have_left_it() {
     ] {
         assert_eq!(end_of(bases, compact, cleaned_to), end, "{why}");
     }
+}
+
+/// A kill after the cut leaves the end of the file to the system, and a stop has nothing to sync.
+#[test]
+fn what_a_cut_has_emptied_stays_empty_after_a_kill_a_clean_stop_and_a_power_failure() {
+    let disk = UnrulyDisk::default();
+    let config = Arc::new(LogConfig::default());
+    let open = |args: &OpenArgs| {
+        let (log, _) = Log::open(Arc::new(disk.clone()), DIR, Arc::clone(&config), args).unwrap();
+        log
+    };
+    let mut log = open(&OpenArgs::default());
+    let spec = Spec::default();
+    log.append(&spec.view(), BatchBytes::of(&spec.bytes()).unwrap(), 0).unwrap();
+    log.sync().unwrap();
+    let path = segment::path(DIR, Offset::ZERO, "log");
+    disk.open(&path, false).unwrap().truncate(0).unwrap(); // and then the process was killed
+    open(&OpenArgs::default()).close().unwrap();
+    disk.fail_power();
+    let clean = OpenArgs { clean: true, ..OpenArgs::default() };
+    assert_eq!(open(&clean).end(), Offset::ZERO);
+    assert_eq!(disk.open(&path, false).unwrap().len().unwrap(), 0);
+}
+
+#[test]
+fn damage_below_the_recovery_point_takes_nothing_with_it_while_batches_can_be_told_apart() {
+    let specs = [0, 1, 2].map(|base| Spec { base, ..Spec::default() });
+    for (recovery_point, end, cut) in [(0, 1, true), (1, 1, true), (2, 3, false), (3, 3, false)] {
+        let disk = MemoryDisk::new();
+        disk.create_dir(DIR).unwrap();
+        let path = segment::path(DIR, Offset::ZERO, "log");
+        let mut bytes = specs.map(|spec| spec.bytes());
+        bytes[1][65] ^= 1;
+        disk.open(&path, true).unwrap().append(&[&bytes.concat()]).unwrap();
+        let args = OpenArgs { recovery_point: offset(recovery_point), ..OpenArgs::default() };
+        let config = Arc::new(LogConfig::default());
+        let (log, repaired) = Log::open(Arc::new(disk), DIR, config, &args).unwrap();
+        assert_eq!(log.end(), offset(end), "recovery point {recovery_point}");
+        let left = u64::try_from(bytes[1].len() + bytes[2].len()).unwrap();
+        let says = format!(
+            "cut off {left} bytes, offset 1 and what follows: {path}: the batch at byte {}, offset \
+             1: the checksum does not fit",
+            bytes[0].len()
+        );
+        assert_eq!(repaired.bytes_cut > 0, cut);
+        assert!(!cut || repaired.to_string() == says, "{repaired}");
+    }
+}
+
+#[test]
+fn segments_behind_a_hole_are_named_by_what_is_missing() {
+    let disk = MemoryDisk::new();
+    disk.create_dir(DIR).unwrap();
+    for base in [0, 5] {
+        let file = disk.open(&segment::path(DIR, offset(base), "log"), true).unwrap();
+        file.append(&[&Spec { base, ..Spec::default() }.bytes()]).unwrap();
+    }
+    let config = Arc::new(LogConfig::default());
+    let (_, repaired) = Log::open(Arc::new(disk), DIR, config, &OpenArgs::default()).unwrap();
+    let says = "cut off 71 bytes, offset 1 and what follows: t-0/00000000000000000005.log: the batch \
+                at byte 0, offset 1: the segment begins with offset 5: the batches before it are \
+                missing";
+    assert_eq!(repaired.to_string(), says);
 }

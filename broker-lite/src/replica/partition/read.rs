@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{Offset, RawOffset};
 
@@ -12,6 +12,7 @@ use crate::log::log::{ReadLimit, ReadPlan};
 use crate::log::segment;
 
 /// What was read.
+#[cfg(any(test, feature = "bench"))]
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct ReadResult {
     /// Bytes put behind what was in the buffer: whole batches.
@@ -21,12 +22,14 @@ pub(crate) struct ReadResult {
 
 impl Partition {
     /// Reads batches from `offset` on into `out`, behind what it holds: at most `bytes_max`, but
-    /// with `at_least_one` the first batch whole. Nothing at or above the high watermark.
+    /// with `at_least_one` the first batch whole. Nothing at or above the high watermark. A Fetch
+    /// does these two steps at different times.
     ///
     /// # Errors
     ///
     /// `OFFSET_OUT_OF_RANGE` below the log's start and above its end, `NOT_LEADER_OR_FOLLOWER`,
     /// `KAFKA_STORAGE_ERROR`, `CORRUPT_MESSAGE`; `out` is unchanged then.
+    #[cfg(any(test, feature = "bench"))]
     pub(crate) fn read(
         &self,
         offset: i64,
@@ -81,15 +84,39 @@ impl Partition {
         plan: &ReadPlan,
         out: &mut BytesMut,
     ) -> Result<usize, ErrorCode> {
+        self.read_whole(plan, out).map_err(|e| self.read_failed(&e))
+    }
+
+    /// What the broker reads for itself, and that all of it is as it was written: whole batches from
+    /// `offset` on, the first one however large.
+    ///
+    /// # Errors
+    ///
+    /// The first batch is damaged, which is [`Damage`], or what the operating system says.
+    pub(crate) fn read_own(&self, offset: Offset, bytes_max: u32) -> io::Result<Bytes> {
+        let plan = {
+            let mut inner = self.lock();
+            inner.refuse_failed()?;
+            let below = inner.high_watermark;
+            inner.log.plan(offset, ReadLimit { below, bytes_max, at_least_one: true })?
+        };
+        let mut out = BytesMut::new();
+        if let Some(plan) = plan {
+            self.read_whole(&plan, &mut out)?;
+        }
+        Ok(out.freeze())
+    }
+
+    fn read_whole(&self, plan: &ReadPlan, out: &mut BytesMut) -> io::Result<usize> {
         let before = out.len();
-        read_bytes(plan, out).map_err(|e| self.read_failed(&e))?;
+        read_bytes(plan, out)?;
         let whole = whole_batches(plan, &out[before..]);
         out.truncate(before + whole.unwrap_or(0));
         whole.map_err(|what| {
             let dir = format!("{}-{}", self.topic, self.index);
             let file = segment::path(&dir, plan.segment, "log");
             let (position, offset) = (plan.position, plan.first.base);
-            self.read_failed(&Damage { file, position, offset, what }.into())
+            Damage { file, position, offset, what }.into()
         })
     }
 
