@@ -12,14 +12,15 @@ use futures::{FutureExt, StreamExt};
 use ottla::ids::{Offset, PartitionIndex};
 use ottla::producer::SendError;
 use ottla::{
-    Client, Consumer, OffsetReset, Producer, Record, RecordMetadata, Records, TopicPartition,
+    Client, Consumer, DeleteRecords, OffsetReset, Producer, Record, RecordMetadata, Records,
+    TopicPartition,
 };
 use ottla_runtime::Clock;
 
 use crate::judge::history::{
     Act, Found, History, Key, Mark, Outcome, Place, Process, Recorder, Run, Sent, Topic, TopicFacts,
 };
-use crate::workload::{Do, Step, Workload, topic_name};
+use crate::workload::{Do, Step, Workload};
 
 /// How long the reading at the end waits for records that are said to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,18 +34,21 @@ pub type Connect<'a> = &'a dyn Fn(Process) -> (Client, Producer);
 pub struct Session<'a> {
     workload: &'a Workload,
     clock: &'a Clock,
+    /// What the topics are called, up to their number.
+    prefix: String,
     recorder: Mutex<Recorder>,
 }
 
 impl<'a> Session<'a> {
-    /// Nothing has happened yet.
+    /// Nothing has happened yet; the topics are `prefix-0` and so on.
     #[must_use]
-    pub fn new(workload: &'a Workload, clock: &'a Clock) -> Self {
+    pub fn new(workload: &'a Workload, clock: &'a Clock, prefix: &str) -> Self {
         let mut recorder = Recorder::default();
         for topic in workload.topics() {
-            recorder.topic(TopicFacts { name: topic_name(topic), ..TopicFacts::default() });
+            recorder.topic(TopicFacts { name: topic_name(prefix, topic), ..TopicFacts::default() });
         }
-        Self { workload, clock, recorder: Mutex::new(recorder) }
+        let (prefix, recorder) = (prefix.into(), Mutex::new(recorder));
+        Self { workload, clock, prefix, recorder }
     }
 
     /// All clients do what they are to do; ends when each send has its outcome.
@@ -109,8 +113,7 @@ struct Actor<'a> {
     session: &'a Session<'a>,
     process: Process,
     connect: Connect<'a>,
-    /// Held so that it ends with the rest.
-    _client: Client,
+    client: Client,
     producer: Producer,
     consumer: Consumer,
     open: FuturesUnordered<Delivered>,
@@ -127,8 +130,8 @@ impl<'a> Actor<'a> {
         let consumer = client.consumer().reset(OffsetReset::Earliest).build();
         let consumer = consumer.expect("a sound consumer");
         let (open, next, ends) = (FuturesUnordered::new(), BTreeMap::new(), BTreeMap::new());
-        let (sent, _client) = (0, client);
-        Self { session, process, connect, _client, producer, consumer, open, sent, next, ends }
+        let sent = 0;
+        Self { session, process, connect, client, producer, consumer, open, sent, next, ends }
     }
 
     async fn carry_out(mut self, steps: &[Step]) {
@@ -147,24 +150,28 @@ impl<'a> Actor<'a> {
             Do::Send { key, bytes } => self.send(*key, *bytes).await,
             Do::Poll(wait) => self.poll(*wait).await,
             Do::Assign(keys) => {
-                let partitions = keys.iter().copied().map(partition);
+                let partitions = keys.iter().map(|key| self.partition(*key));
                 let assigned = self.consumer.assign(partitions.collect::<Vec<_>>());
                 self.at_once(Act::Assign(keys.clone()), assigned.is_ok());
             }
             Do::SeekToBeginning(key) => {
-                let sought = self.consumer.seek_to_beginning(partition(*key));
+                let sought = self.consumer.seek_to_beginning(self.partition(*key));
                 self.at_once(Act::Seek(*key, Place::Beginning), sought.is_ok());
             }
             Do::SeekToEnd(key) => {
-                let sought = self.consumer.seek_to_end(partition(*key));
+                let sought = self.consumer.seek_to_end(self.partition(*key));
                 self.at_once(Act::Seek(*key, Place::End), sought.is_ok());
             }
             Do::SeekBack(key, by) => {
                 let to = self.next.get(key).map_or(0, |next| (next - by).max(0));
                 let offset = Offset::new(to).expect("not negative");
-                let sought = self.consumer.seek(partition(*key), offset);
+                let sought = self.consumer.seek(self.partition(*key), offset);
                 self.at_once(Act::Seek(*key, Place::Offset(to)), sought.is_ok());
             }
+            Do::Trim(key) => match self.next.get(key).copied() {
+                Some(before) => self.trim(*key, before).await,
+                None => self.ask(*key, false).await,
+            },
             Do::AskStart(key) => self.ask(*key, false).await,
             Do::AskLatest(key) => self.ask(*key, true).await,
             Do::Crash => self.crash(),
@@ -179,7 +186,7 @@ impl<'a> Actor<'a> {
         let (label, outcome, offset) = (None, Outcome::Info, None);
         let sent = Sent { key, value, digest, label, outcome, offset };
         let op = self.session.begin(self.process, Act::Send(vec![sent]));
-        let topic = topic_name(key.topic);
+        let topic = topic_name(&self.session.prefix, key.topic);
         let record = Record::to(&topic)
             .partition(PartitionIndex(key.partition))
             .key(&padding[..])
@@ -211,7 +218,7 @@ impl<'a> Actor<'a> {
 
     async fn ask(&mut self, key: Key, is_end: bool) {
         let op = self.session.begin(self.process, Act::Observe(key, None));
-        let asked = [partition(key)];
+        let asked = [self.partition(key)];
         let told = if is_end {
             settling(self.session, &mut self.open, self.consumer.end_offsets(asked)).await
         } else {
@@ -226,11 +233,30 @@ impl<'a> Actor<'a> {
         self.session.end(op, outcome, Act::Observe(key, mark));
     }
 
+    async fn trim(&mut self, key: Key, before: i64) {
+        let act = |start| Act::Trim { key, before: Some(before), start };
+        let op = self.session.begin(self.process, act(None));
+        let offset = Offset::new(before).expect("not negative");
+        let asked = [DeleteRecords::before(self.partition(key), offset)];
+        let admin = self.client.admin();
+        let told = settling(self.session, &mut self.open, admin.delete_records(asked)).await;
+        let (outcome, start) = match told.into_iter().next().expect("a result for each") {
+            Ok(start) => (Outcome::Ok, Some(start.get())),
+            Err(error) if error.possibly_done() => (Outcome::Info, None),
+            Err(_) => (Outcome::Fail, None),
+        };
+        self.session.end(op, outcome, act(start));
+    }
+
     /// What it has under way has no outcome any more; its client is gone, and another comes.
     fn crash(&mut self) {
         self.at_once(Act::Crash, true);
         let sent = self.sent;
         *self = Self { sent, ..Self::new(self.session, self.process, self.connect) };
+    }
+
+    fn partition(&self, key: Key) -> TopicPartition {
+        TopicPartition::new(topic_name(&self.session.prefix, key.topic), key.partition)
     }
 
     fn at_once(&self, act: Act, is_ok: bool) {
@@ -263,8 +289,10 @@ async fn settling<T>(
     }
 }
 
-fn partition(key: Key) -> TopicPartition {
-    TopicPartition::new(topic_name(key.topic), key.partition)
+/// What a topic of a workload is called.
+#[must_use]
+pub fn topic_name(prefix: &str, topic: Topic) -> String {
+    format!("{prefix}-{}", topic.0)
 }
 
 fn key_of(partition: &TopicPartition) -> Key {

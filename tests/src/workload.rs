@@ -21,7 +21,7 @@ const BACK_MAX: i64 = 20;
 pub struct Workload {
     /// What it was drawn from.
     pub seed: u64,
-    /// How many topics there are; [`topic_name`] says what they are called.
+    /// How many topics there are.
     pub topics: u32,
     /// What each client does, one step after the other.
     pub clients: Vec<Vec<Step>>,
@@ -56,18 +56,14 @@ pub enum Do {
     SeekToEnd(Key),
     /// Goes back by so many offsets.
     SeekBack(Key, i64),
+    /// Deletes the records that it has read, or if it knows none asks for the log's start.
+    Trim(Key),
     /// Asks for the log's start.
     AskStart(Key),
     /// Asks for the log's end.
     AskLatest(Key),
     /// Dies with all that it has under way, and comes back knowing nothing.
     Crash,
-}
-
-/// What a topic of a workload is called.
-#[must_use]
-pub fn topic_name(topic: Topic) -> String {
-    format!("topic-{}", topic.0)
 }
 
 impl Workload {
@@ -80,6 +76,13 @@ impl Workload {
         let mut draw = Draw { rng, keys: keys(topics), sent_to: BTreeSet::new() };
         let clients = (0..clients).map(|_| draw.client(steps)).collect();
         Self { seed, topics, clients }
+    }
+
+    /// The same steps with shorter rests, for brokers that no test can move the clock of.
+    #[must_use]
+    pub fn hastened(mut self, by: u32) -> Self {
+        self.clients.iter_mut().flatten().for_each(|step| step.rest /= by);
+        self
     }
 
     /// All topics.
@@ -136,13 +139,14 @@ impl Draw {
 
     fn seldom(&mut self) -> Do {
         let key = self.key();
-        match self.rng.u8(..14) {
+        match self.rng.u8(..15) {
             0..4 => self.assign(),
             4 | 5 => Do::SeekToBeginning(key),
             6 => Do::SeekToEnd(key),
             7 | 8 => Do::SeekBack(key, self.rng.i64(1..=BACK_MAX)),
             9 | 10 => Do::AskStart(key),
             11 | 12 => Do::AskLatest(key),
+            13 => Do::Trim(key),
             _ => Do::Crash,
         }
     }
@@ -178,6 +182,6 @@ mod tests {
         let all = (0..20).flat_map(|seed| Workload::from_seed(seed, 50).clients);
         let kinds = all.flatten().map(|step| core::mem::discriminant(&step.what));
         let kinds: std::collections::HashSet<_> = kinds.collect();
-        assert_eq!(kinds.len(), 9);
+        assert_eq!(kinds.len(), 10);
     }
 }

@@ -12,9 +12,10 @@ use ottla_tests::chaos::Chaos;
 use ottla_tests::judge::history::{Act, History, Outcome, Process};
 use ottla_tests::judge::judge;
 use ottla_tests::judge::report::Anomaly;
-use ottla_tests::session::Session;
-use ottla_tests::workload::{PARTITIONS, Workload, topic_name};
+use ottla_tests::session::{Session, topic_name};
+use ottla_tests::workload::{PARTITIONS, Workload};
 
+const TOPICS: &str = "topic";
 const HOST: &str = "node";
 const PORT: u16 = 9092;
 const STEPS: usize = 60;
@@ -79,7 +80,7 @@ fn run(seed: u64, faults: Faults) -> History {
 
 impl World {
     async fn run(&self) -> History {
-        let session = Session::new(&self.workload, &self.clock);
+        let session = Session::new(&self.workload, &self.clock, TOPICS);
         let connect = |process| self.connect(process);
         let (cluster, ()) = futures::join!(self.disturb(), session.carry_out(&connect));
         self.chaos.heal();
@@ -121,7 +122,7 @@ impl World {
     async fn start(&self, storage: Storage) -> Cluster {
         let mut builder = Cluster::builder().storage(storage).memory_network(&self.network);
         for topic in self.workload.topics() {
-            builder = builder.topic(topic_name(topic), PARTITIONS);
+            builder = builder.topic(topic_name(TOPICS, topic), PARTITIONS);
         }
         let builder = builder.listen(HOST, PORT).clock(self.clock.clone()).seed(self.seed);
         builder.start().await.expect("the broker starts")

@@ -7,6 +7,7 @@
 mod admin;
 mod configs;
 mod consume;
+mod judged;
 mod produce;
 mod refusals;
 mod times;

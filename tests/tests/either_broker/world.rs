@@ -71,15 +71,20 @@ impl World {
         with: impl FnOnce(NewTopic) -> NewTopic,
     ) -> String {
         let name = self.name(about);
-        let created = self.admin().create_topic(with(NewTopic::new(&name).partitions(1))).await;
+        self.create(&name, with).await;
+        name
+    }
+
+    /// A topic of this name, which can be used.
+    pub(crate) async fn create(&self, name: &str, with: impl FnOnce(NewTopic) -> NewTopic) {
+        let created = self.admin().create_topic(with(NewTopic::new(name).partitions(1))).await;
         let partitions = created.unwrap().partitions.unwrap();
         self.visible(async || {
-            let described = self.admin().describe_topic(&name).await.ok()?;
+            let described = self.admin().describe_topic(name).await.ok()?;
             let led = described.partitions.iter().filter(|p| p.leader.is_some()).count();
             (i32::try_from(led).unwrap() == partitions).then_some(())
         })
         .await;
-        name
     }
 
     /// A topic for records with old times: Kafka deletes those half a minute after its start.
