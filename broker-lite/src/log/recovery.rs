@@ -282,6 +282,10 @@ impl Log {
             self.segments.push(segment);
             return Ok(false);
         }
+        if certain {
+            let dir = &self.dir;
+            tracing::warn!(dir, segment = %base, "indexes are absent or do not fit: made anew");
+        }
         if repaired.segments_scanned == 0 {
             self.next = base;
             self.reload_producers(args.now_ms, base)?;

@@ -1,6 +1,7 @@
 //! What is said when records are not where one thinks.
 
 use std::io::Read;
+use std::path::Path;
 use std::process::Stdio;
 
 use super::{Broker, command};
@@ -58,6 +59,58 @@ fn a_damaged_batch_is_named_with_its_place_and_how_to_go_on_behind_it() {
         assert!(errors.contains(part), "{errors}");
     }
     assert_eq!(broker.ok(&["consume", "t", "-p", "1", "--from", "2"], b""), "2\n");
+}
+
+/// Starts on `data` and stops again; what it says.
+fn said_at_a_start(data: &Path) -> String {
+    let mut serve = command(&["serve", "--port", "0", "-d", data.to_str().unwrap()]);
+    let mut broker = Broker::spawn(serve.env("NO_COLOR", "1").stderr(Stdio::piped()));
+    assert_eq!(broker.signal("TERM"), 0);
+    let mut said = String::new();
+    broker.process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    said
+}
+
+#[test]
+fn an_index_that_does_not_fit_is_named_once_and_made_anew() {
+    let data = tempfile::tempdir().unwrap();
+    let serve = ["serve", "-t", "t", "--data", data.path().to_str().unwrap()];
+    let mut broker = Broker::start(&serve);
+    broker.ok(&["produce", "t"], b"1\n");
+    assert_eq!(broker.signal("TERM"), 0);
+    for suffix in ["index", "timeindex"] {
+        let index = data.path().join(format!("t-0/00000000000000000000.{suffix}"));
+        let before = std::fs::read(&index).unwrap();
+        std::fs::write(&index, b"1234567").unwrap();
+        let said = said_at_a_start(data.path());
+        assert!(said.contains("WARN") && said.contains("made anew dir=\"t-0\""), "{said}");
+        assert_eq!(std::fs::read(&index).unwrap(), before, "{suffix}");
+        assert!(!said_at_a_start(data.path()).contains("WARN"), "{suffix}");
+    }
+}
+
+#[test]
+fn a_start_that_refuses_a_file_says_which_where_and_what_to_do() {
+    let data = tempfile::tempdir().unwrap();
+    let path = data.path().to_str().unwrap();
+    let mut broker = Broker::start(&["serve", "-t", "t", "--data", path]);
+    assert_eq!(broker.signal("TERM"), 0);
+    for (file, bytes, parts) in [
+        ("log-start-offset-checkpoint", "0\n1\nt 0", ["checkpoint: line 3: ", "remove the file"]),
+        ("meta.properties", "version=1\n", ["node.id is missing", "write it anew"]),
+        ("t-0/partition.metadata", &*"x".repeat(99), ["metadata: no topic id", "remove the file"]),
+    ] {
+        let file = data.path().join(file);
+        let before = std::fs::read(&file).unwrap_or_default();
+        std::fs::write(&file, bytes).unwrap();
+        let output = command(&["serve", "--port", "0", "--data", path]).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        let last = errors.lines().last().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{errors}");
+        assert!(last.contains(path) && parts.iter().all(|part| last.contains(part)), "{errors}");
+        std::fs::write(&file, before).unwrap();
+    }
+    said_at_a_start(data.path());
 }
 
 #[test]
