@@ -31,20 +31,7 @@ claims=(
   "oversized record=refusals::a_record_that_the_topic_does_not_take_is_refused_alone"
 )
 
-start_kafka() { # on a free port; sets $java
-  local port
-  mkdir -p "$work/kafka"
-  for _ in 1 2 3; do
-    port=$((20000 + RANDOM % 8000))
-    ! taken "$port" && ! taken $((port + 1000)) || continue
-    java=127.0.0.1:$port
-    ! "$kafka" start "$work/kafka" "$port" auto.create.topics.enable=false || return 0
-    stop_kafka
-  done
-  fail "Apache Kafka does not start"
-}
 stop_kafka() { "$kafka" stop "$work/kafka" KILL 2>/dev/null || true; }
-taken() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
 # Both are for commands that `restarts` runs.
 lite_stop() { # SIGNAL
@@ -74,7 +61,7 @@ export -f lite_stop lite_start
 version=$(find "$KAFKA_LIB" -name 'kafka-clients-*.jar' | sed 's/.*clients-\(.*\)\.jar/\1/')
 cargo build -q "${tests[@]}" --bins || fail "the programs of ottla-tests do not build"
 cargo test -q "${tests[@]}" --test either_broker --no-run || fail "the test either_broker does not build"
-start_kafka
+start_kafka auto.create.topics.enable=false
 lite=$(lite_start 0) || fail "broker-lite does not start"
 
 ours api_versions "$java" "$lite" | tee -a "$work/said" || fail "the brokers serve other versions"

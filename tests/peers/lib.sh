@@ -10,6 +10,8 @@
 #   run COMMAND...           a peer's program; its lines "ok: WORDS" say what it exercised
 #   ok WORDS...              the same from a script
 #   wrote CODEC...           what the peer wrote to $prefix-CODEC: is it $work/lines in that codec?
+#   start_kafka SETTING...   Apache Kafka on a free port, in $work/kafka; sets $java. The script has a
+#                            stop_kafka, which takes a signal
 #   dump FILE[,FILE...]      Kafka's dump tool, which $kafka runs
 #   damaged FILE             what the tool has printed into it says that something is wrong
 #   files DIR ENDING         the files below it with this ending, joined by commas
@@ -136,6 +138,21 @@ wrote() {
     "$BROKER_LITE" consume "$prefix-$codec" | cmp - "$work/lines" || fail "$codec: lines differ"
     [ -z "$data" ] || holds "$prefix-$codec" "$codec" # a broker elsewhere: its files are not ours
   done
+}
+
+taken() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+start_kafka() {
+  local port
+  mkdir -p "$work/kafka"
+  for _ in 1 2 3; do
+    port=$((20000 + RANDOM % 8000))
+    ! taken "$port" && ! taken $((port + 1000)) || continue
+    java=127.0.0.1:$port
+    ! "$kafka" start "$work/kafka" "$port" "$@" || return 0
+    stop_kafka KILL
+  done
+  fail "Apache Kafka does not start"
 }
 
 dump() { "$kafka" tool dump-log --deep-iteration --files "$1" 2>&1; }

@@ -18,23 +18,7 @@ exchange() { # write|read HOST:PORT [TOPIC ...]
     -Dlog4j2.configurationFile="$KAFKA_LIB/log4j2-tool.properties" \
     "$here/java/Exchange.java" "$@" || fail "Exchange.java $*"
 }
-taken() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 stop_kafka() { "$kafka" stop "$work/kafka" "${1:-TERM}" 2>/dev/null || true; }
-start_kafka() { # on a free port; sets $java
-  local port
-  mkdir -p "$work/kafka"
-  for _ in 1 2 3; do
-    port=$((20000 + RANDOM % 8000))
-    ! taken "$port" && ! taken $((port + 1000)) || continue
-    java=127.0.0.1:$port
-    # all but the first so that nothing is forgotten or cleaned at the wrong moment
-    ! "$kafka" start "$work/kafka" "$port" auto.create.topics.enable=false \
-      log.cleaner.backoff.ms=100 producer.id.expiration.ms=2147483647 || return 0
-    stop_kafka KILL
-  done
-  fail "Apache Kafka does not start"
-}
-
 same() { # WHAT FILE FILE: the latter as the former
   cmp -s "$2" "$3" || fail "$1: $(diff "$2" "$3" | head -20)"
 }
@@ -77,6 +61,12 @@ committed() { # HOST:PORT TOPIC: Kafka's console consumer sees what $work/ours.t
     --formatter-property print.offset=true >"$work/consumed" 2>"$work/err" || fail "$(cat "$work/err")"
   same "committed records of $2, by the console consumer" "$work/expected" "$work/consumed"
 }
+emptied() { # DUMPED: without the mismatches of the last batches of producers that our cleaner has
+  # emptied, as Kafka's does: the tool looks for their timestamps in records
+  awk '/^Found timestamp mismatch/ { head = $0; next }
+    head == "" || !/^  Index timestamp/ { head = ""; print; next }
+    !(head ~ /squeezed-0/ && /log timestamp: -1$/) { print head; print }' "$1"
+}
 is_squeezed() { # our cleaner has come to the last segment
   local to last
   to=$(awk '$1 == "squeezed" { print $3 }' "$data/cleaner-offset-checkpoint" 2>/dev/null)
@@ -96,7 +86,8 @@ complaints() { # the last start of Kafka had nothing to say of our topics
 
 [ -e "$KAFKA_LIB/log4j2-tool.properties" ] || install "$kafka" fetch
 version=$(find "$KAFKA_LIB" -name 'kafka-clients-*.jar' | sed 's/.*clients-\(.*\)\.jar/\1/')
-start_kafka
+# all but the first so that nothing is forgotten or cleaned at the wrong moment
+start_kafka auto.create.topics.enable=false log.cleaner.backoff.ms=100 producer.id.expiration.ms=2147483647
 exchange write "$java"
 for topic in "${ours[@]}"; do # their folders come later
   "$BROKER_LITE" topic create "$topic" -b "$java" -c retention.ms=-1 \
@@ -181,6 +172,7 @@ verify "$data"
 # Kafka's dump tool on them
 for ending in log index timeindex txnindex snapshot; do
   dump "$(files "$data" "$ending" | tr , '\n' | grep -v /__ | paste -sd,)" >"$work/dumped"
+  [ "$ending" != timeindex ] || { emptied "$work/dumped" >"$work/left" && mv "$work/left" "$work/dumped"; }
   grep -q '^Dumping' "$work/dumped" || fail "the tool did not run: $(cat "$work/dumped")"
   ! damaged "$work/dumped" || fail "$ending: $(grep -v '^|' "$work/dumped" | tail -20)"
   [ "$ending" != txnindex ] || aborted=$(grep -c 'lastStableOffset: [0-9]' "$work/dumped")
@@ -192,11 +184,15 @@ equal "open transactions that the tool sees" "$(grep -c ' transaction_start_offs
 [ "$aborted" -ge 20 ] && [ "$open" -ge 2 ] || fail "$aborted aborted, $open open transactions"
 ok kafka-dump-log
 
+# Kafka looks for a time in one segment: not behind one in which a cleaner has left an empty batch
+no_time() { sed -i '/^squeezed read_[a-z]* time 0: /d' "$1"; }
+no_time "$work/ours.txt"
 for kind in clean crash; do
   put "$data" "$work/kafka/data" "${all[@]}"
   [ "$kind" = clean ] || crashed "$work/kafka/data" "${all[@]}"
   "$kafka" restart "$work/kafka"
   exchange read "$java" "${all[@]}" >"$work/kafka.txt"
+  no_time "$work/kafka.txt"
   same "our folders, $kind" "$work/ours.txt" "$work/kafka.txt"
   for topic in "${all[@]}"; do "$BROKER_LITE" consume "$topic" -b "$java" -o json; done >"$work/kafka.json"
   same "our folders, $kind, to our client" "$work/ours.json" "$work/kafka.json"
