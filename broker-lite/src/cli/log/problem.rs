@@ -8,10 +8,10 @@ use crate::cli::exit::Failure;
 
 /// Advice for damage in front of other records.
 pub(super) const RESTORE: &str = "restore the partition from a replica or a backup: after a crash a \
-    broker would cut the log here";
+    broker cuts the log here, unless it knows this to have been on the device";
 /// Advice for damage in the last segment.
-pub(super) const TAIL: &str = "a broker that starts after a crash cuts the log here; what follows \
-    has to come from a replica or a backup";
+pub(super) const TAIL: &str = "a broker that starts after a crash cuts the log here, unless it knows \
+    this to have been on the device; what follows has to come from a replica or a backup";
 /// Advice for what a start makes anew if it is absent.
 pub(super) const ANEW: &str =
     "stop the broker and remove the file: a start makes it anew from the log";
