@@ -135,8 +135,8 @@ put "$kafka_data" "$data" "${theirs[@]}"
 serves clean
 ok "Kafka's folders on broker-lite" && ok "each codec" && ok compacted && ok "aborted and open transactions"
 
-# from us to Apache Kafka: what we append to its folders, and folders of our own. We may not have
-# begun more leader epochs than Kafka has: it forgets those that are yet to come.
+# from us to Apache Kafka: what we append to its folders, and folders of our own. Kafka
+# forgets leader epochs that are yet to come: it has to have begun as many as we have.
 create written internal.segment.bytes=16384
 create ended internal.segment.bytes=16384
 lines 0 500 | "$BROKER_LITE" produce plain --format json
@@ -156,6 +156,11 @@ left=$("$BROKER_LITE" consume squeezed -o json | wc -l)
 [ "$left" -ge 50 ] && [ "$left" -lt 2500 ] || fail "$left of 5000 records with 50 keys are left"
 ok "compacted by us"
 lines 500 900 | "$BROKER_LITE" produce written --format json
+for at in 900 910 920 930; do # each in a leader epoch of its own
+  stop KILL
+  broker --data "$data"
+  lines $at $((at + 10)) | "$BROKER_LITE" produce written --format json
+done
 stop
 OTTLA_LOG_DIR=$work/out cargo test -q --manifest-path "$root/Cargo.toml" -p broker-lite --lib \
   a_log_with_transactions_is_written -- --ignored >"$work/tested" 2>&1 || fail "$(cat "$work/tested")"
@@ -187,6 +192,23 @@ ok kafka-dump-log
 # Kafka looks for a time in one segment: not behind one in which a cleaner has left an empty batch
 no_time() { sed -i '/^squeezed read_[a-z]* time 0: /d' "$1"; }
 no_time "$work/ours.txt"
+is_behind() { # some topic has had fewer leader epochs on Kafka than on our side
+  local topic ours
+  for topic in "${all[@]}"; do
+    ours=$(tail -n 1 "$data/$topic-0/leader-epoch-checkpoint" | cut -d' ' -f1)
+    [ "$("$BROKER_LITE" topic describe "$topic" -b "$java" -o json |
+      sed 's/.*"leader_epoch":\([0-9]*\).*/\1/')" -ge "$ours" ] || return 0
+  done
+  return 1
+}
+[ "$(tail -n +3 "$data/written-0/leader-epoch-checkpoint" | wc -l)" -ge 5 ] || fail "few leader epochs"
+for _ in $(seq 10); do
+  "$kafka" restart "$work/kafka"
+  is_behind || break
+  stop_kafka
+done
+! is_behind || fail "Apache Kafka does not begin leader epochs"
+stop_kafka
 for kind in clean crash; do
   put "$data" "$work/kafka/data" "${all[@]}"
   [ "$kind" = clean ] || crashed "$work/kafka/data" "${all[@]}"
