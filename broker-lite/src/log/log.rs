@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ottla_protocol::ids::{LeaderEpoch, Offset};
 
@@ -46,6 +46,8 @@ pub(crate) struct Log {
     pub(super) ended: VecDeque<(Offset, Offset)>,
     /// Up to where it was compacted, as far as known.
     pub(super) cleaned_to: Option<Offset>,
+    /// There while it is cleaned.
+    pub(super) cleaning: Weak<()>,
     /// How often its end was cut off since it was opened.
     pub(super) cuts: u64,
     pub(super) synced: Arc<Synced>,

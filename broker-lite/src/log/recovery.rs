@@ -4,7 +4,7 @@
 use core::fmt;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ottla_protocol::ids::Offset;
 
@@ -143,6 +143,7 @@ impl Log {
             producers: Producers::default(),
             ended: VecDeque::new(),
             cleaned_to: args.cleaned_to,
+            cleaning: Weak::new(),
             cuts: 0,
             synced: Synced::up_to(Offset::ZERO, dir, &args.health),
         };

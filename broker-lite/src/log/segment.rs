@@ -19,7 +19,7 @@ use super::txn_index::{AbortedTxn, TxnIndex};
 mod cleaned;
 mod lookup;
 
-pub(crate) use cleaned::{CLEANED, SegmentFacts};
+pub(crate) use cleaned::{BYTES_MAX, CLEANED, SegmentFacts};
 
 /// Bytes of a data file read at once to find a batch; about as much as lies between index entries.
 const FIND_WINDOW_BYTES: usize = 4096;
@@ -474,7 +474,7 @@ pub(crate) fn remove_if_there(disk: &dyn Disk, path: &str) -> io::Result<()> {
 }
 
 fn file_bytes(file: &dyn File) -> io::Result<u32> {
-    let bytes = u32::try_from(file.len()?).ok().filter(|bytes| i32::try_from(*bytes).is_ok());
+    let bytes = u32::try_from(file.len()?).ok().filter(|bytes| *bytes <= BYTES_MAX);
     bytes.ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "a segment of 2 GiB or more"))
 }
 

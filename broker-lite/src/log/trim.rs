@@ -35,8 +35,12 @@ impl Log {
         self.drop_before_start()
     }
 
-    /// Removes the segments that lie before the start as a whole.
+    /// Removes the segments that lie before the start as a whole; while the log is cleaned, not yet:
+    /// a round that reads them would have been for nothing, and maybe the next one, too.
     pub(super) fn drop_before_start(&mut self) -> io::Result<()> {
+        if self.cleaning.strong_count() > 0 {
+            return Ok(());
+        }
         let before = |next: &&Segment| next.base() <= self.start_kept;
         let gone = self.segments.iter().skip(1).take_while(before).count();
         for segment in self.segments.drain(..gone) {

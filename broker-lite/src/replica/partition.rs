@@ -16,6 +16,7 @@ use bytes::Bytes;
 use ottla_protocol::error_code::ErrorCode;
 use ottla_protocol::ids::{LeaderEpoch, Offset, PartitionIndex, Timestamp};
 
+pub(crate) use cleaning::Next;
 pub(crate) use lookup::{FoundOffset, OffsetQuery};
 use syncing::Syncing;
 
@@ -264,6 +265,7 @@ impl Partition {
             let mut inner = self.lock();
             let before = inner.high_watermark;
             inner.config = Arc::clone(config);
+            inner.uncleanable_until_ms = i64::MIN;
             inner.log.configure(Arc::clone(config));
             let end = inner.log.end();
             inner.wants_sync(end, 0);

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use ottla_runtime::Clock;
 use tokio::sync::{Mutex, oneshot};
 
-use super::round::{Cleaned, Round, Step};
+use super::round::{Cleaned, Round};
 use super::swap::Wanted;
 use crate::error::CompactError;
 use crate::log::disk::{self, SyncDone};
 use crate::log::manager::LogManager;
 use crate::replica::manager::Replicas;
-use crate::replica::partition::Partition;
+use crate::replica::partition::{Next, Partition};
 
 /// Settings of all cleaning of a node.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +70,9 @@ impl Cleaner {
             };
             let rate = self.config.bytes_per_second_max;
             if let Err(error) = self.clean(&partition, Wanted::Due, rate).await {
-                partition.cleaning_failed(&error, now_ms);
+                // by now: a round may take longer than it is left alone
+                partition.cleaning_failed(&error, self.clock.wall_ms());
+                self.clock.sleep(self.config.backoff).await;
             }
         }
     }
@@ -103,27 +105,13 @@ impl Cleaner {
     /// meanwhile is done.
     async fn clean(&self, partition: &Partition, wanted: Wanted, rate: f64) -> io::Result<Removed> {
         let _turn = self.turn.lock().await;
-        match self.clean_in_turn(partition, wanted, rate).await {
-            Err(_) if partition.is_given_up() => Ok(Removed::default()),
-            done => done,
-        }
-    }
-
-    async fn clean_in_turn(
-        &self,
-        partition: &Partition,
-        mut wanted: Wanted,
-        rate: f64,
-    ) -> io::Result<Removed> {
+        let mut wanted = wanted;
         let mut removed = Removed::default();
         loop {
             sync_closed(partition).await?;
             let (now_ms, bytes) = (self.clock.wall_ms(), self.config.key_bytes_max);
             let Some(mut round) = partition.start_cleaning(wanted, now_ms, bytes)? else { break };
-            if let Err(error) = self.finish(partition, &mut round, rate, &mut removed).await {
-                partition.round_failed(&error, round.has_failed_to_write());
-                return Err(error);
-            }
+            self.finish(partition, &mut round, rate, &mut removed).await?;
             wanted = Wanted::Due; // what a full map of keys has left
         }
         let partitions = self.replicas.partitions();
@@ -139,24 +127,17 @@ impl Cleaner {
         removed: &mut Removed,
     ) -> io::Result<()> {
         loop {
-            if partition.is_given_up() {
-                return Ok(()); // its directory goes, and may be another's soon
-            }
-            let bytes = match round.step()? {
-                Step::Read(bytes) => bytes,
-                Step::Written(cleaned) => {
-                    round.wrote(sync(&cleaned).await)?;
-                    if !partition.replace_cleaned(&cleaned, self.clock.wall_ms())? {
-                        return Ok(()); // the log was trimmed or cut: the next round sees what is left
+            let bytes = match partition.clean_on(round)? {
+                Next::Pause(bytes) => bytes,
+                Next::Sync(cleaned) => {
+                    let synced = sync(&cleaned).await;
+                    if !partition.swap_in(round, &cleaned, synced, self.clock.wall_ms())? {
+                        return Ok(()); // the next round sees what is left
                     }
-                    removed.bytes_before += cleaned.bytes_before;
-                    removed.bytes_after += cleaned.bytes_after;
+                    removed.count(&cleaned);
                     cleaned.bytes_after
                 }
-                Step::Done(end) => {
-                    partition.is_cleaned(end);
-                    return Ok(());
-                }
+                Next::Ended => return Ok(()),
             };
             let pause = Duration::try_from_secs_f64(bytes as f64 / rate).unwrap_or_default();
             if pause.is_zero() {
@@ -164,6 +145,44 @@ impl Cleaner {
             } else {
                 self.clock.sleep(pause).await;
             }
+        }
+    }
+}
+
+impl Removed {
+    const fn count(&mut self, cleaned: &Cleaned) {
+        self.bytes_before += cleaned.bytes_before;
+        self.bytes_after += cleaned.bytes_after;
+    }
+}
+
+/// One round of a log, by the caller's thread; `None` if nothing was wanted.
+#[cfg(test)]
+pub(crate) fn clean_blocking(
+    partition: &Partition,
+    wanted: Wanted,
+    now_ms: i64,
+    key_bytes_max: usize,
+) -> io::Result<Option<Removed>> {
+    let (done, ended) = std::sync::mpsc::channel();
+    if partition.start_sync_closed(Box::new(move |result| done.send(result).unwrap()))? {
+        ended.recv().unwrap()?;
+    }
+    let mut removed = Removed::default();
+    let Some(mut round) = partition.start_cleaning(wanted, now_ms, key_bytes_max)? else {
+        return Ok(None);
+    };
+    loop {
+        match partition.clean_on(&mut round)? {
+            Next::Pause(_) => {}
+            Next::Sync(cleaned) => {
+                let synced = cleaned.files.iter().try_for_each(|file| file.sync());
+                if !partition.swap_in(&mut round, &cleaned, synced, now_ms)? {
+                    return Ok(Some(removed));
+                }
+                removed.count(&cleaned);
+            }
+            Next::Ended => return Ok(Some(removed)),
         }
     }
 }

@@ -14,6 +14,9 @@ use super::transactions::Transactions;
 use crate::log::config::LogConfig;
 use crate::replica::prepare::EXPANSION_MAX;
 
+/// What a batch may hold decompressed whatever its topic says: so much was taken by default.
+const DECOMPRESSED_MIN: usize = EXPANSION_MAX * ((1 << 20) + 12);
+
 /// What becomes of a batch.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outcome {
@@ -34,6 +37,11 @@ pub(crate) enum FilterError {
     Compression(#[from] CompressionError),
     #[error(transparent)]
     Retain(#[from] RetainError),
+    #[error(
+        "more than {0} bytes once decompressed: with a larger max.decompressed.message.bytes of its \
+         topic it can be compacted"
+    )]
+    TooLargeInside(usize),
     #[error("its offsets are none")]
     Offset,
 }
@@ -75,25 +83,26 @@ impl Codecs {
         Self {
             compressor: Compressor::default(),
             decompressor: Decompressor::default(),
-            bytes_max: (config.message_bytes_max as usize).saturating_mul(EXPANSION_MAX),
+            bytes_max: DECOMPRESSED_MIN.max(config.decompressed_bytes_max as usize),
             opened: 0,
         }
     }
 
-    /// The records of a batch. It may be larger than what is taken now, not than what ever was: a
-    /// folder that came from elsewhere must not take all memory.
-    fn open(&mut self, batch: &CheckedBatch) -> Result<RecordBlock, CompressionError> {
-        let own = batch.bytes().len().saturating_mul(EXPANSION_MAX);
-        let default = LogConfig::default().decompressed_bytes_max as usize;
-        let max = self.bytes_max.max(own).min(default);
-        let block = RecordBlock::open(batch, &mut self.decompressor, max)?;
+    /// The records of a batch. `max.message.bytes` may have been larger when it was taken, and says
+    /// nothing about it.
+    fn open(&mut self, batch: &CheckedBatch) -> Result<RecordBlock, FilterError> {
+        let block = RecordBlock::open(batch, &mut self.decompressor, self.bytes_max);
+        let block = block.map_err(|error| match error {
+            CompressionError::Oversized { .. } => FilterError::TooLargeInside(self.bytes_max),
+            error => error.into(),
+        })?;
         self.opened += u64::try_from(block.bytes().len()).unwrap_or(u64::MAX);
         Ok(block)
     }
 
     /// The records of a batch of the dirty part.
     pub(crate) fn records(&mut self, batch: &CheckedBatch) -> Result<RecordBlock, FilterError> {
-        Ok(self.open(batch)?)
+        self.open(batch)
     }
 
     /// Bytes of records that were opened since the last time.
@@ -160,9 +169,13 @@ pub(crate) fn clean(
         return Ok(Outcome::Keep);
     }
     let horizon = dated.then(|| rules.now_ms.saturating_add(rules.delete_retention_ms));
-    let written =
-        retain(&block, &mut |record| keep(record), horizon.map(Timestamp), &mut codecs.compressor)?;
-    Ok(written.map_or_else(without_records, Outcome::Write))
+    let (horizon, compressor) = (horizon.map(Timestamp), &mut codecs.compressor);
+    match retain(&block, &mut |record| keep(record), horizon, compressor) {
+        Ok(written) => Ok(written.map_or_else(without_records, Outcome::Write)),
+        // there is no such batch
+        Err(RetainError::TooLarge { .. } | RetainError::TimestampRange(..)) => Ok(Outcome::Keep),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl Rules<'_> {

@@ -4,7 +4,7 @@ use core::ops::Range;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ottla_protocol::ids::{Offset, ProducerId};
 
@@ -16,7 +16,7 @@ use super::walk::{Source, Walk, Walked, damaged};
 use crate::log::batch::BatchView;
 use crate::log::config::LogConfig;
 use crate::log::disk::{Disk, File};
-use crate::log::segment::{Segment, SegmentFacts};
+use crate::log::segment::{BYTES_MAX, Segment, SegmentFacts};
 
 /// Bytes of batches, and of their records decompressed, that a step works on: about a millisecond.
 const STEP_BYTES: u64 = 1 << 20;
@@ -36,8 +36,8 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Cleaned {
     pub(crate) base: Offset,
-    /// Data files of those it was made from, in order.
-    pub(crate) replaces: Vec<Arc<dyn File>>,
+    /// Data files of those it was made from, in order. Nobody keeps them from being closed.
+    pub(crate) replaces: Vec<Weak<dyn File>>,
     /// How often the log had been cut when the round began.
     pub(crate) cuts: u64,
     /// Its files, which are yet to be synced.
@@ -78,6 +78,10 @@ pub(crate) struct Round {
     codecs: Codecs,
     phase: Phase,
     write_failed: bool,
+    /// How large a segment may become.
+    pub(super) bytes_max: u32,
+    /// While it is there the log removes no segment that lies before its start.
+    _running: Arc<()>,
 }
 
 enum Phase {
@@ -96,6 +100,8 @@ struct Copy {
     end: Offset,
     walk: Walk,
     segment: Segment,
+    /// Bytes of the sources that were not looked at yet.
+    left: u64,
     out: Vec<u8>,
     /// Nothing of it differs from what it is made from.
     same: bool,
@@ -110,13 +116,26 @@ impl fmt::Debug for Round {
 }
 
 impl Round {
-    pub(crate) fn new(setup: RoundSetup) -> Self {
+    pub(crate) fn new(setup: RoundSetup, running: Arc<()>) -> Self {
         let offsets = setup.part.until.distance_from(setup.part.from).unwrap_or(0);
         let keys = KeyMap::new(setup.key_bytes_max, offsets);
         let walk = Walk::new(0, setup.sources.len());
         let phase = Phase::Transactions(walk, Finder::default());
         let codecs = Codecs::new(&setup.config);
-        Self { setup, keys, codecs, phase, write_failed: false }
+        Self {
+            setup,
+            keys,
+            codecs,
+            phase,
+            write_failed: false,
+            bytes_max: BYTES_MAX,
+            _running: running,
+        }
+    }
+
+    /// How often the log had been cut when it began.
+    pub(crate) const fn cuts(&self) -> u64 {
+        self.setup.cuts
     }
 
     /// Whether it has ended because something could not be written or synced.
@@ -130,6 +149,25 @@ impl Round {
         result
     }
 
+    /// Makes the files that the next step writes to, if it needs new ones.
+    ///
+    /// # Errors
+    ///
+    /// They cannot be made. The round is over.
+    pub(crate) fn begin_next(&mut self) -> io::Result<()> {
+        let group = match &mut self.phase {
+            Phase::Copy(groups, None, _) => groups.pop_front(),
+            _ => None,
+        };
+        let Some(group) = group else { return Ok(()) };
+        let begun = self.begin(group);
+        let begun = Box::new(self.wrote(begun)?);
+        if let Phase::Copy(_, copy, _) = &mut self.phase {
+            *copy = Some(begun);
+        }
+        Ok(())
+    }
+
     /// Does a part of the work.
     ///
     /// # Errors
@@ -137,6 +175,7 @@ impl Round {
     /// A file cannot be read or written, or a batch is damaged. The log is as it was; the round is
     /// over.
     pub(crate) fn step(&mut self) -> io::Result<Step> {
+        self.begin_next()?;
         match core::mem::replace(&mut self.phase, Phase::Done) {
             Phase::Transactions(walk, finder) => self.find_transactions(walk, finder),
             Phase::Keys(walk, aborted, transactions) => self.map_keys(walk, aborted, transactions),
@@ -253,20 +292,11 @@ impl Round {
 
     fn copy(
         &mut self,
-        mut groups: VecDeque<Range<usize>>,
+        groups: VecDeque<Range<usize>>,
         copy: Option<Box<Copy>>,
         mut transactions: Transactions,
     ) -> io::Result<Step> {
-        let mut copy = match copy {
-            Some(copy) => copy,
-            None => match groups.pop_front() {
-                Some(group) => {
-                    let begun = self.begin(group);
-                    Box::new(self.wrote(begun)?)
-                }
-                None => return Ok(Step::Done(self.end())),
-            },
-        };
+        let Some(mut copy) = copy else { return Ok(Step::Done(self.end())) };
         let (mut read, mut opened) = (0, 0);
         let done = loop {
             match copy.walk.step(&self.setup.dir, &self.setup.sources)? {
@@ -303,6 +333,7 @@ impl Round {
         let first = &self.setup.sources[sources.start];
         Ok(Copy {
             end: self.setup.sources[sources.end - 1].end,
+            left: bytes_of(&self.setup.sources[sources.clone()]),
             walk: Walk::new(sources.start, sources.end),
             sources,
             segment: Segment::create_cleaned(&**disk, dir, first.facts.base, *now_ms)?,
@@ -337,13 +368,28 @@ impl Round {
         };
         let (disk, config) = (&*self.setup.disk, Arc::clone(config));
         let is_marker = whole.header().is_control();
+        copy.left = copy.left.saturating_sub(u64::from(batch.bytes));
+        let outcome = match outcome {
+            Outcome::Write(bytes) if copy.outgrows(self.bytes_max, batch, bytes.len()) => {
+                Outcome::Keep
+            }
+            outcome => outcome,
+        };
+        // not the disk's fault
+        let no_room = || damaged(dir, source, at, &"there is no room for it in a segment");
         let counted = match outcome {
             Outcome::Keep => {
+                if !copy.segment.has_room(batch) {
+                    return Err(no_room());
+                }
                 copy.out.extend_from_slice(whole.bytes());
                 copy.segment.count(disk, batch, &config)
             }
             Outcome::Write(bytes) => {
                 let view = BatchView::read(&bytes).map_err(io::Error::other)?;
+                if !copy.segment.has_room(&view) {
+                    return Err(no_room());
+                }
                 copy.same &= bytes == *whole.bytes();
                 copy.lacks_markers |= is_marker && bytes.len() < whole.bytes().len();
                 copy.out.extend_from_slice(&bytes);
@@ -369,15 +415,30 @@ impl Round {
         }
         Ok(Cleaned {
             base: copy.segment.base(),
-            replaces: replaced.iter().map(|source| Arc::clone(&source.file)).collect(),
+            replaces: replaced.iter().map(|source| Weak::clone(&source.file)).collect(),
             cuts: self.setup.cuts,
             files: copy.segment.close(disk)?,
-            bytes_before: replaced.iter().map(|source| u64::from(source.facts.bytes)).sum(),
+            bytes_before: bytes_of(replaced),
             bytes_after: copy.segment.bytes().into(),
             has_aborted: !aborted.is_empty(),
             lacks_markers: copy.lacks_markers,
         })
     }
+}
+
+impl Copy {
+    /// Whether the segment could become too large if `batch` grew to so many bytes: the time of its
+    /// tombstones makes it longer, and a codec may have packed it better before. What is left is
+    /// taken as it is.
+    fn outgrows(&self, bytes_max: u32, batch: &BatchView, bytes: usize) -> bool {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let all = u64::from(self.segment.bytes()).saturating_add(bytes).saturating_add(self.left);
+        bytes > u64::from(batch.bytes) && all > u64::from(bytes_max)
+    }
+}
+
+fn bytes_of(sources: &[Source]) -> u64 {
+    sources.iter().map(|source| u64::from(source.facts.bytes)).sum()
 }
 
 /// Notes the keys of a batch, but for what was aborted; true if there is no room for one of them.

@@ -5,7 +5,7 @@
 //! a start goes on with `.swap`. Before what is replaced is touched, these names are on the device.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ottla_protocol::ids::Offset;
 
@@ -37,9 +37,26 @@ impl Log {
         self.cleaned_to
     }
 
-    /// A round has ended that cleaned it up to here.
-    pub(crate) const fn set_cleaned_to(&mut self, offset: Offset) {
-        self.cleaned_to = Some(offset);
+    /// A round has ended that cleaned it up to here, unless it was cut since the round began.
+    pub(crate) const fn set_cleaned_to(&mut self, offset: Offset, cuts: u64) {
+        if self.has_cuts(cuts) {
+            self.cleaned_to = Some(offset);
+        }
+    }
+
+    /// Whether its end was cut off so often since it was opened.
+    pub(crate) const fn has_cuts(&self, cuts: u64) -> bool {
+        self.cuts == cuts
+    }
+
+    /// A round of it is over: removes what was left for its sake.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says.
+    pub(crate) fn end_cleaning(&mut self) -> io::Result<()> {
+        self.cleaning = Weak::new();
+        self.drop_before_start()
     }
 
     /// What of it is to be cleaned; `None` if nothing is.
@@ -93,7 +110,7 @@ impl Log {
 
     /// Begins a round that cleans `part`.
     pub(crate) fn start_cleaning(
-        &self,
+        &mut self,
         part: Cleanable,
         now_ms: i64,
         key_bytes_max: usize,
@@ -102,7 +119,7 @@ impl Log {
         let ends = self.segments.iter().skip(1).map(Segment::base).chain([self.next]);
         let source = |(segment, end): (&Segment, Offset)| Source {
             facts: segment.facts(),
-            file: Arc::clone(segment.file()),
+            file: Arc::downgrade(segment.file()),
             end,
             aborted: segment.aborted_since(part.from).to_vec(),
         };
@@ -110,7 +127,9 @@ impl Log {
             let newest = entry.batches.back();
             (id, newest.map_or(LastOf::Marker(entry.epoch), |it| LastOf::Batch(it.last_offset)))
         });
-        Ok(Round::new(RoundSetup {
+        let running = Arc::new(());
+        self.cleaning = Arc::downgrade(&running);
+        let setup = RoundSetup {
             disk: Arc::clone(&self.disk),
             dir: self.dir.clone(),
             config: Arc::clone(&self.config),
@@ -120,7 +139,8 @@ impl Log {
             producers: producers.collect(),
             now_ms,
             key_bytes_max,
-        }))
+        };
+        Ok(Round::new(setup, running))
     }
 
     /// Who started from one of them would take a transaction for open for ever whose marker, behind
@@ -148,7 +168,7 @@ impl Log {
     }
 
     /// Puts `cleaned`, which is synced, in the place of what it was made from. False if that is not
-    /// all there any more, because the log was trimmed or cut: then nothing changes. Who reads an
+    /// all there any more, because the log was cut: then nothing changes. Who reads an
     /// old segment has it open.
     pub(crate) fn replace(&mut self, cleaned: &Cleaned, now_ms: i64) -> io::Result<bool> {
         let disk = Arc::clone(&self.disk);

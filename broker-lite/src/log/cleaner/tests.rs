@@ -148,7 +148,8 @@ fn clean(log: &mut Log, wanted: Wanted, now_ms: i64, key_bytes_max: usize) -> io
                 }
             }
             Step::Done(end) => {
-                log.set_cleaned_to(end);
+                log.set_cleaned_to(end, round.cuts());
+                log.end_cleaning()?;
                 return Ok(true);
             }
         }

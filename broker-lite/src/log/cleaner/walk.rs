@@ -1,7 +1,7 @@
 //! Walks over the batches of several segments.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::Weak;
 
 use bytes::Bytes;
 use ottla_protocol::ids::Offset;
@@ -20,7 +20,9 @@ const WINDOW_BYTES: usize = 512 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) facts: SegmentFacts,
-    pub(crate) file: Arc<dyn File>,
+    /// Held by the log alone: a round keeps neither the descriptors nor the space of what it has
+    /// replaced, or of what is deleted meanwhile.
+    pub(crate) file: Weak<dyn File>,
     /// Where the next one begins, or the log ends.
     pub(crate) end: Offset,
     /// The aborted transactions whose markers lie in it, in what is dirty or behind.
@@ -54,13 +56,20 @@ impl Walk {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or something in it is no batch.
+    /// The file cannot be read, or was cut off the log; or something in it is no batch.
     pub(crate) fn step(&mut self, dir: &str, sources: &[Source]) -> io::Result<Walked> {
         let Some(source) = sources.get(self.next).filter(|_| self.next < self.end) else {
             return Ok(Walked::End);
         };
-        let new = || Scanner::new(Arc::clone(&source.file), 0, source.facts.bytes, WINDOW_BYTES);
-        match self.scan.get_or_insert_with(new).step()? {
+        let scan = match &mut self.scan {
+            Some(scan) => scan,
+            None => {
+                let file = source.file.upgrade().ok_or_else(|| gone(dir, source))?;
+                let scan = Scanner::new(file, 0, source.facts.bytes, WINDOW_BYTES);
+                self.scan.insert(scan)
+            }
+        };
+        match scan.step()? {
             Step::Batch(at, batch) => Ok(Walked::Batch(at, batch)),
             Step::Bad(at, bad) => Err(damaged(dir, source, at, &bad)),
             Step::End => {
@@ -105,6 +114,11 @@ impl Walk {
     pub(crate) const fn source(&self) -> usize {
         self.next
     }
+}
+
+fn gone(dir: &str, source: &Source) -> io::Error {
+    let name = segment::path(dir, source.facts.base, "log");
+    io::Error::new(io::ErrorKind::NotFound, format!("{name}: it was removed meanwhile"))
 }
 
 /// Names what is damaged.

@@ -54,7 +54,7 @@ impl Disk for FileDisk {
 
     fn list(&self, dir: &str) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
-        for entry in fs::read_dir(self.at(dir))? {
+        for entry in self.handles.open_dir(dir, |dir| fs::read_dir(dir))? {
             let entry = entry?;
             // a name that is no UTF-8 is none of ours
             if let Ok(name) = entry.file_name().into_string() {
@@ -82,12 +82,12 @@ impl Disk for FileDisk {
     }
 
     fn sync_dir(&self, dir: &str) -> io::Result<()> {
-        fs::File::open(self.at(dir))?.sync_all()
+        self.handles.open_dir(dir, |dir| fs::File::open(dir))?.sync_all()
     }
 
     fn start_sync_dir(&self, dir: &str, done: SyncDone) {
-        let dir = self.at(dir);
-        Syncer::start(self.handles.syncer(), move || fs::File::open(dir)?.sync_all(), done);
+        let (this, dir) = (self.clone(), dir.to_owned());
+        Syncer::start(self.handles.syncer(), move || this.sync_dir(&dir), done);
     }
 
     fn lock(&self, path: &str) -> Result<LockGuard, LockError> {

@@ -220,10 +220,28 @@ impl Handles {
         let mut options = fs::OpenOptions::new();
         options.read(true).append(true).create(create);
         let full = self.at(path);
-        match options.open(&full) {
+        self.with_room(state, || options.open(&full))
+    }
+
+    /// Opens a directory, which nobody keeps open.
+    pub(super) fn open_dir<T>(
+        &self,
+        dir: &str,
+        open: impl Fn(&Path) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let full = self.at(dir);
+        match open(&full) {
+            Err(e) if is_exhausted(&e) => self.with_room(&mut self.state(), || open(&full)),
+            opened => opened,
+        }
+    }
+
+    /// Opens something; where the process may open no more, once others are closed.
+    fn with_room<T>(&self, state: &mut State, open: impl Fn() -> io::Result<T>) -> io::Result<T> {
+        match open() {
             Err(e) if is_exhausted(&e) => {
                 self.close_some(state); // connections have taken more than their share
-                options.open(&full)
+                open()
             }
             opened => opened,
         }

@@ -1,7 +1,7 @@
 //! A segment in the making that is to take the place of others, and what a cleaner asks of those.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use ottla_protocol::ids::Offset;
 
@@ -9,6 +9,9 @@ use super::*;
 
 /// What the files of a segment that is being made end in; a start removes them.
 pub(crate) const CLEANED: &str = "cleaned";
+
+/// How large a data file may be: positions in an index have a sign.
+pub(crate) const BYTES_MAX: u32 = i32::MAX.unsigned_abs();
 
 /// What a cleaner decides by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -36,21 +39,20 @@ impl Segment {
         Self::with_new_indexes(disk, (dir, base), file, now_ms, beside)
     }
 
-    /// Counts and indexes a batch whose bytes [`Segment::append_bytes`] will write.
-    ///
-    /// # Errors
-    ///
-    /// It does not fit: a segment that was split by size or by offsets does.
+    /// Whether `batch` fits behind what is counted.
+    pub(crate) fn has_room(&self, batch: &BatchView) -> bool {
+        let after = self.bytes.checked_add(batch.bytes);
+        after.is_some_and(|bytes| bytes <= BYTES_MAX) && self.delta(batch.last).is_some()
+    }
+
+    /// Counts and indexes a batch for which there is room, and whose bytes
+    /// [`Segment::append_bytes`] will write.
     pub(crate) fn count(
         &mut self,
         disk: &dyn Disk,
         batch: &BatchView,
         config: &LogConfig,
     ) -> io::Result<()> {
-        let after = self.bytes.checked_add(batch.bytes);
-        if after.and_then(|bytes| i32::try_from(bytes).ok()).is_none() {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "a segment of 2 GiB or more"));
-        }
         self.note(disk, batch, config)
     }
 
@@ -96,7 +98,7 @@ impl Segment {
     }
 
     /// Whether `file` is its data file.
-    pub(crate) fn is_file(&self, file: &Arc<dyn File>) -> bool {
-        Arc::ptr_eq(&self.file, file)
+    pub(crate) fn is_file(&self, file: &Weak<dyn File>) -> bool {
+        Weak::ptr_eq(&Arc::downgrade(&self.file), file)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use ottla_protocol::ids::{
@@ -15,7 +15,7 @@ use ottla_protocol::record::{
 
 use super::expected::{Batch, Found, History, INDEX, open_manager, open_partition, prepare, rules};
 use crate::log::batch::BatchView;
-use crate::log::cleaner::round::Step;
+use crate::log::cleaner::driver;
 use crate::log::cleaner::swap::Wanted;
 use crate::log::disk::Disk;
 use crate::log::disk::testing::UnrulyDisk;
@@ -61,26 +61,10 @@ pub(super) fn clean(partition: &Partition, now_ms: i64) -> io::Result<u64> {
     partition.roll_for_cleaning(now_ms)?;
     let (mut saved, mut wanted) = (0, Wanted::All);
     for key_bytes in KEY_BYTES {
-        let (done, ended) = mpsc::channel();
-        if partition.start_sync_closed(Box::new(move |result| done.send(result).unwrap()))? {
-            ended.recv().unwrap()?;
-        }
-        let Some(mut round) = partition.start_cleaning(wanted, now_ms, key_bytes)? else { break };
-        loop {
-            match round.step()? {
-                Step::Read(_) => {}
-                Step::Written(cleaned) => {
-                    cleaned.files.iter().try_for_each(|file| file.sync())?;
-                    assert!(partition.replace_cleaned(&cleaned, now_ms)?, "nobody has cut the log");
-                    // the time of its tombstones makes a batch longer
-                    saved += cleaned.bytes_before.saturating_sub(cleaned.bytes_after);
-                }
-                Step::Done(end) => {
-                    partition.is_cleaned(end);
-                    break;
-                }
-            }
-        }
+        let removed = driver::clean_blocking(partition, wanted, now_ms, key_bytes)?;
+        let Some(removed) = removed else { break };
+        // the time of its tombstones makes a batch longer
+        saved += removed.bytes_before.saturating_sub(removed.bytes_after);
         wanted = Wanted::Due;
     }
     Ok(saved)
