@@ -1,4 +1,4 @@
-use super::super::disk::testing::UnrulyDisk;
+use super::super::disk::testing::{Fault, UnrulyDisk};
 use super::super::disk::{FileDisk, MemoryDisk};
 use super::super::testing::{Spec, offset};
 use super::*;
@@ -259,4 +259,46 @@ fn a_start_writes_nothing_to_partitions_that_nobody_writes_to() {
         }
     }
     assert_eq!(read().unwrap(), epochs_of(&[(0, 2), (2, 3)]));
+}
+
+#[test]
+fn what_comes_in_the_place_of_what_was_cut_is_not_taken_for_synced() {
+    let disk = MemoryDisk::new();
+    let manager = manager(&disk);
+    let config = LogConfig { segment_bytes: 100, ..LogConfig::default() };
+    let (partition, _) = manager.open_partition(("t", PartitionIndex(0), ID), config, 0).unwrap();
+    partition.make_leader(LeaderEpoch(0), 1, 1).unwrap();
+    let partition = Arc::new(partition);
+    let rules = ProduceRules { version: 12, all_in_sync: true, now_ms: 0 };
+    for _ in 0..5 {
+        let batch = PreparedBatch::internal(Spec::default().bytes().into()).unwrap();
+        partition.append(&batch, &rules).unwrap();
+    }
+    partition.sync().unwrap();
+    manager.checkpoint([&*partition]).unwrap();
+    let point = || {
+        let points = checkpoints::read_offsets(&disk, RECOVERY_POINTS).unwrap();
+        points[&("t".to_owned(), PartitionIndex(0))]
+    };
+    assert_eq!(point(), offset(5));
+    manager.truncate(&partition, offset(2), 0).unwrap();
+    assert_eq!(point(), offset(2));
+}
+
+#[test]
+fn a_start_that_may_have_been_written_is_not_that_of_the_next_topic_of_the_name() {
+    let mut written = 0;
+    for call in 0.. {
+        let disk = UnrulyDisk::default();
+        let manager = LogManager::open(Arc::new(disk.clone()), identity).unwrap();
+        let partition = trimmed(&manager, "t");
+        disk.fail_call(disk.calls().len() + call, Fault::Device);
+        if manager.checkpoint_starts([&*partition]).is_ok() {
+            break;
+        }
+        written += usize::from(!starts(&disk).is_empty());
+        manager.delete(&[(partition, ID)]).unwrap();
+        assert_eq!(starts(&disk), PartitionOffsets::new(), "{:?}", disk.failed());
+    }
+    assert!(written > 0, "it never was");
 }

@@ -1,8 +1,9 @@
 use super::super::batch::BatchBytes;
-use super::super::config::LogConfig;
-use super::super::disk::testing::UnrulyDisk;
+use super::super::config::{Cleanup, LogConfig};
+use super::super::disk::testing::{Crash, UnrulyDisk};
 use super::super::disk::{Disk, MemoryDisk};
 use super::super::epochs::Epochs;
+use super::super::log::ReadLimit;
 use super::super::recovery::OpenArgs;
 use super::super::testing::{Spec, offset};
 use super::*;
@@ -91,6 +92,21 @@ fn a_trimmed_log_answers_as_one_that_never_had_more() {
 }
 
 #[test]
+fn what_is_deleted_stays_until_the_start_is_on_the_device_though_the_log_grows() {
+    let disk = MemoryDisk::new();
+    let mut log = open(&disk, &OpenArgs::default());
+    while segments_on(&disk) < 3 {
+        append(&mut log, Spec { payload: 300, ..Spec::default() });
+    }
+    let end = log.end();
+    log.trim(end);
+    log.roll(0).unwrap();
+    assert_eq!(segments_on(&disk), 4);
+    log.start_is_kept(end).unwrap();
+    assert_eq!(segments_on(&disk), 1);
+}
+
+#[test]
 fn the_newest_record_behind_the_start_is_looked_for_once() {
     let disk = UnrulyDisk::default();
     let config = Arc::new(LogConfig::default());
@@ -146,4 +162,37 @@ fn names_whose_sync_has_not_ended_when_a_log_is_cut_come_to_the_device_with_the_
     drop((unended, log));
     disk.fail_power();
     assert_eq!(open().unwrap().0.end(), offset(5));
+}
+
+#[test]
+fn a_power_failure_while_a_log_is_cut_leaves_no_hole_in_it() {
+    let disk = UnrulyDisk::default();
+    // Kafka may have compacted it: a start takes it as it is
+    let cleanup = Cleanup { delete: true, compact: true };
+    let config = Arc::new(LogConfig { cleanup, segment_bytes: 1_000, ..LogConfig::default() });
+    let open = |disk: UnrulyDisk| {
+        Log::open(Arc::new(disk), DIR, Arc::clone(&config), &OpenArgs::default()).unwrap().0
+    };
+    let mut log = open(disk.clone());
+    while log.segments.len() < 4 {
+        append(&mut log, Spec { payload: 300, ..Spec::default() });
+    }
+    log.sync().unwrap();
+    let before = disk.changes();
+    log.truncate_to(offset(1), 0).unwrap();
+    let mut replay = disk.replay();
+    while replay.at() < before {
+        replay.step();
+    }
+    while replay.step() {
+        let at = replay.at() as u64;
+        for crash in [Crash::Power, Crash::Torn(at), Crash::Reordered(at)] {
+            let mut log = open(replay.crash(crash));
+            let limit = ReadLimit { below: log.end(), bytes_max: 1, at_least_one: true };
+            for next in 0..log.end().get() {
+                let found = log.plan(offset(next), limit).unwrap().map(|plan| plan.first.base);
+                assert_eq!(found, Some(offset(next)), "change {at}, {crash:?}");
+            }
+        }
+    }
 }
