@@ -88,7 +88,7 @@ pub(crate) fn config(kind: i8, resource: &Str, name: &Str, value: Option<&Str>) 
 
 /// A new partition: the first replica leads, all are in sync. Directories stay unassigned
 /// (`DirectoryId.UNASSIGNED`): a broker of ours has one.
-pub(super) fn partition(topic: Uuid, index: PartitionIndex, replicas: Vec<NodeId>) -> Event {
+pub(crate) fn partition(topic: Uuid, index: PartitionIndex, replicas: Vec<NodeId>) -> Event {
     Event::Partition(PartitionRecord {
         partition_id: index,
         topic_id: topic,

@@ -206,3 +206,6 @@ fn waited_for() -> (SyncDone, oneshot::Receiver<io::Result<()>>) {
 async fn outcome(ended: oneshot::Receiver<io::Result<()>>) -> io::Result<()> {
     ended.await.unwrap_or_else(|_| Err(io::Error::other("the sync was given up")))
 }
+
+#[cfg(test)]
+mod tests;
