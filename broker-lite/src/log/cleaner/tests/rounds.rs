@@ -251,6 +251,32 @@ fn what_a_round_reads_stays_until_it_has_ended() {
     assert!(logs(&*disk) < segments, "then they go");
 }
 
+/// Its directory may be another's by then.
+#[test]
+fn a_round_makes_no_file_once_its_partition_is_given_up() {
+    for calls in 0.. {
+        let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+        let partition = partition(&disk);
+        let mut round = partition.start_cleaning(Wanted::All, 2_000, 1 << 20).unwrap().unwrap();
+        for _ in 0..calls {
+            match partition.clean_on(&mut round).unwrap() {
+                Next::Pause(_) => {}
+                Next::Sync(cleaned) => {
+                    assert!(partition.swap_in(&mut round, &cleaned, Ok(()), 2_000).unwrap());
+                }
+                Next::Ended => {
+                    assert!(calls > 4);
+                    return;
+                }
+            }
+        }
+        partition.give_up();
+        let before = names(&*disk);
+        assert!(matches!(partition.clean_on(&mut round), Ok(Next::Ended)), "{calls}");
+        assert_eq!(names(&*disk), before, "{calls}");
+    }
+}
+
 /// What was cut off is not clean when it comes again.
 #[test]
 fn a_round_of_a_log_that_was_cut_cleans_nothing_behind_the_cut() {
