@@ -9,6 +9,7 @@ pub mod raw;
 pub mod readback;
 pub mod script;
 pub mod session;
+pub mod sim;
 pub mod simulation;
 pub mod workload;
 

@@ -53,6 +53,18 @@ impl MemoryNetwork {
         Ok(MemoryListener { receiver: AsyncMutex::new(receiver), port })
     }
 
+    /// Hands `far`, one end of a connection that the caller made, to who listens there: a network
+    /// that delays, cuts or damages what passes is built of it. Cancel safe: `far` is dropped then.
+    ///
+    /// # Errors
+    ///
+    /// `ConnectionRefused` if nobody listens there.
+    pub async fn offer(&self, host: &str, port: u16, far: Halves) -> io::Result<()> {
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let listener = self.ports().listening.get(&(host.to_owned(), port)).cloned();
+        listener.ok_or_else(refused)?.send(far).await.map_err(|_| refused())
+    }
+
     fn ports(&self) -> MutexGuard<'_, Ports> {
         // nothing panics while holding it
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -61,19 +73,16 @@ impl MemoryNetwork {
 
 impl Connector for MemoryNetwork {
     fn connect(&self, host: &str, port: u16) -> BoxFuture<'static, io::Result<Halves>> {
-        let (listener, peer) = {
+        let peer = {
             let mut ports = self.ports();
             ports.connections += 1;
-            let listener = ports.listening.get(&(host.to_owned(), port)).cloned();
-            (listener, format!("memory:{}", ports.connections))
+            format!("memory:{}", ports.connections)
         };
-        let to = format!("{host}:{port}");
+        let (this, host) = (self.clone(), host.to_owned());
         async move {
-            let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
-            let listener = listener.ok_or_else(refused)?;
             let (near, far) = tokio::io::duplex(BUFFER_BYTES);
-            listener.send(halves(far, peer)).await.map_err(|_| refused())?;
-            Ok(halves(near, to))
+            this.offer(&host, port, halves(far, peer)).await?;
+            Ok(halves(near, format!("{host}:{port}")))
         }
         .boxed()
     }
