@@ -31,6 +31,7 @@ pub struct Storage(Kind);
 enum Kind {
     Memory(MemoryDisk),
     Directory(PathBuf),
+    Disk(Arc<dyn Disk>),
 }
 
 impl Storage {
@@ -46,9 +47,16 @@ impl Storage {
         Self(Kind::Directory(path.into()))
     }
 
+    /// Any disk: one that fails or loses what was not synced, for tests of what happens then.
+    #[must_use]
+    pub fn on(disk: Arc<dyn Disk>) -> Self {
+        Self(Kind::Disk(disk))
+    }
+
     fn disk(&self, open_files_max: Option<usize>) -> Arc<dyn Disk> {
         match (&self.0, open_files_max) {
             (Kind::Memory(disk), _) => Arc::new(disk.clone()),
+            (Kind::Disk(disk), _) => Arc::clone(disk),
             (Kind::Directory(path), None) => Arc::new(FileDisk::new(path)),
             (Kind::Directory(path), Some(max)) => Arc::new(FileDisk::with_open_files(path, max)),
         }
@@ -204,7 +212,7 @@ impl ClusterBuilder {
             in_memory,
             config,
             clock: clock.clone(),
-            scope,
+            scope: scope.clone(),
             faults: faults.clone(),
             seed: self.seed,
             listener,
@@ -215,7 +223,7 @@ impl ClusterBuilder {
         let node = Node::start(setup)?;
         node.tell_durability(in_memory);
         let cleaner = node.cleaner();
-        Ok((node, Facts { advertised, port, clock, faults, cleaner }))
+        Ok((node, Facts { advertised, port, clock, faults, cleaner, scope }))
     }
 
     async fn bind(&self) -> io::Result<Box<dyn Listener>> {
@@ -261,6 +269,7 @@ struct Facts {
     clock: Clock,
     faults: Faults,
     cleaner: Arc<Cleaner>,
+    scope: Scope,
 }
 
 /// What [`Cluster::compact`] did.
@@ -321,6 +330,17 @@ impl Cluster {
         let removed = self.facts.cleaner.clean_topic(topic).await?;
         let (bytes_before, bytes_after) = (removed.bytes_before, removed.bytes_after);
         Ok(Compaction { bytes_before, bytes_after })
+    }
+
+    /// Lets nothing of it run until [`Cluster::resume`]: what SIGSTOP does to a process. Connections
+    /// stay open, and what is sent to it waits.
+    pub fn pause(&self) {
+        self.facts.scope.pause();
+    }
+
+    /// Ends a [`Cluster::pause`].
+    pub fn resume(&self) {
+        self.facts.scope.resume();
     }
 
     /// Stops in order: requests that have come are answered, which takes at most a few seconds of

@@ -1,6 +1,7 @@
 //! The clock seam: one [`Clock`] per node or client, which a test can move.
 //!
-//! It runs on tokio's time, so that a paused runtime pauses it, plus an offset that only grows.
+//! It runs on tokio's time, so that a paused runtime pauses it. It can be ahead of that, and run
+//! faster or slower, but never back.
 
 use core::fmt;
 use core::future::Future;
@@ -78,12 +79,48 @@ struct Shared {
     moved: Mutex<Moved>,
 }
 
-#[derive(Default)]
 struct Moved {
-    /// How far this clock is ahead of tokio's.
-    offset: Duration,
+    tuning: Tuning,
+    /// By how much its wall time is wrong.
+    wall_error_ms: i64,
     sleeping: BTreeMap<(Instant, u64), Option<Waker>>,
     next_id: u64,
+}
+
+/// How this clock's time follows from tokio's.
+#[derive(Clone, Copy, Eq, PartialEq)]
+struct Tuning {
+    /// A moment by tokio's clock, since this one was made, ...
+    real: Duration,
+    /// ... and what this one showed then.
+    shown: Duration,
+    /// How much faster it runs than tokio's.
+    drift_ppm: i32,
+}
+
+const MILLION: u128 = 1_000_000;
+
+impl Tuning {
+    fn rate(self) -> u128 {
+        u128::try_from(1_000_000 + i64::from(self.drift_ppm)).unwrap_or(1).max(1)
+    }
+
+    fn shows(self, real: Duration) -> Duration {
+        let since = real.saturating_sub(self.real);
+        let passed = if self.drift_ppm == 0 { since } else { scale(since, self.rate(), MILLION) };
+        self.shown.saturating_add(passed)
+    }
+
+    /// How long it takes, by tokio's clock, until this one has gone on by `left`.
+    fn takes(self, left: Duration) -> Duration {
+        let step = Duration::from_nanos(1); // never short of it
+        if self.drift_ppm == 0 { left } else { scale(left, MILLION, self.rate()) + step }
+    }
+}
+
+fn scale(time: Duration, by: u128, of: u128) -> Duration {
+    let nanos = time.as_nanos().saturating_mul(by) / of;
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 
 impl Clock {
@@ -102,29 +139,63 @@ impl Clock {
     fn new(wall_base_ms: Option<i64>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
         let started = tokio::time::Instant::now();
-        Self(Arc::new(Shared { started, wall_base_ms, moved: Mutex::default() }))
+        let moved = Moved {
+            tuning: Tuning { real: Duration::ZERO, shown: Duration::ZERO, drift_ppm: 0 },
+            wall_error_ms: 0,
+            sleeping: BTreeMap::new(),
+            next_id: 0,
+        };
+        Self(Arc::new(Shared { started, wall_base_ms, moved: Mutex::new(moved) }))
     }
 
     /// The current moment.
     #[must_use]
     pub fn now(&self) -> Instant {
-        self.at_offset(self.moved().offset)
+        let tuning = self.moved().tuning;
+        self.shown(tuning)
     }
 
-    fn at_offset(&self, offset: Duration) -> Instant {
-        Instant(self.0.started.elapsed().saturating_add(offset))
+    fn shown(&self, tuning: Tuning) -> Instant {
+        Instant(tuning.shows(self.0.started.elapsed()))
     }
 
     /// Milliseconds since 1970-01-01T00:00:00Z, moved as far as the clock was moved.
     #[must_use]
     pub fn wall_ms(&self) -> i64 {
         let ms = |d: Duration| i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
-        if let Some(base) = self.0.wall_base_ms {
-            return base.saturating_add(ms(self.now().0));
-        }
-        #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
-        let system = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        ms(system.saturating_add(self.moved().offset))
+        let (tuning, error) = {
+            let moved = self.moved();
+            (moved.tuning, moved.wall_error_ms)
+        };
+        let right = if let Some(base) = self.0.wall_base_ms {
+            base.saturating_add(ms(self.shown(tuning).0))
+        } else {
+            #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
+            let system = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+            let ahead = self.shown(tuning).0.saturating_sub(self.0.started.elapsed());
+            ms(system.unwrap_or_default().saturating_add(ahead))
+        };
+        right.saturating_add(error)
+    }
+
+    /// Moves the wall time alone, forward or back, as somebody who sets it does. Sleeps and
+    /// [`Clock::now`] do not notice.
+    pub fn jump_wall(&self, by_ms: i64) {
+        let mut moved = self.moved();
+        moved.wall_error_ms = moved.wall_error_ms.saturating_add(by_ms);
+    }
+
+    /// From now on the clock gains so many microseconds per second, or loses them if negative; at
+    /// most half of its pace.
+    pub fn set_drift(&self, ppm: i32) {
+        let real = self.0.started.elapsed();
+        let left: Vec<Waker> = {
+            let mut moved = self.moved();
+            let shown = moved.tuning.shows(real);
+            moved.tuning = Tuning { real, shown, drift_ppm: ppm.clamp(-500_000, 500_000) };
+            moved.sleeping.values().flatten().cloned().collect()
+        };
+        left.into_iter().for_each(Waker::wake); // their timers were set by the pace as it was
     }
 
     /// Waits until `deadline`. Cancel safe.
@@ -157,15 +228,15 @@ impl Clock {
         loop {
             let due = {
                 let mut moved = self.moved();
-                let now = self.at_offset(moved.offset);
+                let now = self.shown(moved.tuning);
                 let next = moved.sleeping.range(..=(target, u64::MAX)).next().map(|(k, _)| *k);
                 match next {
                     Some(key) => {
-                        moved.offset += key.0.since(now);
+                        moved.tuning.shown += key.0.since(now);
                         moved.sleeping.remove(&key).flatten()
                     }
                     None => {
-                        moved.offset += target.since(now);
+                        moved.tuning.shown += target.since(now);
                         // their timers were set by the time as it was
                         let left: Vec<Waker> = moved.sleeping.values().flatten().cloned().collect();
                         drop(moved);
@@ -209,8 +280,8 @@ pub struct Sleep {
 
 struct Timer {
     inner: Pin<Box<tokio::time::Sleep>>,
-    /// The clock's offset that it was set by; right until the clock is moved.
-    offset: Duration,
+    /// What it was set by; right until the clock is moved.
+    tuning: Tuning,
 }
 
 impl Sleep {
@@ -232,9 +303,9 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let (now, offset) = {
+        let (now, tuning) = {
             let mut moved = this.clock.moved();
-            let now = this.clock.at_offset(moved.offset);
+            let now = this.clock.shown(moved.tuning);
             if now < this.deadline {
                 let key = *this.key.get_or_insert_with(|| {
                     moved.next_id += 1;
@@ -242,7 +313,7 @@ impl Future for Sleep {
                 });
                 moved.sleeping.insert(key, Some(cx.waker().clone()));
             }
-            (now, moved.offset)
+            (now, moved.tuning)
         };
         if now >= this.deadline {
             this.forget();
@@ -254,14 +325,15 @@ impl Future for Sleep {
         let left = this.deadline.since(now);
         #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
         let timer = {
-            let real = || tokio::time::Instant::now() + left.min(REAL_SLEEP_MAX);
+            let takes = tuning.takes(left.min(REAL_SLEEP_MAX));
+            let real = || tokio::time::Instant::now() + takes;
             let timer = this.timer.get_or_insert_with(|| Timer {
                 inner: Box::pin(tokio::time::sleep_until(real())),
-                offset,
+                tuning,
             });
-            if timer.offset != offset {
+            if timer.tuning != tuning {
                 timer.inner.as_mut().reset(real());
-                timer.offset = offset;
+                timer.tuning = tuning;
             }
             timer
         };
@@ -356,6 +428,40 @@ mod tests {
         let wait = REAL_SLEEP_MAX * 2 + Duration::from_secs(5);
         clock.sleep(wait).await;
         assert_eq!(clock.now(), Instant::ZERO + wait);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_drifts_keeps_its_deadlines_by_its_own_time() {
+        for (ppm, real_ms) in [(250_000, 8_000), (-200_000, 12_500), (0, 10_000)] {
+            let (right, clock) = (Clock::starting_at(0), Clock::starting_at(0));
+            clock.set_drift(ppm);
+            clock.sleep(Duration::from_secs(10)).await;
+            assert_eq!(clock.now().since_start().as_secs(), 10, "{ppm}");
+            let off = right.wall_ms() - real_ms;
+            assert!((0..=1).contains(&off), "{ppm}: {off} ms off");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sleep_that_has_begun_follows_the_drift() {
+        let (right, clock) = (Clock::starting_at(0), Clock::starting_at(0));
+        let sleeping = clock.clone();
+        #[expect(clippy::disallowed_methods, reason = "a test needs no scope")]
+        let sleeper = tokio::spawn(async move { sleeping.sleep(Duration::from_secs(10)).await });
+        right.sleep(Duration::from_secs(4)).await;
+        clock.set_drift(500_000);
+        sleeper.await.unwrap();
+        assert!((0..=1).contains(&(right.wall_ms() - 8_000)), "four seconds, then six in four");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_jump_of_the_wall_time_moves_nothing_else() {
+        let clock = Clock::starting_at(100_000);
+        clock.jump_wall(-60_000);
+        assert_eq!((clock.wall_ms(), clock.now()), (40_000, Instant::ZERO));
+        clock.sleep(Duration::from_secs(1)).await;
+        clock.jump_wall(3_000);
+        assert_eq!((clock.wall_ms(), clock.now()), (44_000, Instant::from_millis(1_000)));
     }
 
     #[tokio::test(start_paused = true)]
