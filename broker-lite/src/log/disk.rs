@@ -7,8 +7,9 @@
 mod file;
 mod handles;
 mod memory;
-#[cfg(test)]
-pub(crate) mod testing;
+#[cfg(any(test, feature = "simulation"))]
+#[doc(hidden)]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 

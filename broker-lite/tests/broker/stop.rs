@@ -75,3 +75,16 @@ async fn a_peer_that_takes_no_replies_is_cut_off() {
     let took = stop(cluster).await;
     assert_eq!(took, Duration::from_secs(3), "but not before it had time to");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_cluster_says_nothing_and_answers_when_it_resumes() {
+    let cluster = cluster().topic("t", 1).start().await.unwrap();
+    let mut raw = Raw::connect(&cluster).await;
+    cluster.pause();
+    let request = metadata(&["t"]);
+    let mut asked = core::pin::pin!(raw.call(&request, 9));
+    let minute = Duration::from_secs(60);
+    assert!(cluster.clock().timeout(minute, &mut asked).await.is_err());
+    cluster.resume();
+    assert_eq!(asked.await.topics.len(), 1);
+}

@@ -2,19 +2,25 @@
 //! point leaves, and it fails or lets syncs wait when it is told to.
 
 mod image;
+mod keeper;
+mod replay;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, Weak};
+use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
-pub(crate) use image::Crash;
+pub use image::Crash;
+pub use keeper::{Keeper, Started};
+pub use replay::Replay;
+
 use image::{DataOp, Image, NameOp, Names, Node, Op};
+use replay::after;
 
 use super::*;
 
 /// A disk in memory that can be told to fail. Clones are the same disk.
 #[derive(Clone, Default)]
-pub(crate) struct UnrulyDisk(Arc<Mutex<State>>);
+pub struct UnrulyDisk(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -24,9 +30,11 @@ struct State {
     writes: BTreeMap<Node, usize>,
     last_node: Node,
     locks: BTreeMap<String, Weak<()>>,
-    /// What lay on the device at first.
-    origin: Image,
+    /// What lay on the device at first, or with a keeper what lies there now.
+    device: Image,
+    /// What was done since; with a keeper nothing, as `device` has it.
     trace: Vec<Op>,
+    keeper: Option<Box<dyn Keeper>>,
     fail_writes: bool,
     fault: Option<(usize, Fault)>,
     /// The call that was made to fail.
@@ -41,7 +49,7 @@ struct State {
 
 /// How a call fails.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// An error of the device. Of a write nobody knows what has arrived: here it is all.
     Device,
     /// No space is left, and nothing is written.
@@ -51,7 +59,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 3] = [Self::Device, Self::NoSpace, Self::Short];
+    pub const ALL: [Self; 3] = [Self::Device, Self::NoSpace, Self::Short];
 
     fn error(self) -> io::Error {
         match self {
@@ -63,11 +71,11 @@ impl Fault {
 
 /// How often what was done.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Operations {
-    pub(crate) reads: usize,
-    pub(crate) appends: usize,
-    pub(crate) file_syncs: usize,
-    pub(crate) dir_syncs: usize,
+pub struct Operations {
+    pub reads: usize,
+    pub appends: usize,
+    pub file_syncs: usize,
+    pub dir_syncs: usize,
 }
 
 impl fmt::Debug for UnrulyDisk {
@@ -77,61 +85,75 @@ impl fmt::Debug for UnrulyDisk {
 }
 
 impl UnrulyDisk {
+    /// An empty disk that `keeper` watches.
+    pub fn kept_by(keeper: impl Keeper + 'static) -> Self {
+        let keeper: Option<Box<dyn Keeper>> = Some(Box::new(keeper));
+        Self(Arc::new(Mutex::new(State { keeper, ..State::default() })))
+    }
+
+    /// What is found when the machine ends now in this way, watched by `keeper`. Who uses this disk
+    /// still is of the past, and changes nothing there.
+    pub fn found_after(&self, crash: Crash, keeper: impl Keeper + 'static) -> Self {
+        let found = after(&self.state().device, crash);
+        found.state().keeper = Some(Box::new(keeper));
+        found
+    }
+
     /// Lets every write fail from now on, or succeed again.
-    pub(crate) fn fail_writes(&self, fail: bool) {
+    pub fn fail_writes(&self, fail: bool) {
         self.state().fail_writes = fail;
     }
 
     /// Lets one call fail, counted from the first ever, which is 0.
-    pub(crate) fn fail_call(&self, call: usize, fault: Fault) {
+    pub fn fail_call(&self, call: usize, fault: Fault) {
         self.state().fault = Some((call, fault));
     }
 
     /// The call that was made to fail, if it was made already.
-    pub(crate) fn failed(&self) -> Option<String> {
+    pub fn failed(&self) -> Option<String> {
         self.state().failed.clone()
     }
 
     /// The calls that could have failed.
-    pub(crate) fn calls(&self) -> Vec<&'static str> {
+    pub fn calls(&self) -> Vec<&'static str> {
         self.state().calls.clone()
     }
 
     /// What was done so far.
-    pub(crate) fn operations(&self) -> Operations {
+    pub fn operations(&self) -> Operations {
         self.state().done
     }
 
     /// Lets every sync wait that is started from now on.
-    pub(crate) fn hold_syncs(&self) {
+    pub fn hold_syncs(&self) {
         self.state().held = Some(Vec::new());
     }
 
     /// Ends those that wait, in this way, and holds no more.
-    pub(crate) fn end_syncs(&self, ends: fn() -> io::Result<()>) {
+    pub fn end_syncs(&self, ends: fn() -> io::Result<()>) {
         let held = self.state().held.take();
         for (op, done, ended) in held.into_iter().flatten() {
             let ended = ended.and_then(|()| ends());
             if ended.is_ok() {
-                self.state().trace.push(op);
+                self.state().record(op);
             }
             done(ended);
         }
     }
 
     /// How many syncs wait.
-    pub(crate) fn held(&self) -> usize {
+    pub fn held(&self) -> usize {
         self.state().held.as_ref().map_or(0, Vec::len)
     }
 
     /// Whether syncs wait that are started now.
-    pub(crate) fn is_holding(&self) -> bool {
+    pub fn is_holding(&self) -> bool {
         self.state().held.is_some()
     }
 
     /// The process has ended: syncs that wait never end, as nobody is there to be told, and no
     /// file is open.
-    pub(crate) fn end_process(&self) {
+    pub fn end_process(&self) {
         let held = {
             let mut state = self.state();
             state.open.clear();
@@ -141,66 +163,34 @@ impl UnrulyDisk {
     }
 
     /// Whether a sync has failed: what is read may not be on the device, and never will be.
-    pub(crate) fn has_lost(&self) -> bool {
+    pub fn has_lost(&self) -> bool {
         let trace = &self.state().trace;
         let since = trace.iter().rev().take_while(|op| !matches!(op, Op::PowerFailure));
         since.into_iter().any(|op| matches!(op, Op::Lost(_)))
     }
 
     /// Lets everything be gone that is not on the device. Nobody may use the disk meanwhile.
-    pub(crate) fn fail_power(&self) {
+    pub fn fail_power(&self) {
         let mut replay = self.replay();
         while replay.step() {}
         let mut state = self.state();
         (state.names, state.contents) = replay.image.after(Crash::Power);
-        state.trace.push(Op::PowerFailure);
+        state.record(Op::PowerFailure);
     }
 
     /// How many changes were made so far: between each two the machine may crash.
-    pub(crate) fn changes(&self) -> usize {
+    pub fn changes(&self) -> usize {
         self.state().trace.len()
     }
 
     /// Goes through the changes again, from the first.
-    pub(crate) fn replay(&self) -> Replay {
+    pub fn replay(&self) -> Replay {
         let state = self.state();
-        Replay { image: state.origin.clone(), trace: state.trace.clone(), at: 0 }
+        Replay { image: state.device.clone(), trace: state.trace.clone(), at: 0 }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
-    }
-}
-
-/// The changes of a disk, one after the other.
-pub(crate) struct Replay {
-    image: Image,
-    trace: Vec<Op>,
-    at: usize,
-}
-
-impl Replay {
-    /// How many changes were made up to here.
-    pub(crate) const fn at(&self) -> usize {
-        self.at
-    }
-
-    /// Makes the next change; false if there is none.
-    pub(crate) fn step(&mut self) -> bool {
-        let Some(op) = self.trace.get(self.at) else { return false };
-        self.image.apply(op);
-        self.at += 1;
-        true
-    }
-
-    /// The disk that is found when the machine ends here in this way.
-    pub(crate) fn crash(&self, crash: Crash) -> UnrulyDisk {
-        let (names, contents) = self.image.after(crash);
-        let last_node = names.values().map(|(node, _)| *node).max();
-        let last_node = last_node.max(contents.keys().next_back().copied()).unwrap_or(0);
-        let origin = Image::of(names.clone(), contents.clone());
-        let state = State { names, contents, last_node, origin, ..State::default() };
-        UnrulyDisk(Arc::new(Mutex::new(state)))
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -209,8 +199,18 @@ fn absent(path: &str) -> io::Error {
 }
 
 impl State {
+    fn record(&mut self, op: Op) {
+        match self.keeper {
+            Some(_) => self.device.apply(&op),
+            None => self.trace.push(op),
+        }
+    }
+
     /// Counts a call; its error, if this is the one to fail.
     fn call(&mut self, what: &'static str, path: &str) -> Result<(), Fault> {
+        if let Some(keeper) = &mut self.keeper {
+            return keeper.call(what, path).map_or(Ok(()), Err);
+        }
         self.calls.push(what);
         match self.fault {
             Some((at, fault)) if at + 1 == self.calls.len() => {
@@ -243,7 +243,7 @@ impl State {
 
     fn rename_op(&mut self, op: NameOp) {
         op.apply(&mut self.names);
-        self.trace.push(Op::Name(op));
+        self.record(Op::Name(op));
     }
 
     fn make(&mut self, (dir, name): (Node, String), directory: bool) -> Node {
@@ -255,7 +255,7 @@ impl State {
     fn change(&mut self, node: Node, op: DataOp) {
         op.apply(self.contents.entry(node).or_default());
         *self.writes.entry(node).or_default() += 1;
-        self.trace.push(Op::Data(node, op));
+        self.record(Op::Data(node, op));
     }
 
     fn sync_op(&self, node: Node) -> Op {
@@ -349,7 +349,7 @@ impl Disk for UnrulyDisk {
         state.done.dir_syncs += 1;
         state.fallible("sync_dir", dir)?;
         let node = state.dir(dir)?;
-        state.trace.push(Op::SyncDir(node));
+        state.record(Op::SyncDir(node));
         Ok(())
     }
 
@@ -393,7 +393,7 @@ impl UnrulyFile {
     fn sync_call(&self, state: &mut State) -> io::Result<()> {
         let failed_before = self.lost.load(Ordering::Relaxed);
         state.call("sync", &self.path).map_err(|fault| {
-            state.trace.push(Op::Lost(self.node));
+            state.record(Op::Lost(self.node));
             self.lost.store(true, Ordering::Relaxed);
             fault.error()
         })?;
@@ -407,7 +407,7 @@ impl File for UnrulyFile {
         state.done.reads += 1;
         state.fallible("read", &self.path)?;
         let content = state.contents.get(&self.node).map_or(&[][..], Vec::as_slice);
-        let from = usize::try_from(position).unwrap().min(content.len());
+        let from = usize::try_from(position).unwrap_or(usize::MAX).min(content.len());
         let read = out.len().min(content.len() - from);
         out[..read].copy_from_slice(&content[from..from + read]);
         Ok(read)
@@ -442,7 +442,7 @@ impl File for UnrulyFile {
     fn truncate(&self, len: u64) -> io::Result<()> {
         let mut state = self.disk.state();
         state.fallible("truncate", &self.path)?;
-        let len = usize::try_from(len).unwrap();
+        let len = usize::try_from(len).map_err(io::Error::other)?;
         if state.contents.get(&self.node).map_or(0, Vec::len) != len {
             state.change(self.node, DataOp::Truncate(len));
         }
@@ -451,14 +451,19 @@ impl File for UnrulyFile {
 
     fn start_sync(&self, done: SyncDone) {
         let mut state = self.disk.state();
-        let result = self.sync_call(&mut state);
         let op = state.sync_op(self.node);
+        if let Some(keeper) = &mut state.keeper {
+            let (disk, lost) = (self.disk.clone(), Arc::clone(&self.lost));
+            keeper.started(Started { disk, op, node: self.node, lost, done });
+            return;
+        }
+        let result = self.sync_call(&mut state);
         if let Some(held) = &mut state.held {
             held.push((op, done, result));
             return;
         }
         if result.is_ok() {
-            state.trace.push(op);
+            state.record(op);
         }
         drop(state);
         done(result);
@@ -469,7 +474,7 @@ impl File for UnrulyFile {
         state.done.file_syncs += 1;
         self.sync_call(&mut state)?;
         let op = state.sync_op(self.node);
-        state.trace.push(op);
+        state.record(op);
         Ok(())
     }
 }

@@ -29,9 +29,9 @@ impl World {
 
     /// What arrives within a minute.
     async fn hear(&self, from: &mut Halves) -> Option<io::Result<Vec<u8>>> {
-        let mut bytes = vec![0; 64];
-        let read = self.clock.timeout(LONG, from.read.read(&mut bytes)).await.ok()?;
-        Some(read.map(|len| bytes[..len].to_vec()))
+        let mut bytes = Vec::with_capacity(64);
+        let read = self.clock.timeout(LONG, from.read.read_buf(&mut bytes)).await.ok()?;
+        Some(read.map(|_| bytes))
     }
 }
 

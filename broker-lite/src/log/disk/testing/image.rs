@@ -86,7 +86,7 @@ fn write(content: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 
 /// How the machine ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Crash {
+pub enum Crash {
     /// The process was killed: what was written stays.
     Process,
     /// The power failed, and nothing has reached the device that was not synced.
