@@ -454,7 +454,8 @@ impl File for UnrulyFile {
         let op = state.sync_op(self.node);
         if let Some(keeper) = &mut state.keeper {
             let (disk, lost) = (self.disk.clone(), Arc::clone(&self.lost));
-            keeper.started(Started { disk, op, node: self.node, lost, done });
+            let (node, path) = (self.node, self.path.clone());
+            keeper.started(Started { disk, op, node, lost, path, done });
             return;
         }
         let result = self.sync_call(&mut state);

@@ -1,6 +1,8 @@
 use super::*;
 use broker_lite::Cluster;
 use broker_lite::log::disk::Disk;
+use ottla::{Client, NewTopic};
+use ottla_runtime::net::memory::MemoryNetwork;
 use std::sync::mpsc;
 
 fn written(disk: &SimDisk) -> UnrulyDisk {
@@ -114,4 +116,21 @@ async fn a_broker_starts_on_it_again_after_each_end() {
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_controller_goes_on_while_syncs_take_long() {
+    let clock = Clock::starting_at(1_700_000_000_000);
+    let disk = SimDisk::new(&clock, 3);
+    let builder = Cluster::builder().storage(disk.storage()).clock(clock.clone()).seed(7);
+    let cluster = builder.memory_network(&MemoryNetwork::new()).start().await.unwrap();
+    let stall = Duration::from_secs(7);
+    disk.set_manners(Manners { stalls_permille: 1_000, stall, ..Manners::GOOD });
+    let client = Client::builder(&cluster.bootstrap())
+        .connector(cluster.connector())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    client.admin().create_topic(NewTopic::new("t")).await.unwrap();
+    cluster.stop().await.unwrap();
 }

@@ -20,10 +20,17 @@ pub struct Started {
     pub(super) op: Op,
     pub(super) node: Node,
     pub(super) lost: Arc<AtomicBool>,
+    pub(super) path: String,
     pub(super) done: SyncDone,
 }
 
 impl Started {
+    /// The file that is to be synced.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Ends it; with a fault what was to be synced never will be.
     pub fn end(self, fault: Option<Fault>) {
         let failed_before = self.lost.fetch_or(fault.is_some(), Ordering::Relaxed);
