@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use ottla_protocol::Str;
 use ottla_protocol::error_code::ErrorCode;
-use ottla_protocol::ids::{LeaderEpoch, NodeId, ProducerId, Uuid};
+use ottla_protocol::ids::{LeaderEpoch, NodeId, PartitionIndex, ProducerId, Uuid};
 use ottla_runtime::net::Listener;
 use ottla_runtime::{Clock, Scope};
 use tokio::sync::oneshot;
@@ -20,12 +20,13 @@ use crate::controller::ledger::{
     CreateTopics, NewTopic, PRODUCER_ID_BLOCK, Registration, Reply, Request,
 };
 use crate::controller::log::MetadataLog;
+use crate::controller::names::METADATA_TOPIC;
 use crate::controller::records::METADATA_VERSION;
 use crate::error::StartError;
 use crate::fault::Faults;
 use crate::log::cleaner::driver::Cleaner;
 use crate::log::disk::{Disk, LockError, Volume};
-use crate::log::manager::{LogManager, MetaProperties, OpenDirError, PartitionDir};
+use crate::log::manager::{LogManager, MetaProperties, OpenDirError, SetAside};
 use crate::net::{Stopping, listener};
 use crate::replica::manager::Replicas;
 use crate::replica::partition::Partition;
@@ -222,16 +223,17 @@ impl Node {
         for request in [registration, Request::Unfence(node)] {
             controller.decide(&request).map_err(|e| metadata(&e))?;
         }
+        // before a topic of such a name is made
+        clear_strays(&logs, &controller, &deleted)?;
         make_topics(&mut controller, &setup, &mut random)?;
-        remove_strays(&logs, &controller, &deleted)?;
-        if let Some(offline) = replicas.open(controller.image()).into_iter().next() {
+        let offline = controller.commit().map_err(|e| metadata(&e))?;
+        if let Some(offline) = offline.into_iter().next() {
             return Err(StartError::Log {
                 topic: offline.topic,
                 partition: offline.partition.0,
                 reason: offline.source.to_string(),
             });
         }
-        controller.commit().map_err(|e| metadata(&e))?;
         let cleaner = Cleaner::new(setup.config.cleaner, &setup.clock, &replicas, &logs);
         let sessions = Mutex::new(Sessions::new(setup.config.fetch_sessions_max, random.u64(..)));
         let broker = Arc::new(Broker {
@@ -362,30 +364,29 @@ fn make_topics(
     Ok(())
 }
 
-/// Removes partitions whose topic was deleted while their directories could not be. Those of topics
-/// that the metadata never spoke of are set aside: it may be the metadata that is lost.
-fn remove_strays(
+/// Removes partitions whose topic was deleted while their directories could not be, and says what
+/// was set aside because the metadata does not know it.
+fn clear_strays(
     logs: &LogManager,
     controller: &Controller,
     deleted: &BTreeSet<Uuid>,
 ) -> Result<(), StartError> {
+    let id_of = |topic: &str, index: PartitionIndex| {
+        if topic == METADATA_TOPIC {
+            return Some(Uuid::METADATA_TOPIC);
+        }
+        let topic = controller.image().topic(topic)?;
+        let index = usize::try_from(index.0).ok()?;
+        (index < topic.partitions.len()).then_some(topic.id)
+    };
     let failed = |source| StartError::DataDir { path: logs.disk().name().into(), source };
-    let mut strays = logs.partitions().map_err(failed)?;
-    strays.retain(|dir| {
-        let id = dir.topic_id.filter(|id| *id != Uuid::METADATA_TOPIC);
-        id.is_some_and(|id| controller.image().topic_by_id(id).is_none())
-    });
-    let (gone, unknown): (Vec<_>, Vec<_>) =
-        strays.into_iter().partition(|dir| dir.topic_id.is_some_and(|id| deleted.contains(&id)));
-    for PartitionDir { topic, index, .. } in &gone {
-        tracing::info!(topic, partition = %index, "removing a deleted partition");
-    }
-    logs.delete_dirs(&gone).map_err(failed)?;
-    for name in logs.set_aside(&unknown).map_err(failed)? {
+    for SetAside { name, log_start } in logs.clear_strays(id_of, deleted).map_err(failed)? {
         tracing::warn!(
             directory = name,
-            "set aside a partition of a topic that the metadata does not know: remove it if it is \
-             not needed; if metadata was lost, restore __cluster_metadata-0 and the old name"
+            %log_start,
+            "set aside a partition that the metadata does not know: remove it if it is not needed; \
+             if metadata was lost, restore __cluster_metadata-0 and the old name, and delete the \
+             records before log_start again, which is forgotten"
         );
     }
     Ok(())

@@ -199,13 +199,13 @@ impl Controller {
         Ok(reply)
     }
 
-    /// Syncs what was decided and carries it out; for the start of a node, which waits for it.
-    pub(crate) fn commit(&mut self) -> Result<(), LogError> {
+    /// Syncs what was decided, and only then carries it out; for the start of a node, which waits
+    /// for it. Says what could not be opened.
+    pub(crate) fn commit(&mut self) -> Result<Vec<Offline>, LogError> {
         if self.is_ahead() {
             self.log.sync()?;
-            self.show();
         }
-        Ok(())
+        Ok(self.show())
     }
 
     /// What is answered once nothing more can be written.

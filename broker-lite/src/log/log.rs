@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ottla_protocol::ids::{LeaderEpoch, Offset};
 
@@ -48,6 +48,8 @@ pub(crate) struct Log {
     pub(super) cleaned_to: Option<Offset>,
     /// There while it is cleaned.
     pub(super) cleaning: Weak<()>,
+    /// Files that a start has emptied, until they are known to be empty on the device.
+    pub(super) emptied: Arc<Mutex<Vec<Arc<dyn File>>>>,
     /// How often its end was cut off since it was opened.
     pub(super) cuts: u64,
     pub(super) synced: Arc<Synced>,
@@ -348,7 +350,23 @@ impl Log {
             // a clean start believes the indexes
             files.iter().try_for_each(|file| file.sync())?;
         }
+        let emptied = core::mem::take(&mut *lock(&self.emptied));
+        emptied.iter().try_for_each(|file| file.sync())?;
         self.sync()
+    }
+
+    /// Starts to bring to the device that files were emptied. It is all the same until a clean stop,
+    /// for which no later start reads them: so nobody waits for it but that.
+    pub(super) fn start_sync_emptied(&self) {
+        let files = lock(&self.emptied).clone();
+        if !files.is_empty() {
+            let (emptied, synced) = (Arc::clone(&self.emptied), Arc::clone(&self.synced));
+            let done = move |result: io::Result<()>| match result {
+                Ok(()) => lock(&emptied).clear(),
+                Err(error) => synced.fail(&error),
+            };
+            disk::start_sync_all(files, Box::new(done));
+        }
     }
 
     /// Syncs what was appended since the last time; blocks. After a crash the indexes of the last
@@ -403,6 +421,11 @@ impl Log {
         }
         Ok(())
     }
+}
+
+fn lock(files: &Mutex<Vec<Arc<dyn File>>>) -> MutexGuard<'_, Vec<Arc<dyn File>>> {
+    // nothing panics while holding it
+    files.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn last(segments: &mut [Segment]) -> &mut Segment {

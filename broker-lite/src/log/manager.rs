@@ -17,8 +17,10 @@ use super::meta::{format_meta, parse_meta};
 use super::recovery::{OpenArgs, OpenError, Repaired};
 use crate::replica::partition::Partition;
 
+mod strays;
 mod written;
 
+pub(crate) use strays::SetAside;
 use written::Written;
 
 const LOCK: &str = ".lock";
@@ -26,9 +28,6 @@ const CLEAN_SHUTDOWN: &str = ".kafka_cleanshutdown";
 
 /// What `partition.metadata` says before the 22 characters of the id.
 const TOPIC_ID: &str = "version: 0\ntopic_id: ";
-
-/// A name longer than this is refused by common file systems.
-const NAME_BYTES_MAX: usize = 255;
 
 /// A directory of a partition.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -138,7 +137,7 @@ impl LogManager {
             if !entry.directory {
                 continue;
             }
-            if entry.name.ends_with("-delete") {
+            if strays::is_deleted(&entry.name) {
                 self.disk.remove_dir(&entry.name)?;
             } else if let Some((topic, index)) = parse_dir(&entry.name) {
                 let topic_id = self.read_topic_id(&entry.name)?;
@@ -190,77 +189,6 @@ impl LogManager {
         Ok(opened)
     }
 
-    /// Ends partitions and removes their files: the checkpoints are written once, and the directory
-    /// is synced once, however many they are. The id of each topic keeps the names they get
-    /// meanwhile apart from those of topics of the same name that were deleted before.
-    ///
-    /// # Errors
-    ///
-    /// The checkpoints cannot be written, or a directory cannot be renamed, which does not keep the
-    /// others: it would be there again after a restart. What cannot be removed once it is renamed is
-    /// removed at the next start.
-    pub(crate) fn delete(&self, gone: &[(Arc<Partition>, Uuid)]) -> io::Result<()> {
-        gone.iter().for_each(|(partition, _)| partition.give_up());
-        self.forget(gone.iter().map(|(partition, _)| (partition.topic(), partition.index())))?;
-        let mut renamed = Vec::new();
-        let mut result = Ok(());
-        for (partition, id) in gone {
-            let (topic, index) = (partition.topic(), partition.index());
-            let name = dir_name(topic, index);
-            let to = moved_name((topic, index, *id), "delete");
-            match self.disk.rename(&name, &to) {
-                Ok(()) => renamed.push(to),
-                Err(e) => {
-                    let failed = io::Error::new(e.kind(), format!("{name}: {e}"));
-                    result = result.and(Err(failed));
-                }
-            }
-        }
-        self.disk.sync_dir("")?;
-        for directory in renamed {
-            if let Err(error) = self.disk.remove_dir(&directory) {
-                tracing::warn!(directory, %error, "cannot remove a deleted partition yet");
-            }
-        }
-        result
-    }
-
-    /// Removes the directories of partitions that are not open, because their topics are gone.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says.
-    pub(crate) fn delete_dirs(&self, strays: &[PartitionDir]) -> io::Result<()> {
-        if strays.is_empty() {
-            return Ok(());
-        }
-        self.forget(strays.iter().map(|stray| (stray.topic.as_str(), stray.index)))?;
-        for stray in strays {
-            self.disk.remove_dir(&dir_name(&stray.topic, stray.index))?;
-        }
-        self.disk.sync_dir("")
-    }
-
-    /// Puts the directories of partitions whose topics nobody knows out of the way, under the names
-    /// that Kafka gives them: whoever runs the broker judges what they are. Says these names.
-    ///
-    /// # Errors
-    ///
-    /// What the operating system says.
-    pub(crate) fn set_aside(&self, strays: &[PartitionDir]) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
-        for PartitionDir { topic, index, topic_id } in strays {
-            let name = moved_name((topic, *index, topic_id.unwrap_or_default()), "stray");
-            self.disk.rename(&dir_name(topic, *index), &name)?;
-            names.push(name);
-        }
-        if !names.is_empty() {
-            self.disk.sync_dir("")?;
-            self.forget(strays.iter().map(|stray| (stray.topic.as_str(), stray.index)))?;
-        }
-        Ok(names)
-    }
-
     /// Ends all partitions in order and leaves the marker of a clean stop, unless one could not be
     /// ended so: then the next start recovers.
     ///
@@ -286,7 +214,8 @@ impl LogManager {
                 self.disk.create_dir(dir)?;
                 let text = format!("{TOPIC_ID}{topic_id}");
                 let path = join(dir, PARTITION_METADATA);
-                // lost in a power failure it is written again: the metadata log knows the id
+                // lost in a power failure it is written again: the metadata log knows the id, and a
+                // start has set aside what it knows nothing of
                 disk::replace_unsynced(&*self.disk, &path, text.as_bytes())?;
                 Ok(true)
             }
@@ -308,13 +237,6 @@ impl LogManager {
         let what = || format!("{path}: no topic id; {}", remedy(PARTITION_METADATA));
         id.map(Some).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, what()))
     }
-}
-
-/// Name of a partition's directory once it is none any more.
-fn moved_name((topic, index, id): (&str, PartitionIndex, Uuid), why: &str) -> String {
-    let suffix = format!("-{index}.{:032x}-{why}", u128::from_be_bytes(id.0));
-    let kept = topic.len().min(NAME_BYTES_MAX - suffix.len());
-    format!("{}{suffix}", &topic[..kept]) // topic names are ASCII
 }
 
 /// Name of a partition's directory.

@@ -33,6 +33,8 @@ pub(crate) struct OffsetIndex {
     entries: Option<Vec<Entry>>,
     /// How many of the entries are in the file.
     written: usize,
+    /// Its file was emptied: on the device there may still be what was in it.
+    emptied: bool,
 }
 
 /// What is wrong with an index file; it is made anew from the log then.
@@ -47,8 +49,8 @@ pub(crate) enum IndexError {
 impl OffsetIndex {
     /// An index without entries; its file, if there is one, is emptied.
     pub(crate) fn create(disk: &dyn Disk, path: String) -> io::Result<Self> {
-        truncate_if_there(disk, &path)?;
-        Ok(Self { path, entries: Some(Vec::new()), written: 0 })
+        let emptied = truncate_if_there(disk, &path)?;
+        Ok(Self { path, entries: Some(Vec::new()), written: 0, emptied })
     }
 
     /// An index that is in its file, after a look at whether it can belong to a log of `log_bytes`.
@@ -68,7 +70,7 @@ impl OffsetIndex {
                 return Err(IndexError::Insane("its last entry"));
             }
         }
-        Ok(Self { path, entries: None, written })
+        Ok(Self { path, entries: None, written, emptied: false })
     }
 
     /// Adds an entry. Offsets that do not ascend are left out.
@@ -120,6 +122,11 @@ impl OffsetIndex {
         self.entries.as_ref().map_or(self.written, Vec::len)
     }
 
+    /// Whether a power failure could leave something else to be read.
+    pub(crate) fn must_sync(&self) -> bool {
+        self.emptied || self.len() > 0
+    }
+
     /// Writes what is missing in the file, makes the file if it is absent, and returns it.
     pub(crate) fn flush(&mut self, disk: &dyn Disk) -> io::Result<Arc<dyn File>> {
         let file = disk.open(&self.path, true)?;
@@ -147,11 +154,12 @@ impl OffsetIndex {
     }
 }
 
-/// Empties the file at `path` unless it is absent.
-pub(crate) fn truncate_if_there(disk: &dyn Disk, path: &str) -> io::Result<()> {
+/// Empties the file at `path`; false if it is absent. One that is empty already may have been
+/// emptied by a start that was killed, and not on the device.
+pub(crate) fn truncate_if_there(disk: &dyn Disk, path: &str) -> io::Result<bool> {
     match disk.open(path, false) {
-        Ok(file) => file.truncate(0),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Ok(file) => file.truncate(0).map(|()| true),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(e) => Err(e),
     }
 }

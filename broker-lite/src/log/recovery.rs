@@ -4,7 +4,7 @@
 use core::fmt;
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use ottla_protocol::ids::Offset;
 
@@ -144,6 +144,7 @@ impl Log {
             ended: VecDeque::new(),
             cleaned_to: args.cleaned_to,
             cleaning: Weak::new(),
+            emptied: Arc::default(),
             cuts: 0,
             synced: Synced::up_to(Offset::ZERO, dir, &args.health),
         };
@@ -187,6 +188,7 @@ impl Log {
         }
         let on_device = if args.clean { self.next } else { args.recovery_point.min(self.next) };
         self.synced = self.synced.back_to(on_device);
+        self.start_sync_emptied();
         if !told {
             self.reload_producers(args.now_ms, rebuilt.unwrap_or(self.next))?;
         }
@@ -314,9 +316,11 @@ impl Log {
         }
         self.note_ended(&mut segment, &ended)?;
         let files = segment.close(&*disk)?; // its indexes are new
-        if certain || scanned.next == base {
-            // no later sync comes here; what a cut has emptied may still be there on the device
-            files.iter().try_for_each(|file| file.sync())?;
+        if certain {
+            files.iter().try_for_each(|file| file.sync())?; // no later sync comes here
+        } else if scanned.next == base {
+            // nor here; what this start or a killed one has cut may still be there on the device
+            self.emptied.lock().unwrap_or_else(PoisonError::into_inner).extend(files);
         }
         self.next = scanned.next;
         self.segments.push(segment);

@@ -380,12 +380,12 @@ impl Segment {
         self.index_newest(disk)?;
         self.recent.clear();
         let mut files = vec![Arc::clone(&self.file)];
-        for (file, entries) in [
-            (self.offsets.flush(disk)?, self.offsets.len()),
-            (self.times.flush(disk)?, self.times.len()),
+        for (file, must_sync) in [
+            (self.offsets.flush(disk)?, self.offsets.must_sync()),
+            (self.times.flush(disk)?, self.times.must_sync()),
         ] {
-            // an empty index reads the same if it is lost
-            files.extend((entries > 0).then_some(file));
+            // a new one that is empty reads the same if it is lost
+            files.extend(must_sync.then_some(file));
         }
         files.extend(self.aborted.file(disk)?);
         Ok(files)

@@ -34,13 +34,15 @@ pub(crate) struct TimeIndex {
     entries: Option<Vec<TimeEntry>>,
     last: Option<TimeEntry>,
     written: usize,
+    /// Its file was emptied: on the device there may still be what was in it.
+    emptied: bool,
 }
 
 impl TimeIndex {
     /// An index without entries; its file, if there is one, is emptied.
     pub(crate) fn create(disk: &dyn Disk, path: String) -> io::Result<Self> {
-        truncate_if_there(disk, &path)?;
-        Ok(Self { path, entries: Some(Vec::new()), last: None, written: 0 })
+        let emptied = truncate_if_there(disk, &path)?;
+        Ok(Self { path, entries: Some(Vec::new()), last: None, written: 0, emptied })
     }
 
     /// An index that is in its file, after a look at its length and its last entry.
@@ -60,7 +62,7 @@ impl TimeIndex {
                 return Err(IndexError::Insane("it ends in zeros: it was not closed"));
             }
         }
-        Ok(Self { path, entries: None, last, written })
+        Ok(Self { path, entries: None, last, written, emptied: false })
     }
 
     /// The youngest timestamp indexed.
@@ -95,6 +97,11 @@ impl TimeIndex {
         let entries = self.load(disk)?;
         let after = entries.partition_point(|entry| entry.timestamp < timestamp);
         Ok(after.checked_sub(1).map(|i| entries[i]))
+    }
+
+    /// Whether a power failure could leave something else to be read.
+    pub(crate) fn must_sync(&self) -> bool {
+        self.emptied || self.len() > 0
     }
 
     /// Writes what is missing in the file, makes the file if it is absent, and returns it.

@@ -30,13 +30,15 @@ pub(crate) struct AbortedTxn {
 pub(crate) struct TxnIndex {
     path: String,
     entries: Vec<AbortedTxn>,
+    /// Its file was emptied: on the device there may still be what was in it.
+    emptied: bool,
 }
 
 impl TxnIndex {
     /// An index without entries; its file, if there is one, is emptied.
     pub(crate) fn create(disk: &dyn Disk, path: String) -> io::Result<Self> {
-        truncate_if_there(disk, &path)?;
-        Ok(Self { path, entries: Vec::new() })
+        let emptied = truncate_if_there(disk, &path)?;
+        Ok(Self { path, entries: Vec::new(), emptied })
     }
 
     /// What is in the file; nothing if there is none.
@@ -53,7 +55,7 @@ impl TxnIndex {
         if !entries.is_sorted_by_key(|entry| entry.last) {
             return Err(IndexError::Insane("markers that do not ascend"));
         }
-        Ok(Self { path, entries })
+        Ok(Self { path, entries, emptied: false })
     }
 
     /// Takes note of a transaction that was aborted; of each once.
@@ -77,9 +79,10 @@ impl TxnIndex {
         &self.entries[self.entries.partition_point(|entry| entry.last < from)..]
     }
 
-    /// Its file, if there is one.
+    /// Its file, if a power failure could leave something else to be read.
     pub(crate) fn file(&self, disk: &dyn Disk) -> io::Result<Option<Arc<dyn File>>> {
-        if self.entries.is_empty() { Ok(None) } else { disk.open(&self.path, false).map(Some) }
+        let must_sync = self.emptied || !self.entries.is_empty();
+        if must_sync { disk.open(&self.path, false).map(Some) } else { Ok(None) }
     }
 
     /// Puts those into `out` that have records from `from` on and below `upper`. True if there

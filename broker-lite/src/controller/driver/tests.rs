@@ -6,7 +6,7 @@ use ottla_protocol::ids::{NodeId, Uuid};
 use super::*;
 use crate::config::{BrokerConfig, CompactionLags};
 use crate::controller::ledger::{CreateTopics, NewTopic, Registration};
-use crate::log::disk::testing::UnrulyDisk;
+use crate::log::disk::testing::{Crash, UnrulyDisk};
 use crate::log::disk::{self, Disk as _};
 use crate::log::manager::{LogManager, MetaProperties};
 
@@ -121,4 +121,30 @@ async fn a_topic_whose_log_cannot_be_made_is_refused_and_gone_again() {
     assert!(handle.image().topic("t").is_none());
     let created = reply_of(run.as_mut(), pin!(handle.submit(create("u")))).await;
     assert!(matches!(created, Reply::Created(results) if results[0].is_ok()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_makes_no_directory_before_the_metadata_that_speaks_of_it_is_on_the_device() {
+    let disk = UnrulyDisk::default();
+    let (mut controller, _handle) = start(&disk);
+    let before = disk.changes();
+    controller.decide(&create("t")).unwrap();
+    assert!(controller.commit().unwrap().is_empty());
+    let (mut replay, mut found) = (disk.replay(), 0);
+    while replay.step() {
+        if replay.at() < before {
+            continue;
+        }
+        for seed in 0..8 {
+            let disk = replay.crash(Crash::Reordered(seed));
+            if disk.list("t-0").is_ok() {
+                let meta = || unreachable!("it has an identity");
+                let logs = LogManager::open(Arc::new(disk), meta).unwrap();
+                let (_, image, _) = MetadataLog::open(&logs, NODE, 0).unwrap();
+                assert!(image.topic("t").is_some());
+                found += 1;
+            }
+        }
+    }
+    assert!(found > 0, "it was never there");
 }

@@ -1,9 +1,10 @@
-use super::super::disk::testing::{Fault, UnrulyDisk};
+use super::super::disk::testing::{Crash, Fault, UnrulyDisk};
 use super::super::disk::{FileDisk, MemoryDisk};
 use super::super::testing::{Spec, offset};
 use super::*;
 use crate::replica::prepare::{PreparedBatch, ProduceRules};
 use ottla_protocol::ids::{LeaderEpoch, NodeId, Offset};
+use std::collections::BTreeSet;
 
 fn identity() -> MetaProperties {
     MetaProperties {
@@ -18,6 +19,7 @@ fn manager(disk: &MemoryDisk) -> LogManager {
 }
 
 const ID: Uuid = Uuid([7; 16]);
+const DELETED: &str = "deleted-0.000000000000000000000000000000ff-delete";
 
 fn open(manager: &LogManager, topic: &str) -> Arc<Partition> {
     let place = (topic, PartitionIndex(0), ID);
@@ -94,7 +96,7 @@ fn partitions_are_found_with_their_topic_ids() {
     for topic in ["a-b.c", "__cluster_metadata", "x"] {
         open(&first, topic);
     }
-    for noise in ["lost+found", "x-y", "-3", "deleted-0.00ff-delete", "x-1.0-future"] {
+    for noise in ["lost+found", "x-y", "-3", DELETED, "keep-not-delete", "x-1.0-future"] {
         disk.create_dir(noise).unwrap();
     }
     let found = first.partitions().unwrap();
@@ -103,7 +105,8 @@ fn partitions_are_found_with_their_topic_ids() {
     assert!(found.iter().all(|dir| dir.topic_id == Some(ID) && dir.index.0 == 0));
     let text = disk::read_all(&disk, "x-0/partition.metadata").unwrap();
     assert_eq!(String::from_utf8(text).unwrap(), format!("version: 0\ntopic_id: {ID}"));
-    assert!(disk.list("deleted-0.00ff-delete").is_err(), "what a crash left of it is gone");
+    assert!(disk.list(DELETED).is_err(), "what a crash left of it is gone");
+    assert!(disk.list("keep-not-delete").is_ok(), "somebody else's");
 }
 
 #[test]
@@ -301,4 +304,104 @@ fn a_start_that_may_have_been_written_is_not_that_of_the_next_topic_of_the_name(
         assert_eq!(starts(&disk), PartitionOffsets::new(), "{:?}", disk.failed());
     }
     assert!(written > 0, "it never was");
+}
+
+/// A topic of the same name as an earlier one: where its log starts and ends.
+fn of_another_t(manager: &LogManager) -> (Offset, Offset) {
+    manager.clear_strays(|_, _| None, &BTreeSet::new()).unwrap();
+    let place = ("t", PartitionIndex(0), Uuid([8; 16]));
+    let (partition, _) = manager.open_partition(place, LogConfig::default(), 0).unwrap();
+    let offsets = partition.offsets();
+    (offsets.log_start, offsets.log_end)
+}
+
+fn open_unruly(disk: &UnrulyDisk) -> LogManager {
+    LogManager::open(Arc::new(disk.clone()), identity).unwrap()
+}
+
+#[test]
+fn a_log_whose_id_is_lost_is_no_part_of_the_next_topic_of_its_name() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    trimmed(&first, "t");
+    drop(first);
+    // the topic was deleted, and power failed before the directory had another name
+    disk.open("t-0/partition.metadata", false).unwrap().truncate(0).unwrap();
+    disk.create_dir("backup-0").unwrap();
+    let second = manager(&disk);
+    assert_eq!(of_another_t(&second), (offset(0), offset(0)));
+    let names: Vec<_> = disk.list("").unwrap().into_iter().map(|entry| entry.name).collect();
+    let aside = format!("t-0.{:032x}-stray", 0);
+    assert!(names.contains(&aside) && names.contains(&"backup-0".to_owned()), "{names:?}");
+    drop(second);
+    // that of a topic that there is, is its own
+    disk.open("t-0/partition.metadata", false).unwrap().truncate(0).unwrap();
+    let third = manager(&disk);
+    let id = Uuid([8; 16]);
+    assert_eq!(third.clear_strays(|_, _| Some(id), &BTreeSet::new()).unwrap(), []);
+    assert_eq!(open_with(&third, id).offsets().log_end, offset(0));
+}
+
+fn open_with(manager: &LogManager, id: Uuid) -> Partition {
+    let place = ("t", PartitionIndex(0), id);
+    manager.open_partition(place, LogConfig::default(), 0).unwrap().0
+}
+
+#[test]
+fn a_topic_that_follows_one_set_aside_inherits_nothing_wherever_that_was_killed() {
+    let disk = UnrulyDisk::default();
+    let first = open_unruly(&disk);
+    let partition = trimmed(&first, "t");
+    first.checkpoint([&*partition]).unwrap();
+    drop((first, partition));
+    let before = disk.changes();
+    let second = open_unruly(&disk);
+    let aside = second.clear_strays(|_, _| None, &BTreeSet::new()).unwrap();
+    assert_eq!(aside.iter().map(|aside| aside.log_start).collect::<Vec<_>>(), [offset(2)]);
+    let mut replay = disk.replay();
+    while replay.step() {
+        if replay.at() >= before {
+            for crash in [Crash::Process, Crash::Reordered(1), Crash::Reordered(2)] {
+                let after = open_unruly(&replay.crash(crash));
+                assert_eq!(of_another_t(&after), (offset(0), offset(0)), "{crash:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn checkpoints_forget_partitions_that_nobody_knows_and_whose_files_somebody_took() {
+    let disk = MemoryDisk::new();
+    let first = manager(&disk);
+    let partition = trimmed(&first, "t");
+    first.checkpoint_starts([&*partition]).unwrap();
+    drop(first);
+    disk.rename("t-0", "elsewhere").unwrap();
+    let second = manager(&disk);
+    second.clear_strays(|_, _| Some(ID), &BTreeSet::new()).unwrap();
+    assert_eq!(starts(&disk), start_of("t"), "it is known");
+    second.clear_strays(|_, _| None, &BTreeSet::new()).unwrap();
+    assert_eq!(starts(&disk), PartitionOffsets::new());
+}
+
+#[test]
+fn what_is_set_aside_twice_or_has_a_name_that_no_topic_has_keeps_no_broker_from_starting() {
+    let disk = MemoryDisk::new();
+    let manager = manager(&disk);
+    let odd = format!("{}\u{e9}{}-0", "t".repeat(212 - 20), "t".repeat(60));
+    let odd_cut = format!("{}\u{e9}-0", "t".repeat(211));
+    let mut expected = Vec::new();
+    for (name, n) in [("t-0", 7), ("t-0", 8), (&odd, 7), (&odd_cut, 7)] {
+        disk.create_dir(name).unwrap();
+        let text = format!("{TOPIC_ID}{}", Uuid(7_u128.to_be_bytes()));
+        let path = join(name, PARTITION_METADATA);
+        disk::replace(&disk, &path, text.as_bytes()).unwrap();
+        expected.push(n);
+        let aside = manager.clear_strays(|_, _| None, &BTreeSet::new()).unwrap();
+        let name = &aside[0].name;
+        assert!(name.ends_with(&format!("-0.{n:032x}-stray")) && name.len() <= 255, "{name}");
+    }
+    let mut entries = disk.list("").unwrap();
+    entries.retain(|entry| entry.name.ends_with("-stray"));
+    assert_eq!(entries.len(), expected.len());
 }

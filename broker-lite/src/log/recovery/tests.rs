@@ -1,7 +1,8 @@
 use super::super::batch::BatchBytes;
 use super::super::config::Cleanup;
 use super::super::disk::MemoryDisk;
-use super::super::disk::testing::UnrulyDisk;
+use super::super::disk::testing::{Crash, UnrulyDisk};
+use super::super::log::ReadLimit;
 use super::super::testing::{Spec, offset};
 use super::*;
 
@@ -104,4 +105,74 @@ fn segments_behind_a_hole_are_named_by_what_is_missing() {
                 at byte 0, offset 1: the segment begins with offset 5: the batches before it are \
                 missing";
     assert_eq!(repaired.to_string(), says);
+}
+
+/// A log of `disk`, whose index has an entry for about every third batch.
+fn of_disk(disk: &UnrulyDisk, clean: bool, recovery_point: i64) -> Log {
+    let config = LogConfig { index_interval_bytes: 200, ..LogConfig::default() };
+    let args = OpenArgs { clean, recovery_point: offset(recovery_point), ..OpenArgs::default() };
+    Log::open(Arc::new(disk.clone()), DIR, Arc::new(config), &args).unwrap().0
+}
+
+fn put(log: &mut Log, records: i32, payload: usize) {
+    let spec = Spec { base: log.end().get(), records, payload, ..Spec::default() };
+    log.append(&spec.view(), BatchBytes::of(&spec.bytes()).unwrap(), 0).unwrap();
+}
+
+/// An index is synced before its data: then power fails, and a start empties the index.
+#[test]
+fn an_index_that_a_start_has_emptied_stays_empty_once_its_segment_is_done() {
+    let disk = UnrulyDisk::default();
+    let mut log = of_disk(&disk, false, 0);
+    put(&mut log, 1, 50);
+    log.close().unwrap();
+    let mut log = of_disk(&disk, true, 1);
+    (0..12).for_each(|_| put(&mut log, 1, 50));
+    let before = disk.changes();
+    log.roll(0).unwrap();
+    let mut replay = disk.replay();
+    while replay.at() < before {
+        replay.step();
+    }
+    let index = segment::path(DIR, Offset::ZERO, "index");
+    let size = |disk: &UnrulyDisk| disk.open(&index, false).map_or(0, |file| file.len().unwrap());
+    let found = loop {
+        let found = replay.crash(Crash::Power);
+        if size(&found) > 0 {
+            break found;
+        }
+        assert!(replay.step());
+    };
+    let mut log = of_disk(&found, false, 1);
+    assert_eq!(log.end(), offset(1), "the data had not reached the device");
+    put(&mut log, 10, 2_000);
+    log.roll(0).unwrap();
+    put(&mut log, 1, 50);
+    log.close().unwrap();
+    found.fail_power();
+    assert_eq!(size(&found), 0);
+    let mut log = of_disk(&found, true, 12);
+    let limit = ReadLimit { below: log.end(), bytes_max: 10_000, at_least_one: true };
+    for at in [1, 7, 11] {
+        let read = log.plan(offset(at), limit).unwrap();
+        assert!(read.unwrap().first.last >= offset(at));
+    }
+}
+
+/// There may be ten thousand of them.
+#[test]
+fn a_start_after_a_kill_waits_for_no_sync_of_a_log_that_is_empty_but_a_clean_stop_does() {
+    let disk = UnrulyDisk::default();
+    drop(of_disk(&disk, false, 0));
+    disk.hold_syncs();
+    let before = disk.operations().file_syncs;
+    let mut log = of_disk(&disk, false, 0);
+    assert_eq!((disk.operations().file_syncs, disk.held()), (before, 1));
+    log.close().unwrap();
+    assert_eq!(disk.operations().file_syncs, before + 1);
+    let mut log = of_disk(&disk, false, 0);
+    disk.end_syncs(|| Ok(()));
+    let before = disk.operations().file_syncs;
+    log.close().unwrap();
+    assert_eq!(disk.operations().file_syncs, before, "it has ended");
 }

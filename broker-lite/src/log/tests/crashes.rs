@@ -8,7 +8,7 @@ use super::expected::{
 };
 use super::script::{Mark, Script};
 use crate::log::disk::testing::{Crash, UnrulyDisk};
-use crate::log::manager::{LogManager, PartitionDir};
+use crate::log::manager::LogManager;
 use crate::log::testing::Spec;
 use crate::replica::partition::Partition;
 
@@ -42,15 +42,14 @@ fn look<'a>(
     if let Some(dir) = dirs.iter().find(|dir| dir.topic_id.is_some_and(|id| !known(id))) {
         return Err(format!("{dir:?} came back"));
     }
+    // while a topic is made anew, the old one may still be there
+    let ids = || after.iter().map(|expected| expected.id);
+    let gone = before.iter().map(|expected| expected.id).filter(|id| ids().all(|it| it != *id));
+    let id_of = |name: &str, _| after.iter().find(|it| it.topic == name).map(|it| it.id);
+    manager.clear_strays(id_of, &gone.collect()).map_err(|error| error.to_string())?;
     let mut partitions = Vec::new();
     for expected in after {
         let before = before.iter().find(|before| before.id == expected.id);
-        // while a topic is made anew, the old one may still be there; a broker removes it first
-        let stray = |dir: &&PartitionDir| {
-            dir.topic == expected.topic && dir.topic_id.is_some_and(|id| id != expected.id)
-        };
-        let strays: Vec<_> = dirs.iter().filter(stray).cloned().collect();
-        manager.delete_dirs(&strays).map_err(|error| error.to_string())?;
         let partition = open_partition(&manager, (expected.topic, expected.id), 1_000)?;
         let name = |error: String| format!("{}: {error}", expected.topic);
         let found = Found::of(&partition).map_err(name)?;

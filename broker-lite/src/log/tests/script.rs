@@ -14,7 +14,7 @@ use super::expected::{
 };
 use super::transacted;
 use crate::log::disk::testing::UnrulyDisk;
-use crate::log::manager::{LogManager, PartitionDir};
+use crate::log::manager::LogManager;
 use crate::log::testing::Spec;
 use crate::replica::partition::Partition;
 
@@ -192,18 +192,16 @@ impl Script {
         self.epoch += 1;
         let opened = open_manager(&self.disk);
         let manager = opened.or_else(|_| open_manager(&self.disk)).expect("only one call fails");
-        let strays = manager.partitions().or_else(|_| manager.partitions());
-        let mut strays = strays.expect("only one call fails");
-        // one whose id was lost is nobody's if there is no topic of that name
-        let nobodys = |dir: &PartitionDir| {
-            dir.topic_id.is_none() && self.topics.iter().all(|it| it.expected.topic != dir.topic)
+        let ids = || self.topics.iter().map(|topic| topic.expected.id);
+        let made = (1..=self.topics_made).map(|n| Uuid([n; 16]));
+        let deleted = made.filter(|made| ids().all(|id| id != *made)).collect();
+        let id_of = |name: &str, _| {
+            let of_name = |topic: &&Topic| topic.expected.topic == name;
+            self.topics.iter().find(of_name).map(|topic| topic.expected.id)
         };
-        strays.retain(|dir| {
-            let mut undeleted = self.undeleted.iter();
-            nobodys(dir) || undeleted.any(|topic| dir.topic_id == Some(topic.id))
-        });
-        let deleted = manager.delete_dirs(&strays).or_else(|_| manager.delete_dirs(&strays));
-        deleted.or_else(|_| manager.delete_dirs(&[])).expect("only one call fails");
+        let cleared = manager.clear_strays(id_of, &deleted);
+        let cleared = cleared.or_else(|_| manager.clear_strays(id_of, &deleted));
+        cleared.expect("only one call fails");
         for topic in &mut self.topics {
             let Expected { topic: name, id, .. } = topic.expected;
             let open = || open_partition(&manager, (name, id), self.epoch);
