@@ -46,9 +46,17 @@ pub(crate) enum LogError {
     #[error(
         "{dir}/{damage}; it was on the device as it was written, so nothing is cut off unasked: \
          `broker-lite log verify {dir}` says what else is damaged; restore the file from a copy, or \
-         remove {dir}/{RECOVERY_POINTS} to give up that batch and all metadata behind it"
+         give up that batch and all metadata behind it: write 0 for the last number of the line \
+         `{METADATA_TOPIC} 0 ...` in {dir}/{RECOVERY_POINTS}"
     )]
     Damaged { dir: String, damage: Damage },
+    /// It is neither trimmed nor compacted: each batch follows on the one before.
+    #[error(
+        "{dir}/{METADATA_TOPIC}-0 holds no batch that begins at offset {due}: a segment is gone, or cut \
+         short, and what follows is not the whole without it; `broker-lite log verify {dir}` says \
+         more; restore the folder from a copy"
+    )]
+    Gap { dir: String, due: Offset },
     #[error(transparent)]
     Election(#[from] ElectionError),
     #[error("cannot read: {0}")]
@@ -102,8 +110,9 @@ impl MetadataLog {
         partition.make_leader(epoch, 1, 1).map_err(LogError::Sync)?;
         let next = partition.offsets().log_end;
         let mut log = Self { next, partition: Arc::new(partition) };
+        let gap = |due| LogError::Gap { dir: logs.disk().name(), due };
         let (mut image, mut deleted) = (Image::default(), BTreeSet::new());
-        log.replay(&mut |event| {
+        log.replay(gap, &mut |event| {
             if let Event::RemoveTopic(record) = &event {
                 deleted.insert(record.topic_id);
             }
@@ -120,16 +129,23 @@ impl MetadataLog {
         Ok((log, image, deleted))
     }
 
-    /// Every event from the first on.
-    fn replay(&self, apply: &mut dyn FnMut(Event)) -> Result<(), LogError> {
-        let mut offset = self.partition.offsets().log_start;
-        while offset < self.next {
-            let read = self.partition.read_own(offset, REPLAY_BYTES);
-            let after = batches::events(read.map_err(LogError::Read)?, apply)?;
-            if after <= offset {
-                return Err(LogError::Batch(format!("nothing to read at offset {offset}")));
+    /// Every event from the first on; `gap` is the error where one is missing.
+    fn replay(
+        &self,
+        gap: impl Fn(Offset) -> LogError,
+        apply: &mut dyn FnMut(Event),
+    ) -> Result<(), LogError> {
+        if self.partition.offsets().log_start > Offset::ZERO {
+            return Err(gap(Offset::ZERO));
+        }
+        let mut due = Offset::ZERO;
+        while due < self.next {
+            let read = self.partition.read_own(due, REPLAY_BYTES);
+            let after = batches::events(read.map_err(LogError::Read)?, due, &gap, apply)?;
+            if after == due {
+                return Err(gap(due));
             }
-            offset = after;
+            due = after;
         }
         Ok(())
     }

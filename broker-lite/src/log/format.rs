@@ -30,6 +30,10 @@ pub fn remedy(name: &str) -> &'static str {
         PARTITION_METADATA => {
             "stop the broker and remove the file: a start writes it anew, from the metadata log"
         }
+        RECOVERY_POINTS => {
+            "stop the broker and remove the file: the next start reads everything, and cuts each log at \
+             its first damaged batch"
+        }
         META_PROPERTIES => "write it anew with the cluster.id and node.id that this broker had",
         _ => "stop the broker and remove the file: the next start only takes longer",
     }

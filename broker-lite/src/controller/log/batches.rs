@@ -27,16 +27,25 @@ pub(super) fn leader_change(message: &Bytes, now_ms: i64) -> Result<Bytes, LogEr
     batch.map(BytesMut::freeze).map_err(|error| LogError::Batch(error.to_string()))
 }
 
-/// Hands the events in `bytes`, whole batches but maybe for the last, to `apply`. Returns the
-/// offset that follows.
-pub(super) fn events(bytes: Bytes, apply: &mut dyn FnMut(Event)) -> Result<Offset, LogError> {
+/// Hands the events in `bytes`, whole batches but maybe for the last, to `apply`. The first begins at
+/// `due`, and each where the one before ends; else the error is `gap`'s. Returns the offset that
+/// follows.
+pub(super) fn events(
+    bytes: Bytes,
+    due: Offset,
+    gap: impl Fn(Offset) -> LogError,
+    apply: &mut dyn FnMut(Event),
+) -> Result<Offset, LogError> {
     let bad = |error: &dyn core::fmt::Display| LogError::Batch(error.to_string());
     let most = usize::try_from(BATCH_BYTES_MAX).unwrap_or(usize::MAX);
     let mut decompressor = Decompressor::default();
-    let mut next = Offset::ZERO;
+    let mut next = due;
     for batch in split_batches(bytes) {
         let checked = batch.and_then(CheckedBatch::check).map_err(|error| bad(&error))?;
         let header = *checked.header();
+        if header.base_offset != next.get() {
+            return Err(gap(next));
+        }
         next = header.last_offset().ok_or_else(|| bad(&"it has no offsets"))?.next();
         if header.is_control() {
             continue;

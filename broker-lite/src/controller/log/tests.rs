@@ -55,6 +55,14 @@ fn killed(disk: &MemoryDisk) -> (Vec<u8>, [(usize, Offset); 3]) {
     (read_all(disk, &path()).unwrap(), begins)
 }
 
+/// Does what a refusal says.
+fn give_up(disk: &MemoryDisk) {
+    let points = String::from_utf8(read_all(disk, RECOVERY_POINTS).unwrap()).unwrap();
+    let ours = points.lines().find(|line| line.starts_with("__cluster_metadata 0 ")).unwrap();
+    let text = points.replace(ours, "__cluster_metadata 0 0");
+    crate::log::disk::replace(disk, RECOVERY_POINTS, text.as_bytes()).unwrap();
+}
+
 /// What is done to the bytes from a position on.
 type Damaging = fn(&mut Vec<u8>, usize);
 
@@ -91,7 +99,7 @@ fn damage_of_what_was_on_the_device_is_refused_and_nothing_is_cut_off() {
             assert_eq!(start(&disk).unwrap().2, ["a", "b", "c"], "{what}: repaired");
             // what the refusal says of the way out is true
             write(&disk, &damaged);
-            disk.remove(RECOVERY_POINTS).unwrap();
+            give_up(&disk);
             assert!(start(&disk).unwrap().2.is_empty(), "{what}: given up");
             assert!(bytes.len() > at);
         }
@@ -116,5 +124,47 @@ fn a_log_that_was_taken_away_is_begun_anew_at_each_start_that_follows() {
     disk.remove_dir(DIR).unwrap();
     for _ in 0..2 {
         assert!(start(&disk).unwrap().2.is_empty());
+    }
+}
+
+/// Three segments, each with a topic, then a stop; where the segments begin.
+fn in_segments(disk: &MemoryDisk) -> Vec<Offset> {
+    let (logs, mut log, _) = start(disk).unwrap();
+    let mut begins = vec![Offset::ZERO];
+    for name in ["a", "b"] {
+        make(&mut log, name);
+        begins.push(log.next_offset());
+        log.partition().roll_for_cleaning(0).unwrap();
+    }
+    make(&mut log, "c");
+    logs.close(&[Arc::clone(log.partition())]).unwrap();
+    begins
+}
+
+#[test]
+fn metadata_of_which_an_earlier_segment_is_gone_or_cut_short_is_refused() {
+    let whole = MemoryDisk::new();
+    in_segments(&whole);
+    assert_eq!(start(&whole).unwrap().2, ["a", "b", "c"]);
+    for (segment, left) in [(0, None), (1, None), (0, Some(9)), (1, Some(9)), (0, Some(0))] {
+        let disk = MemoryDisk::new();
+        let path = segment::path(DIR, in_segments(&disk)[segment], "log");
+        match left {
+            None => disk.remove(&path).unwrap(),
+            Some(short_by) => {
+                let file = disk.open(&path, false).unwrap();
+                let len = if short_by == 0 { 0 } else { file.len().unwrap() - short_by };
+                file.truncate(len).unwrap();
+            }
+        }
+        for _ in 0..2 {
+            let refused = start(&disk).unwrap_err();
+            let text = refused.to_string();
+            assert!(
+                matches!(refused, LogError::Gap { .. } | LogError::Damaged { .. }),
+                "{segment} {left:?}: {text}"
+            );
+            assert!(text.contains("log verify"), "{text}");
+        }
     }
 }

@@ -57,9 +57,9 @@ impl LogManager {
             next.recovery_points.insert(key.clone(), synced);
             high_watermarks.insert(key, high_watermark);
         }
-        // what a power failure makes of these only costs time, so that nobody waits for the device
+        // without these a start cuts off what was on the device, for damage that a reader would be told of
         let disk = &*self.disk;
-        checkpoints::write_offsets_unsynced(disk, RECOVERY_POINTS, &next.recovery_points)?;
+        checkpoints::write_offsets(disk, RECOVERY_POINTS, &next.recovery_points)?;
         if starts_unsure || next.log_starts != written.log_starts {
             checkpoints::write_offsets(disk, LOG_STARTS, &next.log_starts)?;
         }
@@ -68,6 +68,7 @@ impl LogManager {
         }
         *written = next;
         moved.into_iter().for_each(|(partition, start)| partition.start_is_kept(start));
+        // what a power failure makes of this costs nothing: nobody waits for the device
         checkpoints::write_offsets_unsynced(disk, HIGH_WATERMARKS, &high_watermarks)
     }
 
