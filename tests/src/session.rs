@@ -4,7 +4,7 @@
 
 use core::time::Duration;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, join_all};
 use futures::stream::FuturesUnordered;
@@ -15,7 +15,7 @@ use ottla::{
     Client, Consumer, DeleteRecords, OffsetReset, Producer, Record, RecordMetadata, Records,
     TopicPartition,
 };
-use ottla_runtime::Clock;
+use ottla_runtime::{Clock, Instant, watch};
 
 use crate::judge::history::{
     Act, Found, History, Key, Mark, Outcome, Place, Process, Recorder, Run, Sent, Topic, TopicFacts,
@@ -25,9 +25,33 @@ use crate::workload::{Do, Step, Workload};
 /// How long the reading at the end waits for records that are said to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
 const HEADER: &str = "digest";
+/// How long a poll waits in which progress is to show.
+const PROOF_POLL: Duration = Duration::from_millis(200);
+/// How long a client rests before it asks once more for progress.
+const PROOF_REST: Duration = Duration::from_millis(50);
 
 /// Makes a client as the run wants it, for whom.
 pub type Connect<'a> = &'a dyn Fn(Process) -> (Client, Producer);
+
+/// When clients end that worked while much went wrong, and what they show then.
+#[derive(Debug)]
+pub struct Finale {
+    /// Nobody takes a further step then.
+    pub until: Instant,
+    /// Since when everything is whole again, once it is.
+    pub whole: watch::Receiver<Option<Instant>>,
+    /// From then on every client must get a record into each partition and out again within this.
+    pub within: Duration,
+}
+
+/// How many sends there were, and are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pulse {
+    /// Those whose outcome is not known yet.
+    pub in_flight: u64,
+    /// Those that were acknowledged.
+    pub acknowledged: u64,
+}
 
 /// One run of a workload.
 #[derive(Debug)]
@@ -36,7 +60,19 @@ pub struct Session<'a> {
     clock: &'a Clock,
     /// What the topics are called, up to their number.
     prefix: String,
-    recorder: Mutex<Recorder>,
+    /// What stands in front of what a record carries besides its value.
+    mark: &'static [u8],
+    finale: Option<Finale>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    recorder: Recorder,
+    pulse: Pulse,
+    /// The last offsets that a client was told; -1 if it was told that it knows.
+    taken: BTreeMap<(Process, Key), i64>,
+    stuck: Vec<String>,
 }
 
 impl<'a> Session<'a> {
@@ -47,8 +83,32 @@ impl<'a> Session<'a> {
         for topic in workload.topics() {
             recorder.topic(TopicFacts { name: topic_name(prefix, topic), ..TopicFacts::default() });
         }
-        let (prefix, recorder) = (prefix.into(), Mutex::new(recorder));
-        Self { workload, clock, prefix, recorder }
+        let state = Mutex::new(State { recorder, ..State::default() });
+        Self { workload, clock, prefix: prefix.into(), mark: b"", finale: None, state }
+    }
+
+    /// What each record carries begins like this.
+    #[must_use]
+    pub const fn marked(mut self, mark: &'static [u8]) -> Self {
+        self.mark = mark;
+        self
+    }
+
+    /// Clients end so.
+    #[must_use]
+    pub fn ending(mut self, finale: Finale) -> Self {
+        self.finale = Some(finale);
+        self
+    }
+
+    /// How many sends there are at this moment.
+    pub fn pulse(&self) -> Pulse {
+        self.state().pulse
+    }
+
+    /// Who made no progress though everything was whole, where and how.
+    pub fn stuck(&self) -> Vec<String> {
+        self.state().stuck.clone()
     }
 
     /// All clients do what they are to do; ends when each send has its outcome.
@@ -79,12 +139,16 @@ impl<'a> Session<'a> {
             reader.act(&Do::Poll(Duration::from_secs(1))).await;
         }
         drop(reader);
-        self.recorder.into_inner().unwrap_or_else(PoisonError::into_inner).finish()
+        self.state.into_inner().unwrap_or_else(PoisonError::into_inner).recorder.finish()
     }
 
     fn write<T>(&self, write: impl FnOnce(&mut Recorder, u64) -> T) -> T {
         let ns = u64::try_from(self.clock.now().since_start().as_nanos()).unwrap_or(u64::MAX);
-        write(&mut self.recorder.lock().unwrap_or_else(PoisonError::into_inner), ns)
+        write(&mut self.state().recorder, ns)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self, process: Process, act: Act) -> usize {
@@ -103,6 +167,16 @@ impl<'a> Session<'a> {
             Err(_) => (Outcome::Fail, None),
         };
         self.write(|recorder, ns| recorder.told(op, ns, outcome, offset));
+        let mut state = self.state();
+        state.pulse.in_flight -= 1;
+        if outcome == Outcome::Ok {
+            state.pulse.acknowledged += 1;
+            let op = &state.recorder.history().ops[op];
+            if let (process, Act::Send(sent)) = (op.process, &op.act) {
+                let place = (process, sent[0].key);
+                state.taken.insert(place, offset.unwrap_or(-1));
+            }
+        }
     }
 }
 
@@ -135,14 +209,70 @@ impl<'a> Actor<'a> {
     }
 
     async fn carry_out(mut self, steps: &[Step]) {
+        let until = self.session.finale.as_ref().map_or(Instant::MAX, |finale| finale.until);
         for step in steps {
-            let rest = self.session.clock.sleep(step.rest);
+            let at = (self.session.clock.now() + step.rest).min(until);
+            let rest = self.session.clock.sleep_until(at);
             settling(self.session, &mut self.open, rest).await;
+            if self.session.clock.now() >= until {
+                break;
+            }
             self.act(&step.what).await;
+        }
+        if let Some(finale) = &self.session.finale {
+            let mut whole = finale.whole.clone();
+            let since = whole.wait_for(Option::is_some);
+            let since = settling(self.session, &mut self.open, since).await;
+            let since = since.ok().and_then(|since| *since).expect("it is whole in the end");
+            self.prove_progress(since + finale.within).await;
         }
         while let Some((op, told)) = self.open.next().await {
             self.session.told(op, &told);
         }
+    }
+
+    /// Gets a record into each partition and out again.
+    async fn prove_progress(&mut self, latest: Instant) {
+        let (session, process) = (self.session, self.process);
+        let keys = session.workload.keys();
+        let is_late = || session.clock.now() >= latest;
+        session.state().taken.retain(|(of, _), _| *of != process);
+        let taken = |key| session.state().taken.get(&(process, key)).copied();
+        let untaken = || keys.iter().copied().filter(|key| taken(*key).is_none());
+        while untaken().next().is_some() && !is_late() {
+            for key in untaken().collect::<Vec<_>>() {
+                self.send(key, 0).await;
+            }
+            while untaken().next().is_some() && !self.open.is_empty() && !is_late() {
+                let next = session.clock.sleep_until(latest);
+                tokio::select! {
+                    biased;
+                    Some((op, told)) = self.open.next() => session.told(op, &told),
+                    () = next => {}
+                }
+            }
+            let rest = session.clock.sleep(PROOF_REST);
+            settling(session, &mut self.open, rest).await;
+        }
+        self.next.clear();
+        self.act(&Do::Assign(keys.clone())).await;
+        for key in &keys {
+            self.act(&Do::SeekToBeginning(*key)).await;
+        }
+        let next = |this: &Self, key| this.next.get(&key).copied().unwrap_or_default();
+        let ungiven = |this: &Self| -> Vec<Key> {
+            let due =
+                keys.iter().filter(|key| taken(**key).is_some_and(|at| at >= next(this, **key)));
+            due.copied().collect()
+        };
+        while !ungiven(self).is_empty() && !is_late() {
+            self.act(&Do::Poll(PROOF_POLL)).await;
+        }
+        let lines = untaken().map(|key| format!("{} takes", self.partition(key)));
+        let given = ungiven(self);
+        let lines = lines.chain(given.iter().map(|key| format!("{} gives", self.partition(*key))));
+        let lines: Vec<_> = lines.map(|it| format!("{:?}: {it} nothing", self.process)).collect();
+        session.state().stuck.extend(lines);
     }
 
     async fn act(&mut self, what: &Do) {
@@ -181,11 +311,13 @@ impl<'a> Actor<'a> {
     async fn send(&mut self, key: Key, bytes: usize) {
         let value = u64::from(self.process.0) << 32 | self.sent;
         self.sent += 1;
-        let (padding, bytes) = (vec![b'x'; bytes], value.to_be_bytes());
+        let padding = [self.session.mark, &vec![b'x'; bytes]].concat();
+        let bytes = value.to_be_bytes();
         let digest = digest(&padding, &bytes);
         let (label, outcome, offset) = (None, Outcome::Info, None);
         let sent = Sent { key, value, digest, label, outcome, offset };
         let op = self.session.begin(self.process, Act::Send(vec![sent]));
+        self.session.state().pulse.in_flight += 1;
         let topic = topic_name(&self.session.prefix, key.topic);
         let record = Record::to(&topic)
             .partition(PartitionIndex(key.partition))
@@ -251,6 +383,7 @@ impl<'a> Actor<'a> {
     /// What it has under way has no outcome any more; its client is gone, and another comes.
     fn crash(&mut self) {
         self.at_once(Act::Crash, true);
+        self.session.state().pulse.in_flight -= u64::try_from(self.open.len()).expect("it fits");
         let sent = self.sent;
         *self = Self { sent, ..Self::new(self.session, self.process, self.connect) };
     }

@@ -78,6 +78,26 @@ impl Workload {
         Self { seed, topics, clients }
     }
 
+    /// Some clients, each with its own number of steps up to `steps_max`, in about this time: one
+    /// works evenly, another in bursts.
+    #[must_use]
+    pub fn lasting(seed: u64, steps_max: usize, time: Duration) -> Self {
+        let mut workload = Self::from_seed(seed, steps_max);
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0x6c61_7374);
+        for client in &mut workload.clients {
+            let share = 0.1_f64.powf(rng.f64());
+            let steps = (0..client.len()).take_while(|at| (*at as f64) < share * steps_max as f64);
+            client.truncate(steps.count() + 1);
+            let burst = 8.0_f64.powf(rng.f64());
+            let rests: Vec<_> = client.iter().map(|_| rng.f64().powf(burst)).collect();
+            let unit = time.as_secs_f64() / rests.iter().sum::<f64>().max(1e-9);
+            for (step, rest) in client.iter_mut().zip(rests) {
+                step.rest = Duration::from_secs_f64(rest * unit);
+            }
+        }
+        workload
+    }
+
     /// The same steps with shorter rests, for brokers that no test can move the clock of.
     #[must_use]
     pub fn hastened(mut self, by: u32) -> Self {

@@ -3,7 +3,7 @@
 use core::fmt::{self, Write};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::history::{Act, History, Key, Mark, Op, Outcome, Place};
+use super::history::{Act, History, Key, Mark, Op, Outcome, Place, Run, Topic};
 
 /// How many findings of one kind are kept; all are counted.
 const KEPT_MAX: usize = 20;
@@ -161,6 +161,24 @@ impl Report {
         self.findings.iter().map(|finding| finding.lines(history)).collect()
     }
 
+    /// All operations on a line each that begins with when they began, for a reader.
+    #[must_use]
+    pub fn trace(&self, history: &History) -> Vec<String> {
+        let all = history.ops.iter().enumerate();
+        let lines = all.map(|(number, op)| {
+            let (seconds, micros) = (op.began.ns / 1_000_000_000, op.began.ns / 1_000 % 1_000_000);
+            let text = match &op.act {
+                Act::Poll { runs, .. } => {
+                    let told = runs.iter().map(|run| told_of(history, run));
+                    format!("{} poll: {:?} {}", head(op, number), op.outcome, shown(told))
+                }
+                _ => describe(history, number, &Finding::ABOUT_NOTHING),
+            };
+            format!("{seconds:>4}.{micros:06} {text}")
+        });
+        lines.collect()
+    }
+
     pub(super) fn add(&mut self, finding: Finding) {
         let count = self.counts.entry(finding.anomaly).or_default();
         *count += 1;
@@ -171,6 +189,14 @@ impl Report {
 }
 
 impl Finding {
+    const ABOUT_NOTHING: Self = Self {
+        anomaly: Anomaly::Unseen,
+        key: Key { topic: Topic(0), partition: 0 },
+        what: String::new(),
+        values: Vec::new(),
+        ops: Vec::new(),
+    };
+
     fn lines(&self, history: &History) -> String {
         let mut text = format!("{} in {}: {}", self.anomaly, name(history, self.key), self.what);
         let mut ops = self.ops.clone();
@@ -182,6 +208,11 @@ impl Finding {
         }
         text
     }
+}
+
+fn told_of(history: &History, run: &Run) -> String {
+    let told = run.records.iter().map(|found| format!("{}@{}", found.value, found.offset));
+    format!("{} [{}]", name(history, run.key), shown(told))
 }
 
 fn name(history: &History, key: Key) -> String {

@@ -2,7 +2,10 @@
 //! misbehave. It runs in one paused runtime.
 
 pub mod disk;
+mod nemesis;
 pub mod network;
 mod pipe;
+pub mod plan;
+pub mod world;
 
 pub use pipe::{FLIP_HERE, Pace};
