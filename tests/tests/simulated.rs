@@ -1,10 +1,11 @@
 //! Whole runs from a seed: while all that a real system meets goes wrong, clients see nothing that a
 //! log may not show, and when it is whole again everybody goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ottla_tests::sim::plan::Class;
-use ottla_tests::sim::world::{Ran, run, run_faultless};
+use ottla_tests::judge::report::Anomaly;
+use ottla_tests::sim::plan::{Class, Plan};
+use ottla_tests::sim::world::{Ran, run, run_changed, run_faultless};
 
 /// What a set of seeds met.
 #[derive(Debug, Default)]
@@ -41,6 +42,7 @@ fn must_be_sound(seeds: impl Iterator<Item = u64>, run: impl Fn(u64) -> Ran) -> 
     for seed in seeds {
         let ran = run(seed);
         if !ran.is_sound() {
+            println!("{}\n", ran.complaint()); // a long search may be ended before its end
             complaints.push(ran.complaint());
         }
         met.add(&ran);
@@ -57,7 +59,7 @@ fn where_nothing_goes_wrong_nothing_is_wrong() {
 
 #[test]
 fn whatever_goes_wrong_clients_see_a_log_and_go_on_when_it_is_over() {
-    let met = must_be_sound(0..150, run);
+    let met = must_be_sound(0..120, run);
     for class in Class::ALL {
         assert!(met.struck.contains_key(&class), "no {class:?} with writes in flight: {met:?}");
     }
@@ -70,6 +72,26 @@ fn whatever_goes_wrong_clients_see_a_log_and_go_on_when_it_is_over() {
 fn a_seed_gives_the_same_trace_again() {
     for seed in 0..50 {
         assert_eq!(run(seed).trace(), run(seed).trace(), "seed {seed}");
+    }
+}
+
+/// Everything that is said of some runs.
+fn found(seeds: core::ops::Range<u64>, change: impl Fn(&mut Plan)) -> BTreeSet<&'static str> {
+    let all = seeds.map(|seed| run_changed(seed, &change));
+    all.flat_map(|ran| ran.report.anomalies()).map(Anomaly::name).collect()
+}
+
+#[test]
+fn without_idempotence_the_judge_sees_what_the_faults_do() {
+    let names = found(0..30, |plan| plan.idempotence = false);
+    assert!(names.contains("duplicate"), "{names:?}");
+}
+
+#[test]
+fn a_broker_that_forgets_is_found_out() {
+    let names = found(0..30, |plan| plan.forgets = true);
+    for name in ["unseen", "inconsistent-offsets", "stale-offset"] {
+        assert!(names.contains(name), "no {name}: {names:?}");
     }
 }
 

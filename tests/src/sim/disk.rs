@@ -138,6 +138,13 @@ impl SimDisk {
         state.disk = state.disk.found_after(crash, state.mind.clone());
     }
 
+    /// Somebody puts an empty one in its place. To be called when nobody uses it any more.
+    pub fn replace(&self) {
+        let mut state = self.state();
+        state.mind.forget_syncs();
+        state.disk = UnrulyDisk::kept_by(state.mind.clone());
+    }
+
     /// How often it did what.
     #[must_use]
     pub fn misdeeds(&self) -> BTreeMap<Misdeed, u64> {

@@ -302,7 +302,9 @@ impl<'a> Nemesis<'a> {
         if let Some(cluster) = cluster {
             cluster.kill().await;
         }
-        if power {
+        if self.world.plan.forgets {
+            self.world.disk.replace();
+        } else if power {
             self.world.disk.fail_power();
         } else {
             self.world.disk.end_process();

@@ -155,6 +155,10 @@ pub struct Event {
 pub struct Plan {
     /// Whether what is acknowledged is on the device: `ottla.durability` is `commit`.
     pub commit: bool,
+    /// Whether the producers number what they send.
+    pub idempotence: bool,
+    /// A node that has ended finds nothing of what it had: no broker may be like that.
+    pub forgets: bool,
     /// What happens, by time.
     pub events: Vec<Event>,
 }
@@ -167,7 +171,7 @@ impl Plan {
     /// Nothing goes wrong.
     #[must_use]
     pub fn faultless(seed: u64) -> Self {
-        Self { commit: seed.is_multiple_of(2), events: Vec::new() }
+        Self::new(seed.is_multiple_of(2), Vec::new())
     }
 
     /// Each class is there or not, and seldom or often: a fixed mix would hide what only few bring.
@@ -187,7 +191,11 @@ impl Plan {
             }
         }
         events.sort_by_key(|event| event.at);
-        Self { commit, events }
+        Self::new(commit, events)
+    }
+
+    const fn new(commit: bool, events: Vec<Event>) -> Self {
+        Self { commit, idempotence: true, forgets: false, events }
     }
 
     /// Which classes are on.

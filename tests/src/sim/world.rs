@@ -25,7 +25,7 @@ use crate::workload::{PARTITIONS, Workload};
 pub const TIME: Duration = Duration::from_secs(60);
 /// How long everybody has to make progress when all is whole again.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(10);
-const STEPS_MAX: usize = 300;
+const STEPS_MAX: usize = 1_000;
 /// A run that takes longer is stuck.
 const RUN_MAX: Duration = Duration::from_secs(900);
 const START_MS: i64 = 1_700_000_000_000;
@@ -104,16 +104,27 @@ impl Ran {
 /// As [`run_plan`].
 #[must_use]
 pub fn run(seed: u64) -> Ran {
+    run_changed(seed, |_| {})
+}
+
+/// Runs a seed whose plan is changed first.
+///
+/// # Panics
+///
+/// As [`run_plan`].
+#[must_use]
+pub fn run_changed(seed: u64, change: impl FnOnce(&mut Plan)) -> Ran {
     let workload = Workload::lasting(seed, STEPS_MAX, TIME);
     let clients = u32::try_from(workload.clients.len()).expect("few clients");
-    let plan = Plan::from_seed(seed, clients, TIME);
-    run_plan(workload, &plan)
+    let mut plan = Plan::from_seed(seed, clients, TIME);
+    change(&mut plan);
+    run_plan(workload, plan)
 }
 
 /// Runs a seed in which nothing goes wrong.
 #[must_use]
 pub fn run_faultless(seed: u64) -> Ran {
-    run_plan(Workload::lasting(seed, STEPS_MAX, TIME), &Plan::faultless(seed))
+    run_plan(Workload::lasting(seed, STEPS_MAX, TIME), Plan::faultless(seed))
 }
 
 /// Runs a workload while a plan is carried out.
@@ -122,14 +133,14 @@ pub fn run_faultless(seed: u64) -> Ran {
 ///
 /// If the run is stuck, or is none that clients can have had.
 #[must_use]
-pub fn run_plan(workload: Workload, plan: &Plan) -> Ran {
+pub fn run_plan(workload: Workload, plan: Plan) -> Ran {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().expect("a runtime");
     let seed = workload.seed;
     runtime.block_on(async {
         let world = World::new(workload, plan);
         let limit = world.clock.clone();
-        let ran = limit.timeout(RUN_MAX, world.run(plan)).await;
+        let ran = limit.timeout(RUN_MAX, world.run()).await;
         ran.unwrap_or_else(|_| panic!("seed {seed} is stuck"))
     })
 }
@@ -137,7 +148,7 @@ pub fn run_plan(workload: Workload, plan: &Plan) -> Ran {
 pub(super) struct World {
     seed: u64,
     pub(super) workload: Workload,
-    commit: bool,
+    pub(super) plan: Plan,
     /// The right time.
     pub(super) clock: Clock,
     pub(super) node_clock: Clock,
@@ -148,13 +159,13 @@ pub(super) struct World {
 }
 
 impl World {
-    fn new(workload: Workload, plan: &Plan) -> Self {
+    fn new(workload: Workload, plan: Plan) -> Self {
         let clock = Clock::starting_at(START_MS);
         let network = Network::new(&clock, PACE);
         let disk = SimDisk::new(&clock, workload.seed);
         Self {
             seed: workload.seed,
-            commit: plan.commit,
+            plan,
             node_clock: Clock::starting_at(START_MS),
             client_clocks: workload.clients.iter().map(|_| Clock::starting_at(START_MS)).collect(),
             workload,
@@ -165,7 +176,7 @@ impl World {
         }
     }
 
-    async fn run(self, plan: &Plan) -> Ran {
+    async fn run(self) -> Ran {
         let (healed, whole) = watch::channel(None);
         let until = Instant::ZERO + TIME;
         let finale = Finale { until, whole, within: PROGRESS_WITHIN };
@@ -174,7 +185,7 @@ impl World {
         let cluster = self.start().await.expect("a node starts on a good disk");
         let nemesis = Nemesis::new(&self, &session, cluster);
         let strike = async {
-            nemesis.carry_out(&plan.events, until).await;
+            nemesis.carry_out(&self.plan.events, until).await;
             self.clock.sleep_until(until).await;
             nemesis.heal().await;
             self.say("all", "is whole");
@@ -208,7 +219,7 @@ impl World {
         let mut builder = Cluster::builder()
             .storage(self.disk.storage())
             .memory_network(self.network.ports())
-            .config("ottla.durability", if self.commit { "commit" } else { "os" });
+            .config("ottla.durability", if self.plan.commit { "commit" } else { "os" });
         for topic in self.workload.topics() {
             builder = builder.topic(topic_name(TOPICS, topic), PARTITIONS);
         }
@@ -224,6 +235,7 @@ impl World {
         let client = self.client(process);
         let producer = client
             .producer()
+            .idempotence(self.plan.idempotence)
             .delivery_timeout(Duration::from_secs(5))
             .request_timeout(Duration::from_secs(1))
             .max_block(Duration::from_secs(2));
