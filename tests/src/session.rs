@@ -15,7 +15,6 @@ use ottla::{
     Client, Consumer, DeleteRecords, OffsetReset, Producer, Record, RecordMetadata, Records,
     TopicPartition,
 };
-use ottla_protocol::ErrorCode;
 use ottla_runtime::{Clock, Instant, watch};
 
 use crate::judge::history::{
@@ -375,13 +374,7 @@ impl<'a> Actor<'a> {
         let told = settling(self.session, &mut self.open, admin.delete_records(asked)).await;
         let (outcome, start) = match told.into_iter().next().expect("a result for each") {
             Ok(start) => (Outcome::Ok, Some(start.get())),
-            // whose disk fails cannot say that nothing is on it
-            Err(error)
-                if error.possibly_done()
-                    || error.code() == Some(ErrorCode::KAFKA_STORAGE_ERROR) =>
-            {
-                (Outcome::Info, None)
-            }
+            Err(error) if error.possibly_done() => (Outcome::Info, None),
             Err(_) => (Outcome::Fail, None),
         };
         self.session.end(op, outcome, act(start));

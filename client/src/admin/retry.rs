@@ -37,8 +37,14 @@ impl Refusal {
     pub(super) fn into_error(self, item: &str, lost: bool) -> AdminError {
         let (item, code) = (item.to_owned(), self.code);
         let message = self.message.map(|m| m.to_string());
-        // a controller that gave up waiting may still do it
-        let possibly_done = lost || code == ErrorCode::REQUEST_TIMED_OUT;
+        // who gave up waiting may still do it; who failed in the middle does not know how far it got
+        let is_open = matches!(
+            code,
+            ErrorCode::REQUEST_TIMED_OUT
+                | ErrorCode::KAFKA_STORAGE_ERROR
+                | ErrorCode::UNKNOWN_SERVER_ERROR
+        );
+        let possibly_done = lost || is_open;
         AdminError::Refused { item, code, message, possibly_done }
     }
 }

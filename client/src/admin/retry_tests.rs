@@ -76,6 +76,8 @@ async fn an_error_says_whether_the_topic_may_be_there_all_the_same() {
     for (answers, possibly_done) in [
         (&[Some(exists)][..], false),
         (&[Some(timed_out)], true),
+        (&[Some(ErrorCode::KAFKA_STORAGE_ERROR)], true),
+        (&[Some(ErrorCode::UNKNOWN_SERVER_ERROR)], true),
         (&[Some(ErrorCode::NOT_CONTROLLER), Some(exists)], false),
         (&[None, Some(exists)], true),
     ] {
