@@ -20,6 +20,12 @@ impl Log {
         moves
     }
 
+    /// Where clients are told that it starts: on the device. Another start could come back, and who
+    /// was told of it would miss what lies between.
+    pub(crate) fn start_kept(&self) -> Offset {
+        self.start_kept
+    }
+
     /// It is on the device that the log starts at `start` or later: removes the segments that lie
     /// before it as a whole. The last segment stays.
     pub(crate) fn start_is_kept(&mut self, start: Offset) -> io::Result<()> {

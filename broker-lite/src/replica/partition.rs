@@ -244,6 +244,11 @@ impl Partition {
         self.lock().offsets()
     }
 
+    /// Where the log is to start: behind what clients see as its start until it is kept.
+    pub(crate) fn start_due(&self) -> Offset {
+        self.lock().log.start()
+    }
+
     /// The epoch this replica leads in.
     ///
     /// # Errors
@@ -359,7 +364,7 @@ impl Inner {
         rules: &ProduceRules,
     ) -> Result<Appended, AppendError> {
         let epoch = self.check_leader(rules.all_in_sync)?;
-        let log_start = self.log.start();
+        let log_start = self.log.start_kept();
         if let Some(stamp) = &batch.view().stamp
             && let Decision::Duplicate(known) = self.log.producers().decide(stamp)?
         {
@@ -398,7 +403,7 @@ impl Inner {
 
     fn offsets(&self) -> PartitionOffsets {
         PartitionOffsets {
-            log_start: self.log.start(),
+            log_start: self.log.start_kept(),
             high_watermark: self.high_watermark,
             last_stable: self.log.last_stable(self.high_watermark),
             log_end: self.log.end(),

@@ -86,7 +86,7 @@ impl LogManager {
         let mut starts = written.log_starts.clone();
         let mut moved = Vec::new();
         for partition in partitions.into_iter().filter(|partition| !partition.is_given_up()) {
-            let start = partition.offsets().log_start;
+            let start = partition.start_due();
             if start > Offset::ZERO {
                 let key = (partition.topic().to_owned(), partition.index());
                 starts.insert(key, start);

@@ -324,7 +324,7 @@ impl Script {
         let topic = &mut self.topics[at];
         let Some(partition) = topic.partition.clone() else { return };
         let offsets = partition.offsets();
-        let to = self.rng.i64(offsets.log_start.get()..=offsets.high_watermark.get());
+        let to = self.rng.i64(partition.start_due().get()..=offsets.high_watermark.get());
         let deleted = partition.delete_records(RawOffset(to));
         assert!(deleted.is_err() || !topic.failed, "a failed log was trimmed");
         if !topic.failed {
@@ -364,7 +364,7 @@ impl Script {
     fn truncate(&mut self, at: usize) {
         let topic = &mut self.topics[at];
         let Some(partition) = topic.partition.clone() else { return };
-        let (start, end) = (partition.offsets().log_start.get(), partition.offsets().log_end.get());
+        let (start, end) = (partition.start_due().get(), partition.offsets().log_end.get());
         let to = self.rng.i64(start.max(end - 40).max(topic.compacted_to.min(end))..=end);
         let manager = self.manager.as_ref().expect("it is open between two steps");
         let cut = manager.truncate(&partition, Offset::new(to).unwrap(), self.now_ms);

@@ -98,7 +98,7 @@ impl Script {
         let moved = partition.retain(self.now_ms);
         assert!(!(moved && topic.failed), "a failed log was trimmed");
         topic.failed |= partition.checkpoint().is_err();
-        let start = partition.offsets().log_start;
+        let start = partition.start_due();
         topic.expected.starts.1 = topic.expected.starts.1.max(start.get());
         self.retained += usize::from(moved);
         self.keep_start(at, &partition, Some(start).filter(|_| moved));
