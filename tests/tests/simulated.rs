@@ -95,6 +95,13 @@ fn a_broker_that_forgets_is_found_out() {
     }
 }
 
+#[test]
+fn power_failures_take_what_is_in_memory_only() {
+    let names = found(0..30, |plan| plan.commit = false);
+    assert!(names.contains("inconsistent-offsets"), "{names:?}");
+    assert!(names.contains("unseen") || names.contains("vanished"), "{names:?}");
+}
+
 /// Looks further: `OTTLA_SEEDS=1000..9000`.
 #[test]
 fn more_of_it() {
